@@ -1,0 +1,1 @@
+"""Bayesian linear mixed models and their family."""
