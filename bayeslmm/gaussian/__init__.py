@@ -1,0 +1,6 @@
+"""Exact Gaussian algebra in NumPy and Numba: no PyMC, no model, no names.
+
+`sums` turns rows into sufficient sums once; `primal` answers, for given scales, with the log
+marginal likelihood, its gradient and the conditional law of the coefficients; `lanes` holds the
+small dense algebra that is carried out for many groups at a time; `op` is the bridge to PyTensor.
+"""

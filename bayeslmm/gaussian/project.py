@@ -1,0 +1,107 @@
+"""Rotate each group's rows so that its random-effect columns become triangular.
+
+For group g with rows Z (n_g x q) and remainder D (n_g x m+1), Householder reflections give
+Q'[Z D] = [R B; 0 D_rest]. R and B hold all that the rows say about the group's own effects; the
+rows of D_rest say nothing about them. Nothing is squared here, so no digits are lost
+(Golub & Van Loan 2013, section 5.2).
+"""
+
+import numpy as np
+from numba import njit
+
+jit = njit(cache=True, nogil=True, error_model="numpy")
+
+
+@jit
+def reflect(A, q):
+    """Householder reflections in place until the first q columns of A are upper triangular."""
+    rows, cols = A.shape
+    for j in range(min(q, rows)):
+        norm = 0.0
+        for i in range(j, rows):
+            norm = np.hypot(norm, A[i, j])
+        if norm == 0.0:
+            continue
+        alpha = -norm if A[j, j] > 0.0 else norm
+        head = A[j, j] - alpha
+        for i in range(j + 1, rows):  # v = (1, A[j+1:, j] / head); beta = -head / alpha
+            A[i, j] /= head
+        beta = -head / alpha
+        A[j, j] = alpha
+        for c in range(j + 1, cols):
+            dot = A[j, c]
+            for i in range(j + 1, rows):
+                dot += A[i, j] * A[i, c]
+            dot *= beta
+            A[j, c] -= dot
+            for i in range(j + 1, rows):
+                A[i, c] -= dot * A[i, j]
+        for i in range(j + 1, rows):
+            A[i, j] = 0.0
+
+
+@jit
+def rest_of(Z, starts, X):
+    """Rows of X that say nothing of the groups' own effects (the first q of a group are zero)."""
+    q = Z.shape[1]
+    rest = np.zeros_like(X)
+    for g in range(starts.size - 1):
+        a, b = starts[g], starts[g + 1]
+        A = np.hstack((Z[a:b], X[a:b]))
+        reflect(A, q)
+        for i in range(q, b - a):
+            rest[a + i] = A[i, q:]
+    return rest
+
+
+@jit
+def project(Z, starts, X, y, columns, values, m2, lanes, R, B, C, g):
+    """Fill R, B (lanes last), the rest's products C = D'D and g = D'y; return the rest's y'y.
+
+    `columns`, `values` (n x k) are the nonzero entries of the remainder's random-effect columns;
+    the remainder is D = [those m2 columns, X].
+    """
+    q, p, wide = Z.shape[1], X.shape[1], columns.shape[1]
+    m = m2 + p
+    place = np.full(m2, -1, dtype=np.int64)  # where a column of the whole sits in the group's own
+    rss = 0.0
+    for group in range(starts.size - 1):
+        a, b = starts[group], starts[group + 1]
+        used = np.empty(min(m2, (b - a) * wide) + p, dtype=np.int64)
+        count = 0
+        for i in range(a, b):
+            for j in range(wide):
+                if place[columns[i, j]] < 0:
+                    place[columns[i, j]] = count
+                    used[count] = columns[i, j]
+                    count += 1
+        A = np.zeros((b - a, q + count + p + 1))
+        for i in range(a, b):
+            A[i - a, :q] = Z[i]
+            for j in range(wide):
+                A[i - a, q + place[columns[i, j]]] += values[i, j]
+            for j in range(p):
+                A[i - a, q + count + j] = X[i, j]
+            A[i - a, q + count + p] = y[i]
+        for j in range(count):
+            place[used[j]] = -1
+        for j in range(p):
+            used[count + j] = m2 + j
+        reflect(A, q)
+        top = min(q, b - a)
+        if q > 0:
+            chunk, lane = group // lanes, group % lanes
+            for i in range(top):
+                for j in range(q):
+                    R[chunk, i, j, lane] = A[i, j]
+                for j in range(count + p):
+                    B[chunk, used[j], i, lane] = A[i, q + j]
+                B[chunk, m, i, lane] = A[i, q + count + p]
+        D = np.ascontiguousarray(A[top:, q:])
+        products = np.dot(D.T, D)
+        for i in range(count + p):
+            for j in range(count + p):
+                C[used[i], used[j]] += products[i, j]
+            g[used[i]] += products[i, count + p]
+        rss += products[count + p, count + p]
+    return rss

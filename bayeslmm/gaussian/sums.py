@@ -1,0 +1,250 @@
+"""Sufficient sums of a Gaussian linear model: the rows are read here, and never again.
+
+    y = offset + X beta + sum_t Z_t u_t + e,    e_i ~ N(0, sigma^2 / w_i)
+
+The largest grouping factor is eliminated group by group (`project`); the columns of all other
+factors and X form the dense remainder. Three changes of origin keep the digits when x carries an
+offset of 1e8 or the noise is a millionth of the signal:
+
+* X is replaced by X T, orthonormal over the rows and with diagonal information within groups, so
+  that a direction seen only between groups carries an exact zero there;
+* y is replaced by its distance from a least-squares fit `origin`, so that what is squared is as
+  small as the noise;
+* the other factors' share of that fit is kept as `shift`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .project import project, rest_of
+
+Array = NDArray[np.float64]
+NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One block of random effects with one covariance: columns `Z` (n, q) spread over levels."""
+
+    codes: NDArray[np.intp]  # (n,) level of each row
+    levels: int
+    Z: Array  # (n, q)
+
+    @property
+    def effects(self) -> int:
+        return self.Z.shape[1]
+
+    @property
+    def columns(self) -> int:
+        return self.levels * self.effects
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows that the sums are taken over, in the order of the eliminated factor's groups."""
+
+    order: NDArray[np.intp]
+    root: Array  # (n,) sqrt(weight x frequency), in order
+    offset: Array  # (n,)
+    Z: Array  # (n, q) of the eliminated factor, scaled by root
+    starts: NDArray[np.int64]  # (groups + 1,)
+    X: Array  # (n, p) = X T, scaled by root
+    columns: NDArray[np.int64]  # (n, k) columns of the other factors
+    values: Array  # (n, k)
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What the rows say, for any variances.
+
+    Shapes: q effects of the eliminated factor, m2 columns of the other factors, p fixed effects,
+    m = m2 + p; groups are split into chunks of `lanes`.
+    """
+
+    R: Array  # (chunks, q, q, lanes)
+    B: Array  # (chunks, m + 1, q, lanes); the last column is y
+    C: Array  # (m, m) products of what is left of the remainder
+    g: Array  # (m,) its products with what is left of y: zero up to rounding
+    rss: float
+    shift: Array  # (m2,) the other factors' share of the fit that y is measured from
+    origin: Array  # (p,) the fit that y is measured from, in the columns X T
+    T: Array  # (p, p): beta = T (origin + gamma)
+    log_det_T: float
+    n: float  # rows, counted with their frequency
+    groups: int
+    log_weights: float  # sum of frequency x log weight
+    factors: tuple[tuple[int, int, int], ...]  # per factor: first column, levels, effects
+    rows: Rows
+
+    @property
+    def effects(self) -> int:
+        return self.R.shape[1]
+
+    @property
+    def fixed(self) -> int:
+        return self.T.shape[0]
+
+    @property
+    def random(self) -> int:
+        return self.C.shape[0] - self.fixed
+
+
+def lanes_for(groups: int, q: int) -> int:
+    """Groups handled side by side: enough to fill vector registers, few enough for the cache."""
+    return int(min(np.clip(2048 // max(q * q, 1), 8, 64), -(-max(groups, 1) // 4) * 4))
+
+
+def accumulate(
+    y: Array,
+    X: Array,
+    factors: tuple[Factor, ...],
+    *,
+    offset: Array,
+    weights: Array,
+    frequency: Array,
+) -> Sums:
+    """Take the sums over the rows.
+
+    Parameters
+    ----------
+    y, X, factors
+        Response (n,), fixed-effect columns (n, p) of full rank, and blocks of random effects;
+        the first factor is eliminated group by group and should be the one with most columns.
+    offset, weights, frequency : (n,)
+        Known part of the mean, precision of each row's noise, and how often each row counts.
+    """
+    n, p = X.shape
+    if factors:
+        first, others = factors[0], factors[1:]
+    else:  # without groups every row is "rest": one empty factor
+        first, others = Factor(np.zeros(n, np.intp), 1, np.zeros((n, 0))), ()
+    order = np.argsort(first.codes, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(first.codes, minlength=first.levels))])
+    root = np.sqrt(weights * frequency)[order]
+    Z = np.ascontiguousarray(first.Z[order] * root[:, None])
+    basis, T = _basis(X[order] * root[:, None], Z, starts, _constant(X))
+    columns, values, layout = _spread(others, order, root)
+    rows = Rows(order, root, offset[order], Z, starts.astype(np.int64), basis, columns, values)
+    q, m2 = Z.shape[1], sum(f.columns for f in others)
+    lanes = lanes_for(first.levels, q)
+    chunks = -(-first.levels // lanes) if q else 0
+    sums = Sums(
+        R=np.zeros((chunks, q, q, lanes)),
+        B=np.zeros((chunks, m2 + p + 1, q, lanes)),
+        C=np.zeros((m2 + p, m2 + p)),
+        g=np.zeros(m2 + p),
+        rss=0.0,
+        shift=np.zeros(m2),
+        origin=np.zeros(p),
+        T=T,
+        log_det_T=float(np.linalg.slogdet(T)[1]) if p else 0.0,
+        n=float(frequency.sum()),
+        groups=first.levels if q else 0,
+        log_weights=float(frequency @ np.log(weights)),
+        factors=layout,
+        rows=rows,
+    )
+    return with_response(sums, y)
+
+
+def with_response(sums: Sums, y: Array) -> Sums:
+    """The same rows with another response; the design is not read again."""
+    rows = sums.rows
+    distance = (y[rows.order] - rows.offset) * rows.root
+    gamma = np.zeros(sums.fixed)
+    for _ in range(2):  # twice is enough: the second pass removes the rounding of the first
+        step = _fit(rows, distance)
+        distance = distance - rows.X @ step
+        gamma += step
+    R, B, C, g, rss = _project(sums, distance)
+    shift = np.zeros(sums.random)
+    if sums.random:
+        joint = np.linalg.lstsq(C, g, rcond=1e-10)[0]
+        shift, step = joint[: sums.random], joint[sums.random :]
+        gamma += step
+        distance = distance - rows.X @ step - (rows.values * shift[rows.columns]).sum(axis=1)
+        R, B, C, g, rss = _project(sums, distance)
+    return replace(sums, R=R, B=B, C=C, g=g, rss=rss, shift=shift, origin=gamma)
+
+
+def _project(sums: Sums, y: Array) -> tuple[Array, Array, Array, Array, float]:
+    R, B, C, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.C, sums.g))
+    rows = sums.rows
+    rss = project(
+        rows.Z,
+        rows.starts,
+        rows.X,
+        y,
+        rows.columns,
+        rows.values,
+        sums.random,
+        max(R.shape[-1], 1),
+        R,
+        B,
+        C,
+        g,
+    )
+    return R, B, C, g, rss
+
+
+def _fit(rows: Rows, y: Array) -> Array:
+    """Least squares of y on X, by the rows' own information within groups where there is any."""
+    if rows.X.shape[1] == 0:
+        return np.zeros(0)
+    rest = rest_of(rows.Z, rows.starts, np.column_stack([rows.X, y]))
+    information = np.einsum("ij,ij->j", rest[:, :-1], rest[:, :-1])
+    within = information > NULL**2 * rows.X.shape[0]
+    step = np.zeros(rows.X.shape[1])
+    step[within] = rest[:, :-1][:, within].T @ rest[:, -1] / information[within]
+    between = rows.X[:, ~within]
+    step[~within] = np.linalg.lstsq(between, y - rows.X @ step, rcond=None)[0]
+    return step
+
+
+def _constant(X: Array) -> int:
+    """Index of the column of ones, or -1."""
+    constant = np.flatnonzero((X == 1.0).all(axis=0))
+    return int(constant[0]) if constant.size else -1
+
+
+def _basis(X: Array, Z: Array, starts: NDArray, intercept: int) -> tuple[Array, Array]:
+    """Columns X T orthonormal over the rows (to sqrt n), diagonal within groups; and T.
+
+    The columns are centred before anything is multiplied, which is exact for a large offset.
+    """
+    n, p = X.shape
+    if p == 0:
+        return X, np.eye(0)
+    centre = np.eye(p)
+    if intercept >= 0:
+        ones = X[:, intercept]
+        means = (ones @ X) / (ones @ ones)
+        means[intercept] = 0.0
+        centre[intercept] -= means
+        X = X - np.outer(ones, means)
+    scale = np.sqrt(np.einsum("ij,ij->j", X, X) / n)
+    Q, upper = np.linalg.qr(X / scale)
+    rest = rest_of(Z, starts.astype(np.int64), np.ascontiguousarray(Q))
+    # Right singular vectors of the small triangular factor: graded, so that zero stays zero.
+    turn = np.linalg.svd(np.linalg.qr(rest, mode="r"))[2].T
+    T = centre @ (np.linalg.solve(upper, turn) / scale[:, None]) * np.sqrt(n)
+    return np.ascontiguousarray(Q @ turn * np.sqrt(n)), T
+
+
+def _spread(
+    factors: tuple[Factor, ...], order: NDArray, root: Array
+) -> tuple[NDArray[np.int64], Array, tuple[tuple[int, int, int], ...]]:
+    """Nonzero columns and values of the remainder's random effects, row by row."""
+    columns, values, layout, start = [], [], [], 0
+    for factor in factors:
+        first = start + factor.codes[order] * factor.effects
+        columns.append(first[:, None] + np.arange(factor.effects))
+        values.append(factor.Z[order] * root[:, None])
+        layout.append((start, factor.levels, factor.effects))
+        start += factor.columns
+    if not factors:
+        empty = np.zeros((order.size, 0))
+        return empty.astype(np.int64), empty, ()
+    return np.hstack(columns).astype(np.int64), np.hstack(values), tuple(layout)
