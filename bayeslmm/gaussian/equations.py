@@ -49,6 +49,21 @@ class Data(NamedTuple):
 
 
 @jit
+def scratch(chunks, m, m2, q, lanes):
+    """Fresh `Work`."""
+    return Work(
+        np.zeros((chunks, q, q, lanes)),
+        np.zeros((chunks, m + 1, q, lanes)),
+        np.zeros((q, q, lanes)),
+        np.zeros((m + 1, m + 1)),
+        np.zeros((m, m)),
+        np.zeros((m, m)),
+        np.zeros(m),
+        np.zeros(m2),
+    )
+
+
+@jit
 def eliminate(L, sigma, data, work):
     """Whiten every group's columns and add up the normal equations; log|V_g| summed."""
     chunks, q, _, lanes = data.R.shape

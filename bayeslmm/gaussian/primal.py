@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .equations import Data, Work
-from .recovery import draw_groups, draw_remainder, group_moments, prepare
+from .equations import Data, Work, scratch
+from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
 from .score import just_value, value_and_score
 from .sums import Array, Sums
 
 LOG_2PI = float(np.log(2.0 * np.pi))
+BATCH = 2_000_000  # random numbers drawn at a time
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,7 @@ class Primal:
     def work(self) -> Work:
         """Scratch memory for one thread."""
         chunks, q, _, lanes = self.data.R.shape
-        m, m2 = self.data.C.shape[0], self.data.shift.size
-        return Work(
-            V=np.zeros((chunks, q, q, lanes)),
-            W=np.zeros((chunks, m + 1, q, lanes)),
-            M=np.zeros((q, q, lanes)),
-            S=np.zeros((m + 1, m + 1)),
-            chol=np.zeros((m, m)),
-            F=np.zeros((m, m)),
-            mean=np.zeros(m),
-            v=np.zeros(m2),
-        )
+        return scratch(chunks, self.data.C.shape[0], self.data.shift.size, q, lanes)
 
     def value(self, scales: Array, sigma: float, work: Work | None = None) -> float:
         """Log density of y given the scales; NaN where float64 cannot hold it."""
@@ -141,32 +132,81 @@ class Primal:
             effects_own_cov=own,
         )
 
-    def draw(
-        self,
-        scales: Array,
-        sigma: float,
-        rng: np.random.Generator,
-        work: Work | None = None,
-        groups: bool = True,
+    def draws(
+        self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:
-        """One exact draw of (beta, u of every factor) given the scales.
+        """Exact draws of (beta, u of every factor), one at each point.
 
-        With `groups=False` the eliminated factor's effects are left out (an empty array).
+        Parameters
+        ----------
+        scales, sigma : (k, sum of q^2), (k,)
+            Triangular factors and noise of each point.
+        groups
+            Draw the eliminated factor's effects too; otherwise they come back as (k, 0, q).
+
+        Returns
+        -------
+        beta : (k, p)
+        effects : per factor (k, levels, q)
         """
-        work = work or self.work()
-        chunks, q, _, lanes = self.data.R.shape
-        m2 = self.sums.random
-        L, factors = scales[: q * q].reshape(q, q), scales[q * q :]
-        _, delta = prepare(L, factors, sigma, self.data, work)
-        remainder = np.empty(self.data.C.shape[0])
-        delta = draw_remainder(
-            self.data, work, rng.standard_normal(remainder.size), remainder
-        )
-        u = np.zeros((self.sums.groups if groups else 0, q))
-        if groups:
-            normals = rng.standard_normal((2, chunks, q, lanes))
-            draw_groups(L, sigma, self.data, work, delta, normals[0], normals[1], u)
+        k, q, m2 = sigma.size, self.sums.effects, self.sums.random
+        remainder = np.empty((k, self.data.C.shape[0]))
+        u = np.empty((k, self.sums.groups if groups else 0, q))
+        work = self.work()
+        for part in self._batches(k, groups):
+            normals = rng.standard_normal(remainder[part].shape)
+            draw_many(
+                scales[part],
+                sigma[part],
+                self.data,
+                work,
+                normals,
+                self._normals(rng, normals.shape[0] if groups else 0),
+                remainder[part],
+                u[part],
+            )
         effects = [u]
         for start, levels, width in self.sums.factors:
-            effects.append(remainder[start : start + levels * width].reshape(levels, width))
-        return self.sums.T @ (self.sums.origin + remainder[m2:]), tuple(effects)
+            effects.append(remainder[:, start : start + levels * width].reshape(k, levels, width))
+        beta = (self.sums.origin + remainder[:, m2:]) @ self.sums.T.T
+        return beta, tuple(effects)
+
+    def redraws(
+        self,
+        scales: Array,
+        sigma: Array,
+        beta: Array,
+        others: tuple[Array, ...],
+        rng: np.random.Generator,
+    ) -> Array:
+        """Draws of the eliminated factor's u (k, groups, q) given draws of all else."""
+        k = sigma.size
+        gamma = np.linalg.solve(self.sums.T, beta.T).T - self.sums.origin if beta.size else beta
+        remainder = np.hstack([*(o.reshape(k, -1) for o in others), gamma])
+        u = np.empty((k, self.sums.groups, self.sums.effects))
+        work = self.work()
+        for part in self._batches(k, True):
+            normals = self._normals(rng, u[part].shape[0])
+            redraw_many(
+                scales[part], sigma[part], self.data, work, remainder[part], normals, u[part]
+            )
+        return u
+
+    def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
+        """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
+        G, q = self.sums.groups, self.sums.effects
+        mean, square, one = np.zeros((G, q)), np.zeros((G, q)), np.zeros((G, q))
+        own, total = np.zeros((G, q, q)), np.zeros((G, q, q))
+        moments_many(scales, sigma, self.data, self.work(), mean, square, own, total, one)
+        mean /= sigma.size
+        return mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
+
+    def _batches(self, k: int, groups: bool) -> list[slice]:
+        """Slices of the points whose random numbers fit in a few megabytes."""
+        numbers = self.data.C.shape[0] + (2 * self.data.R[:, 0].size if groups else 0)
+        step = max(1, BATCH // max(numbers, 1))
+        return [slice(at, min(at + step, k)) for at in range(0, k, step)]
+
+    def _normals(self, rng: np.random.Generator, k: int) -> Array:
+        chunks, q, _, lanes = self.data.R.shape
+        return rng.standard_normal((k, 2, chunks, q, lanes))

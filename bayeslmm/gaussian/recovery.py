@@ -172,3 +172,43 @@ def spread(L, R, a, u):
                 for k in range(lanes):
                     w[j, k] += L[t, j] * R[i, t, k] * a[i, k]
     scale_lanes(L, w, u)
+
+
+@jit
+def draw_many(scales, sigma, data, work, normals, group_normals, remainder, u):
+    """One draw at each of k points: remainder (k, m), and u (k, groups, q) where u has groups."""
+    q = data.R.shape[1]
+    for i in range(scales.shape[0]):
+        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
+        prepare(L, factors, sigma[i], data, work)
+        delta = draw_remainder(data, work, normals[i], remainder[i])
+        if u.shape[1] > 0:
+            draw_groups(
+                L, sigma[i], data, work, delta, group_normals[i, 0], group_normals[i, 1], u[i]
+            )
+
+
+@jit
+def redraw_many(scales, sigma, data, work, remainder, group_normals, u):
+    """Draw u (k, groups, q) given draws of the remainder (k, m) that are already there."""
+    q, m2 = data.R.shape[1], data.shift.size
+    for i in range(scales.shape[0]):
+        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
+        log_density(L, factors, sigma[i], data, work)
+        delta = remainder[i].copy()
+        delta[:m2] -= data.shift
+        draw_groups(L, sigma[i], data, work, delta, group_normals[i, 0], group_normals[i, 1], u[i])
+
+
+@jit
+def moments_many(scales, sigma, data, work, mean, square, own, total, one):
+    """Add to `mean` and `square` (groups, q) the conditional mean and second moment of u."""
+    q = data.R.shape[1]
+    for i in range(scales.shape[0]):
+        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
+        _, delta = prepare(L, factors, sigma[i], data, work)
+        group_moments(L, sigma[i], data, work, delta, one, own, total)
+        for g in range(mean.shape[0]):
+            for j in range(q):
+                mean[g, j] += one[g, j]
+                square[g, j] += one[g, j] ** 2 + total[g, j, j]

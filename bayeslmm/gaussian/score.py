@@ -144,6 +144,19 @@ def remainder_score(factors, data, work, delta, J):
 
 
 @jit
+def lower_product(scales, J, out, at, q):
+    """out = lower part of J L for the factor that starts at `at`: d/dL. Returns where it ends."""
+    for i in range(q):
+        for j in range(q):
+            total = 0.0
+            if j <= i:
+                for t in range(j, q):
+                    total += J[at + i * q + t] * scales[at + t * q + j]
+            out[at + i * q + j] = total
+    return at + q * q
+
+
+@jit
 def inner(scale, J, q):
     """<L, J L> = trace(L'J L): the derivative in the common scale of one factor."""
     total = 0.0

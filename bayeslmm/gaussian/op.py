@@ -1,0 +1,114 @@
+"""The solver as a PyTensor Op: the log evidence inside any graph.
+
+`Condense` takes the sums over the rows; its inputs are constants in a model, so PyTensor folds it
+away when it compiles and n never enters the sampler. `Evidence` is the log density given the
+scales, with its derivatives as further outputs of the same evaluation. Data are inputs, never
+closed over; both Ops are without state, equal to each other, and survive pickling.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+
+from .equations import Data, scratch
+from .lanes import jit
+from .primal import FixedPrior, Primal
+from .score import lower_product, value_and_score
+from .sums import Factor, accumulate
+
+SUMS = len(Data._fields)
+
+
+class Condense(Op):
+    """Rows to sums: (y, X, offset, weights, frequency, H, location, scale, log_det, *factors).
+
+    Every factor is three inputs: codes (n,), Z (n, q), and the number of its levels.
+    """
+
+    __props__ = ()
+
+    def make_node(self, *inputs: Any) -> Apply:
+        tensors = [pt.as_tensor_variable(i) for i in inputs]
+        outputs = [pt.tensor(dtype="float64", shape=(None,) * d) for d in (4, 4, 2, 1, 1)]
+        outputs += [pt.matrix(dtype="int64")]
+        outputs += [pt.tensor(dtype="float64", shape=(None,) * d) for d in (2, 1, 1)]
+        return Apply(self, tensors, outputs)
+
+    def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
+        y, X, offset, weights, frequency, H, location, scale, log_det, *rest = inputs
+        factors = tuple(
+            Factor(rest[i].astype(np.intp), int(rest[i + 2]), rest[i + 1])
+            for i in range(0, len(rest), 3)
+        )
+        sums = accumulate(y, X, factors, offset=offset, weights=weights, frequency=frequency)
+        data = Primal.of(sums, FixedPrior(H, location, scale, float(log_det))).data
+        for storage, value in zip(output_storage, data):
+            storage[0] = np.ascontiguousarray(value)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        return [[False] * SUMS for _ in node.inputs]
+
+    def pullback(self, inputs: list, outputs: list, cotangents: list) -> list:
+        return [DisconnectedType()() for _ in inputs]
+
+
+class Evidence(Op):
+    """(scales, sigma, *sums) -> log density, its derivative in scales, and in sigma."""
+
+    __props__ = ()
+
+    def make_node(self, scales: Any, sigma: Any, *sums: Any) -> Apply:
+        inputs = [pt.as_tensor_variable(i) for i in (scales, sigma, *sums)]
+        outputs = [pt.scalar(dtype="float64"), pt.vector(dtype="float64"), pt.scalar(dtype="float64")]
+        return Apply(self, inputs, outputs)
+
+    def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
+        scales, sigma, *sums = inputs
+        value, slopes, slope = evaluate(scales, float(sigma), *sums)
+        for storage, result in zip(output_storage, (value, slopes, slope)):
+            storage[0] = np.asarray(result)
+
+    def connection_pattern(self, node: Apply) -> list[list[bool]]:
+        return [[True, False, False], [True, False, False], *[[False] * 3] * SUMS]
+
+    def pullback(self, inputs: list, outputs: list, cotangents: list) -> list:
+        _, slopes, slope = outputs
+        weight = cotangents[0]
+        return [weight * slopes, weight * slope, *[DisconnectedType()() for _ in inputs[2:]]]
+
+
+@jit
+def evaluate(scales, sigma, R, B, C, g, shift, layout, P0, h0, constants):
+    """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
+    chunks, q, _, lanes = R.shape
+    m, m2 = C.shape[0], shift.size
+    data = Data(R, B, C, g, shift, layout, P0, h0, constants)
+    work = scratch(chunks, m, m2, q, lanes)
+    J = np.zeros(scales.size)
+    slopes = np.zeros(scales.size)
+    value, slope = value_and_score(scales, sigma, data, work, J)
+    if not np.isfinite(value):
+        return -np.inf, slopes, 0.0
+    at = lower_product(scales, J, slopes, 0, q)
+    for f in range(layout.shape[0]):
+        at = lower_product(scales, J, slopes, at, layout[f, 2])
+    return value, slopes, slope
+
+
+@register_funcify_default_op_cache_key(Evidence)
+def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
+    """Give PyTensor's Numba backend the compiled kernel itself."""
+
+    @jit
+    def evidence(scales, sigma, R, B, C, g, shift, layout, P0, h0, constants):
+        value, slopes, slope = evaluate(
+            scales, sigma.item(), R, B, C, g, shift, layout, P0, h0, constants
+        )
+        return np.asarray(value), slopes, np.asarray(slope)
+
+    return evidence, 1

@@ -1,0 +1,182 @@
+"""Both PyMC graphs of a model, from its one declaration.
+
+The joint graph has every coefficient as a random variable, as in a textbook. The marginal graph has
+theta only: its observed variable is the Gaussian with the coefficients integrated out, with a
+log density by the exact solver and a `random` method, so that prior predictive works on both.
+"""
+
+from typing import Any
+
+import numpy as np
+import pymc as pm
+import pytensor.tensor as pt
+from pymc.distributions.shape_utils import change_dist_size
+
+from .gaussian.op import Condense, Evidence
+from .gaussian.primal import FixedPrior
+from .model import Model
+from .space import Correlation, Positive
+
+
+def joint_graph(model: Model) -> pm.Model:
+    """The textbook graph: theta, beta, every u, and y given all of them."""
+    d = model.design
+    repeat = np.repeat(np.arange(d.y.size), d.frequency.astype(int))
+    with pm.Model(coords=_coords(model, repeat)) as graph:
+        factors, sigma = _theta(model)
+        mean = pt.as_tensor_variable(d.offset[repeat])
+        if d.fixed:
+            mean = mean + d.X[repeat] @ _beta(model.fixed_prior)
+        for term, L in zip(model.terms, factors):
+            u = _effects(term.coefficients, L, term.shape, term.dims)
+            columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
+            mean = mean + columns.sum(axis=1)
+        sd = sigma / np.sqrt(model.precision[repeat])
+        pm.Normal(d.response, mean, sd, observed=d.y[repeat], dims="row")
+        _shares(model)
+    return graph
+
+
+def marginal_graph(model: Model) -> pm.Model:
+    """Theta alone; y ~ N(offset + X m, X S X' + sum Z G Z' + sigma^2 / W)."""
+    d = model.design
+    with pm.Model(coords=_coords(model, np.arange(d.y.size))) as graph:
+        factors, sigma = _theta(model)
+        flat = [L.flatten() for L in factors]
+        scales = pt.concatenate(flat) if flat else pt.zeros(0)
+        pm.CustomDist(
+            d.response,
+            scales,
+            sigma,
+            d.offset.astype(np.float64),
+            logp=_marginal_logp(model),
+            random=_marginal_random(model),
+            signature="(s),(),(n)->(n)",
+            observed=d.y,
+            dims="row",
+        )
+        _shares(model)
+    return graph
+
+
+def sized(dist: Any, size: int) -> Any:
+    """A fresh unnamed copy of a scalar or vector distribution, as a vector (size,)."""
+    return change_dist_size(dist, (size,))
+
+
+def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
+    coords = model.coords
+    coords["row"] = [coords["row"][i] for i in repeat]
+    return coords
+
+
+def _theta(model: Model) -> tuple[list[Any], Any]:
+    """Declare all variance parameters; the triangular factors of the terms, and sigma."""
+    values = [_positive(s) for s in model.space.scales]
+    factors = []
+    for sd, correlation in zip(values, model.space.correlations):
+        factors.append(sd[:, None] * _correlation(correlation))
+    return factors, values[-1]
+
+
+def _positive(scale: Positive) -> Any:
+    size = None if scale.dim is None else scale.size
+    if scale.fixed is not None:
+        value = np.broadcast_to(scale.fixed, scale.size).astype(np.float64)
+        return pm.Deterministic(
+            scale.name, pt.constant(value if size else value[0]), dims=scale.dim
+        )
+    if scale.law is not None:
+        dist = scale.law.dist(size)
+    else:
+        dist = sized(scale.custom, scale.size) if size else scale.custom.copy()
+    return pm.modelcontext(None).register_rv(
+        dist, scale.name, dims=scale.dim, transform=pm.distributions.transforms.log
+    )
+
+
+def _correlation(c: Correlation) -> Any:
+    """Cholesky factor of the correlations; also records corr_<group>."""
+    K = pt.constant(c.start)
+    group = c.name.removeprefix("corr_")
+    if c.free:
+        for number, block in enumerate(c.parts):
+            name = f"chol_{c.name}" + (f"_{number}" if len(c.parts) > 1 else "")
+            part = pm.LKJCorr(name, n=len(block), eta=np.float64(c.eta))
+            K = pt.set_subtensor(K[np.ix_(block, block)], part)
+    if c.parts:
+        pm.Deterministic(c.name, K @ K.T, dims=(f"{group}_effect", f"{group}_effect_2"))
+    return K
+
+
+def _beta(prior: FixedPrior) -> Any:
+    """Fixed effects under their prior: flat, independent normal, or jointly normal."""
+    r, p = prior.H.shape
+    if r < p:
+        beta = pm.Flat("beta", dims="fixed")
+        if r:
+            distance = (prior.H @ beta - prior.location) / prior.scale
+            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * np.log(2.0 * np.pi)
+            pm.Potential("beta_prior", constant - 0.5 * (distance**2).sum())
+        return beta
+    if np.array_equal(prior.H, np.eye(p)):
+        return pm.Normal("beta", prior.location, prior.scale, dims="fixed")
+    mean = np.linalg.solve(prior.H, prior.location)
+    root = np.linalg.solve(prior.H, np.diag(prior.scale)).T
+    upper = np.linalg.qr(root, mode="r")  # root'root = covariance; nothing is squared
+    chol = (upper * np.sign(np.diag(upper))[:, None]).T
+    return pm.MvNormal("beta", mean, chol=chol, dims="fixed")
+
+
+def _effects(name: str, L: Any, shape: tuple[int, int], dims: tuple[str, str]) -> Any:
+    if shape[1] == 1:
+        return pm.Normal(name, 0.0, L[0, 0], dims=dims)
+    return pm.MvNormal(name, np.zeros(shape), chol=L, dims=dims)
+
+
+def _shares(model: Model) -> None:
+    """icc_<group>: each term's share of the variance of a row."""
+    graph = pm.modelcontext(None)
+    parts = {}
+    for term, c in zip(model.terms, model.space.correlations):
+        sd = graph[term.sd.name]
+        moment = term.second_moment(model.design.frequency)
+        corr = graph[c.name] if c.parts else np.eye(term.shape[1])
+        parts[term.name] = (sd[:, None] * corr * sd[None, :] * moment).sum()
+    total = graph["sigma"] ** 2 + sum(parts.values())
+    for name, part in parts.items():
+        pm.Deterministic(f"icc_{name}", part / total)
+
+
+def _marginal_logp(model: Model) -> Any:
+    d, prior = model.design, model.fixed_prior
+    rows = [d.X, d.offset, model.precision, d.frequency]
+    rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
+    for term in model.terms:
+        rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
+
+    def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
+        sums = Condense()(value, *rows)
+        return Evidence()(scales, sigma, *sums)[0]
+
+    return logp
+
+
+def _marginal_random(model: Model) -> Any:
+    def random(
+        scales: np.ndarray,
+        sigma: np.ndarray,
+        offset: np.ndarray,
+        rng: np.random.Generator | None = None,
+        size: tuple[int, ...] | None = None,
+    ) -> np.ndarray:
+        from .predictive import simulate_rows
+
+        rng = rng or np.random.default_rng()
+        shape = tuple(size) if size is not None else np.shape(sigma)
+        scales = np.broadcast_to(scales, (*shape, np.shape(scales)[-1])).reshape(-1, np.shape(scales)[-1])
+        sigma = np.broadcast_to(sigma, shape).reshape(-1)
+        draws = [simulate_rows(model, s, float(n), rng) for s, n in zip(scales, sigma)]
+        return np.array(draws).reshape(*shape, -1)
+
+    return random

@@ -1,0 +1,248 @@
+"""A model, as engines see it: a Gaussian block whose coefficients are eliminated, and a space theta.
+
+    y = offset + X beta + sum_t Z_t u_t + e,   u_t ~ N(0, G_t(theta)),   e_i ~ N(0, sigma^2 / w_i)
+
+A `Model` is a declaration: the design, the terms with the laws of their variances, and the prior of
+beta. Everything an engine needs follows from it: the solver for a criterion, the log posterior of
+theta as compiled code, the exact recovery of the coefficients, and both PyMC graphs (`graphs`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .design import Design
+from .gaussian.primal import FixedPrior, Primal
+from .gaussian.sums import Array, Sums, accumulate, with_response
+from .space import Layout, Positive, Space, Theta, log_posterior
+from .terms import GroupTerm
+
+CRITERIA = ("ml", "reml", "evidence", "map")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A declared model. Made by `bayeslmm.lmm` and its siblings, not by hand.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the model's family, for titles.
+    design : Design
+        Validated rows.
+    terms : tuple of GroupTerm
+        Random terms, the one that is eliminated group by group first.
+    space : Space
+        The variances and their laws.
+    fixed_prior : FixedPrior
+        Prior of beta.
+    prior_table : dict
+        Name of a parameter -> its prior in words, in the order of the printed table.
+    graph, marginal : pymc.Model
+        The joint graph, and the graph over theta with the coefficients integrated out.
+    """
+
+    kind: str
+    design: Design
+    terms: tuple[GroupTerm, ...]
+    space: Space
+    fixed_prior: FixedPrior
+    prior_table: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def sums(self) -> Sums:
+        """Sufficient sums of the rows."""
+        d = self.design
+        return accumulate(
+            d.y,
+            d.X,
+            tuple(t.factor() for t in self.terms),
+            offset=d.offset,
+            weights=self.precision,
+            frequency=d.frequency,
+        )
+
+    @property
+    def precision(self) -> Array:
+        """Weights of the rows, (n,): the noise variance of row i is sigma^2 / w_i."""
+        d = self.design
+        return d.weights if d.noise_sd is None else 1.0 / d.noise_sd**2
+
+    @cached_property
+    def graph(self) -> Any:
+        """The joint graph: every coefficient is a named random variable."""
+        from .graphs import joint_graph
+
+        return joint_graph(self)
+
+    @cached_property
+    def marginal(self) -> Any:
+        """The graph over theta alone, coefficients integrated out."""
+        from .graphs import marginal_graph
+
+        return marginal_graph(self)
+
+    @cached_property
+    def layout(self) -> Layout:
+        return self.space.layout()
+
+    def solver(self, criterion: str = "evidence") -> Primal:
+        """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
+        if criterion in ("ml", "reml"):
+            flat = FixedPrior.flat(self.design.X.shape[1])
+            return Primal.of(self.sums, flat, integrate=criterion == "reml")
+        return Primal.of(self.sums, self.fixed_prior)
+
+    def with_data(self, y: Array) -> "Model":
+        """The same model, priors and compiled code with another response (n,).
+
+        Raises
+        ------
+        DesignError
+            Where y has another length, or is not finite.
+        """
+        other = replace(self, design=self.design.with_response(y))
+        other.__dict__["sums"] = with_response(self.sums, other.design.y)
+        return other
+
+    def target(self, criterion: str = "evidence", prior: bool = True) -> "Target":
+        """The log density of theta's coordinates, and its gradient, as a callable."""
+        return Target(self.solver(criterion), self.space, self.layout, prior)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the variance parameters."""
+        return tuple(s.name for s in self.space.scales) + tuple(
+            c.name for c in self.space.correlations if c.parts
+        )
+
+    @property
+    def coords(self) -> dict[str, list]:
+        """Labels of every dimension of the result."""
+        coords: dict[str, list] = {"row": list(_plain(self.design.rows))}
+        if self.design.fixed:
+            coords["fixed"] = list(self.design.fixed)
+        for term in self.terms:
+            coords[term.name] = list(_plain(term.grouping.levels))
+            coords[f"{term.name}_effect"] = list(term.grouping.effects)
+            if term.correlated:
+                coords[f"{term.name}_effect_2"] = list(term.grouping.effects)
+        return coords
+
+    def term(self, name: str) -> GroupTerm:
+        """The term of one grouping factor."""
+        for term in self.terms:
+            if term.name == name:
+                return term
+        known = ", ".join(t.name for t in self.terms)
+        raise KeyError(f"no random effects for {name!r}; there are: {known}")
+
+    @property
+    def equation(self) -> str:
+        """The model in one line."""
+        d = self.design
+        parts = (["offset"] if d.offset.any() else []) + (["X beta"] if d.fixed else [])
+        parts += [f"Z u_{t.name}" for t in self.terms]
+        return f"{d.response} = {' + '.join(parts)} + e"
+
+    def __repr__(self) -> str:
+        d = self.design
+        lines = [f"{self.kind}: {d.formula}", f"  {self.equation}", "  " + self.sizes, "", "Priors"]
+        width = max(len(name) for name in self.prior_table)
+        lines += [f"  {name:<{width}}  {law}" for name, law in self.prior_table.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(n)}</th><td>{escape(p)}</td></tr>"
+            for n, p in self.prior_table.items()
+        )
+        return (
+            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.design.formula)}</code>"
+            f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
+        )
+
+    @property
+    def sizes(self) -> str:
+        """Counts of rows, columns and groups, in words."""
+        d = self.design
+        groups = [f"{t.shape[0]} {t.name} x {t.shape[1]}" for t in self.terms]
+        text = f"{d.y.size} rows, {len(d.fixed)} fixed effects"
+        if groups:
+            text += f", random effects: {', '.join(groups)}"
+        return text + (f"; {d.dropped.size} rows dropped" if d.dropped.size else "")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
+
+    The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
+    theta enters: the criterion alone.
+    """
+
+    solver: Primal
+    space: Space
+    layout: Layout
+    prior: bool = True
+
+    def __post_init__(self) -> None:
+        customs = tuple((CustomPrior(s, d), at) for (d, at), s in _custom_scales(self.space))
+        object.__setattr__(self, "_customs", customs if self.prior else ())
+        object.__setattr__(self, "_work", self.solver.work())
+
+    @property
+    def dimension(self) -> int:
+        return self.space.size
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        grad = np.empty(z.size)
+        value = log_posterior(z, self.layout, self.solver.data, self._work, self.prior, grad)  # type: ignore[attr-defined]
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            index = self.layout.index[at]
+            h = np.exp(z[index])
+            more, slope = custom(h)
+            value += more
+            grad[index] += slope * h
+        return value, grad
+
+    def fresh(self) -> "Target":
+        """A copy with scratch memory of its own, for another thread."""
+        return Target(self.solver, self.space, self.layout, self.prior)
+
+
+class CustomPrior:
+    """Log density of a PyMC distribution on scales, compiled through PyTensor."""
+
+    def __init__(self, scale: Positive, dist: Any) -> None:
+        import pymc as pm
+        import pytensor
+        import pytensor.tensor as pt
+
+        from .graphs import sized
+
+        x = pt.vector("x", dtype="float64", shape=(scale.size,))
+        value = pm.logp(sized(dist, scale.size), x, warn_rvs=False).sum()
+        self._function = pytensor.function([x], [value, pytensor.grad(value, x)])
+
+    def __call__(self, h: Array) -> tuple[float, Array]:
+        value, slope = self._function(h)
+        return float(value), slope
+
+
+def _custom_scales(space: Space) -> list[tuple[tuple[Any, slice], Positive]]:
+    return list(zip(space.customs, [s for s in space.scales if s.custom is not None]))
+
+
+def _plain(labels: np.ndarray) -> list:
+    return labels.tolist()
+
+
+def theta_of(model: Model, z: Array) -> Theta:
+    """The variances at coordinates z (d,)."""
+    return model.space.constrain(z, model.layout)

@@ -1,0 +1,1 @@
+"""The declared models, one file each; every file reads like its equation."""

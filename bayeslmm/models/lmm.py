@@ -1,0 +1,162 @@
+"""The linear mixed model (Laird & Ware 1982, equation 2.1).
+
+    y = X beta + sum_g Z_g u_g + e
+
+    u_g[j] ~ N(0, Psi_g)   for every level j,    Psi_g = diag(sd_g) corr_g diag(sd_g)
+    e_i    ~ N(0, sigma^2 / w_i)
+
+    beta   ~ Normal,   sd_g ~ HalfStudentT,   corr_g ~ LKJ,   sigma ~ HalfStudentT
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
+from ..laws import Law
+from ..model import Model
+from ..priors import (
+    Scales,
+    check_names,
+    correlation_prior,
+    fixed_prior,
+    positive_prior,
+    scales_of,
+)
+from ..space import Space
+from ..terms import GroupTerm
+
+
+def lmm(
+    formula: Any,
+    data: Any = None,
+    *,
+    groups: Mapping[str, Any] | None = None,
+    priors: Mapping[str, Any] | None = None,
+    weights: Any = None,
+    frequency: Any = None,
+    offset: Any = None,
+    noise_sd: Any = None,
+    missing: str = "error",
+) -> Model:
+    """Declare a linear mixed model.
+
+    Parameters
+    ----------
+    formula : str, or array (n,)
+        An lme4 formula such as ``"Reaction ~ Days + (Days | Subject)"``; or the response itself.
+    data : table, or array (n, p)
+        pandas, polars or pyarrow table, or a dict of arrays; the matrix X when the response was
+        given as an array (include a column of ones for an intercept).
+    groups : dict, optional
+        With arrays only: name of a grouping factor -> labels (n,), or (labels, Z) with Z (n, q).
+    priors : dict, optional
+        Name of a parameter (as ``print(model)`` shows them) -> unnamed PyMC distribution, text
+        such as ``"HalfNormal(50)"``, or a number, which fixes the parameter. Scales are standard
+        deviations. ``"beta"`` stands for all fixed effects.
+    weights : column name or array (n,), optional
+        Precisions: the noise variance of row i is sigma^2 / weights[i], as in lme4.
+    frequency : column name or array (n,), optional
+        How many times each row counts.
+    offset : column name or array (n,), optional
+        Known part of the mean.
+    noise_sd : column name or array (n,), optional
+        Known standard deviation of each row's noise; sigma, their common factor, is then fixed at
+        one unless ``priors={"sigma": ...}`` frees it.
+    missing : {"error", "drop"}
+        Refuse rows with missing values, or drop and count them.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    DesignError
+        Where the table, the formula or a prior cannot be used; the message names the column, row,
+        level or parameter, and what to do.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    >>> m.parameters
+    ('sd_Subject', 'sigma', 'corr_Subject')
+    """
+    extras = {
+        "weights": weights,
+        "frequency": frequency,
+        "offset": offset,
+        "noise_sd": noise_sd,
+        "missing": missing,
+    }
+    if isinstance(formula, str):
+        if groups is not None:
+            raise DesignError("groups= goes with arrays; in a formula write (1 | group)")
+        design = build_design(formula, data, **extras)
+    else:
+        design = design_from_arrays(formula, data, groups, **extras)
+    return declare(design, priors or {})
+
+
+def declare(design: Design, priors: Mapping[str, Any]) -> Model:
+    """The model of a design: terms, laws of their variances, prior of beta."""
+    _refuse_twins(design)
+    # The factor with most columns is eliminated group by group, so it comes first.
+    order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
+    check_names(priors, _names(design))
+    precision = design.weights if design.noise_sd is None else 1.0 / design.noise_sd**2
+    scales = scales_of(design, precision)
+    terms = tuple(_term(g, design, scales, priors) for g in order)
+    sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
+    noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
+    sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
+    space = Space(
+        scales=(*(t.sd for t in terms), sigma), correlations=tuple(t.correlation for t in terms)
+    )
+    fixed, table = fixed_prior(design, scales, priors)
+    by_name = {t.name: t for t in terms}
+    for grouping in design.groups:
+        term = by_name[grouping.name]
+        table[term.sd.name] = term.sd.prior
+        if term.correlated:
+            table[term.correlation.name] = term.correlation.prior
+    table["sigma"] = sigma.prior
+    return Model("Linear mixed model", design, terms, space, fixed, table)
+
+
+def _term(
+    grouping: Grouping, design: Design, scales: Scales, priors: Mapping[str, Any]
+) -> GroupTerm:
+    """Random effects of one factor: sd_g[effect] ~ HalfStudentT(3, sd y / rms z), corr_g ~ LKJ(2)."""
+    name, q = grouping.name, len(grouping.effects)
+    width = scales.sd / np.sqrt(np.mean(grouping.Z**2, axis=0))
+    default = Law("HalfStudentT", (3.0, float(width[0]) if q == 1 else width))
+    return GroupTerm(
+        grouping,
+        positive_prior(f"sd_{name}", q, f"{name}_effect", default, priors.get(f"sd_{name}")),
+        correlation_prior(grouping, priors.get(f"corr_{name}")),
+    )
+
+
+def _names(design: Design) -> list[str]:
+    names = ["beta", *design.fixed] if design.fixed else []
+    for g in design.groups:
+        names.append(f"sd_{g.name}")
+        if any(len(b) > 1 for b in g.blocks):
+            names.append(f"corr_{g.name}")
+    return [*names, "sigma"]
+
+
+def _refuse_twins(design: Design) -> None:
+    """Two factors with the same groups and effects share one variance: nothing tells them apart."""
+    for i, a in enumerate(design.groups):
+        for b in design.groups[:i]:
+            if a.effects == b.effects and len(a.levels) == len(b.levels):
+                pairs = np.unique(np.column_stack([a.codes, b.codes]), axis=0)
+                if len(pairs) == len(a.levels) and np.array_equal(a.Z, b.Z):
+                    raise DesignError(
+                        f"the factors {b.name!r} and {a.name!r} make the same groups, so their "
+                        f"variances cannot be told apart; drop (... | {a.name})"
+                    )

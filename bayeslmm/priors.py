@@ -1,0 +1,270 @@
+"""Default priors, and the user's in their place: one table, scaled from the data once.
+
+| parameter | default |
+|---|---|
+| Intercept | Normal(mean y, 2.5 sd y), at the mean of the other columns |
+| other fixed effects | Normal(0, 2.5 sd y / sd x) |
+| sd_<group> | HalfStudentT(3, sd y / rms z), one per effect |
+| corr_<group> | LKJ(2) |
+| sigma | HalfStudentT(3, sd y) |
+
+The numbers are frozen in the model: refits, `with_data` and calibration keep them. The scales are
+weak in the sense of Gelman, Jakulin, Pittau & Su (2008) and Gelman (2006): wide against anything
+that the data could say, but proper, so that the log evidence exists.
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .design import Design, DesignError, Grouping
+from .gaussian.primal import FixedPrior
+from .gaussian.sums import Array
+from .laws import Law, law_of, operator_parameters, parse_law
+from .space import Correlation, Positive
+
+WIDE = 2.5
+
+
+@dataclass(frozen=True)
+class Scales:
+    """What default priors are scaled by."""
+
+    mean: float  # of y
+    sd: float  # of y
+    root_weight: float  # rms of sqrt(w): sigma is the noise of a row of weight one
+
+
+def scales_of(design: Design, precision: Array) -> Scales:
+    """Mean and sd of the response after its offset."""
+    y = design.y - design.offset
+    sd = float(np.std(y))
+    return Scales(float(np.mean(y)), sd, float(np.sqrt(np.mean(precision))))
+
+
+def check_names(priors: Mapping[str, Any], valid: list[str]) -> None:
+    """Refuse the name of a parameter that the model does not have."""
+    for name in priors:
+        if name not in valid:
+            close = difflib.get_close_matches(str(name), valid, n=1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise DesignError(
+                f"priors={{{name!r}: ...}} names no parameter of this model{hint} "
+                f"The parameters are: {', '.join(valid)}"
+            )
+
+
+def positive_prior(
+    name: str, size: int, dim: str | None, default: Law, given: Any
+) -> Positive:
+    """A vector of scales under the given prior, or the default one.
+
+    A number (or one per effect) fixes them; a string such as "HalfNormal(50)" or an unnamed PyMC
+    distribution on the positive half-line is their prior.
+    """
+    if given is None:
+        return Positive(name, size, dim, law=default)
+    if isinstance(given, int | float | list | tuple | np.ndarray | np.number):
+        return Positive(name, size, dim, fixed=_fixed_scale(name, size, given))
+    law = _read_law(name, given)
+    if isinstance(law, Law):
+        for value in law.parameters:
+            if np.ndim(value) and np.size(value) != size:
+                raise DesignError(
+                    f"the prior of {name} has {np.size(value)} values, but {name} has {size}"
+                )
+        return Positive(name, size, dim, law=law)
+    if law.ndim > 0 and law.type.shape[-1] not in (None, size):
+        raise DesignError(f"the prior of {name} has shape {law.type.shape}; {name} has {size} values")
+    return Positive(name, size, dim, custom=law)
+
+
+def _fixed_scale(name: str, size: int, given: Any) -> Array:
+    value = np.asarray(given, dtype=np.float64)
+    if value.ndim and value.size != size:
+        raise DesignError(f"{name} is fixed at {value.size} numbers, but has {size}")
+    lowest = 0.0 if name != "sigma" else np.nextafter(0.0, 1.0)
+    if not np.isfinite(value).all() or (value < lowest).any():
+        raise DesignError(
+            f"{name} is a standard deviation: it can be fixed at a "
+            f"{'positive' if name == 'sigma' else 'non-negative'} number, not {given!r}"
+        )
+    return np.broadcast_to(value, size).copy()
+
+
+def _read_law(name: str, given: Any) -> Any:
+    """A `Law`, or a PyMC distribution that is none."""
+    if isinstance(given, Law):
+        return given
+    if isinstance(given, str):
+        try:
+            return parse_law(given)
+        except ValueError as error:
+            raise DesignError(f"{name}: {error}") from None
+    if getattr(getattr(given, "owner", None), "op", None) is None:
+        raise DesignError(
+            f"the prior of {name} must be a number, a text such as 'HalfNormal(50)', or an unnamed "
+            f"PyMC distribution such as pm.HalfNormal.dist(50.0); got {type(given).__name__}"
+        )
+    law = law_of(given)
+    if law is not None:
+        return law
+    if type(given.owner.op).__name__ in ("NormalRV", "FlatRV", "StudentTRV", "CauchyRV", "LaplaceRV"):
+        raise DesignError(
+            f"{name} is a standard deviation; its prior must live on the positive half-line, such "
+            f"as pm.HalfNormal.dist(...), not {type(given.owner.op).__name__[:-2]}"
+        )
+    return given
+
+
+def correlation_prior(grouping: Grouping, given: Any) -> Correlation:
+    """LKJ(2), LKJ with the given eta, or fixed correlations (a number, or a matrix)."""
+    name, q = f"corr_{grouping.name}", len(grouping.effects)
+    if given is None:
+        return Correlation(name, q, grouping.blocks)
+    if isinstance(given, str):
+        match = re.fullmatch(r"\s*LKJ(?:Corr)?\(\s*([0-9.eE+-]+)\s*\)\s*", given)
+        if match is None:
+            raise DesignError(f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {given!r}")
+        return _lkj(name, grouping, float(match[1]))
+    if isinstance(given, int | float | np.ndarray | list | np.number):
+        matrix = np.asarray(given, dtype=np.float64)
+        if matrix.ndim == 0:
+            matrix = np.where(np.eye(q, dtype=bool), 1.0, float(matrix))
+        valid = matrix.shape == (q, q) and np.allclose(np.diag(matrix), 1.0)
+        if not valid or not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix)[0] <= 0:
+            raise DesignError(
+                f"{name} is fixed at something that is no {q} x {q} correlation matrix of full rank"
+            )
+        return Correlation(name, q, grouping.blocks, fixed=matrix)
+    if type(getattr(getattr(given, "owner", None), "op", None)).__name__ == "LKJCorrRV":
+        eta = float(operator_parameters(given)[1])  # type: ignore[index]
+        return _lkj(name, grouping, eta)
+    raise DesignError(
+        f"the prior of {name} must be pm.LKJCorr.dist(n, eta), 'LKJ(2)', a number or a matrix; "
+        f"got {type(given).__name__}"
+    )
+
+
+def _lkj(name: str, grouping: Grouping, eta: float) -> Correlation:
+    if not eta > 0:
+        raise DesignError(f"{name}: eta of LKJ must be positive, but is {eta:g}")
+    return Correlation(name, len(grouping.effects), grouping.blocks, eta)
+
+
+def fixed_prior(
+    design: Design, scales: Scales, priors: Mapping[str, Any]
+) -> tuple[FixedPrior, dict[str, str]]:
+    """The prior of beta, and how the printed table tells it."""
+    names = list(design.fixed)
+    if "beta" in priors:
+        clash = [n for n in names if n in priors]
+        if clash:
+            raise DesignError(f"priors name both 'beta' and {clash[0]!r}; give one of them")
+        return _whole_prior(names, priors["beta"])
+    centred = "Intercept" in names and "Intercept" not in priors
+    means = design.X.mean(axis=0)
+    rows, location, scale, table = [], [], [], {}
+    for j, name in enumerate(names):
+        row = np.zeros(len(names))
+        row[j] = 1.0
+        spread = float(np.std(design.X[:, j])) or float(np.abs(design.X[:, j]).max())
+        if "Intercept" not in names:
+            spread = float(np.sqrt(np.mean(design.X[:, j] ** 2)))
+        law = (0.0, WIDE * scales.sd / spread)
+        if name == "Intercept" and centred:
+            row[:] = means
+            row[j] = 1.0
+            law = (scales.mean, WIDE * scales.sd)
+        elif name == "Intercept":
+            law = (scales.mean, WIDE * scales.sd)
+        given = _normal(name, priors[name]) if name in priors else law
+        if given is None:
+            table[name] = "flat"
+            continue
+        rows.append(row)
+        location.append(given[0])
+        scale.append(given[1])
+        table[name] = f"Normal({given[0]:.4g}, {given[1]:.4g})"
+        if name == "Intercept" and centred and len(names) > 1:
+            table[name] += " at the mean of the other columns"
+    H = np.array(rows).reshape(-1, len(names))
+    return FixedPrior(H, np.array(location), np.array(scale)), table
+
+
+def _normal(name: str, given: Any) -> tuple[float, float] | None:
+    """Mean and sd of a coefficient's normal prior; None for a flat one."""
+    if isinstance(given, str):
+        match = re.fullmatch(r"\s*Normal\(\s*([^,()]+),\s*([^,()]+)\)\s*", given)
+        if given.strip().lower() == "flat":
+            return None
+        if match is None:
+            raise DesignError(
+                f"the prior of {name} written as text is 'Normal(mean, sd)' or 'flat'; got {given!r}"
+            )
+        return float(match[1]), _positive_sd(name, float(match[2]))
+    kind = type(getattr(getattr(given, "owner", None), "op", None)).__name__
+    if kind == "FlatRV":
+        return None
+    if kind == "NormalRV":
+        mean, sd = operator_parameters(given)  # type: ignore[misc]
+        if mean.ndim or sd.ndim:
+            raise DesignError(f"the prior of {name} must be a scalar")
+        return float(mean), _positive_sd(name, float(sd))
+    raise DesignError(_other_law(name, kind, given))
+
+
+def _positive_sd(name: str, sd: float) -> float:
+    if not (np.isfinite(sd) and sd > 0):
+        raise DesignError(f"the sd of the prior of {name} must be positive, but is {sd:g}")
+    return sd
+
+
+def _other_law(name: str, kind: str, given: Any) -> str:
+    got = kind.removesuffix("RV") if kind.endswith("RV") else repr(given)
+    return (
+        f"{name} is a fixed effect: it takes a Normal, MvNormal or Flat prior (its posterior given "
+        f"the variances is then exact), not {got}. For shrinkage give the columns to a term with "
+        f"its own variance; to fix a coefficient, move its column into offset="
+    )
+
+
+def _whole_prior(names: list[str], given: Any) -> tuple[FixedPrior, dict[str, str]]:
+    """One prior for the vector beta."""
+    p = len(names)
+    kind = type(getattr(getattr(given, "owner", None), "op", None)).__name__
+    if kind != "MvNormalRV":
+        if kind == "NormalRV":
+            mean, sd = (np.broadcast_to(v, p) for v in _vector_parameters(given, p))
+        else:
+            law = _normal("beta", given)
+            if law is None:
+                return FixedPrior.flat(p), {"beta": "flat"}
+            mean, sd = np.full(p, law[0]), np.full(p, law[1])
+        for name, s in zip(names, sd):
+            _positive_sd(name, float(s))
+        table = {n: f"Normal({m:.4g}, {s:.4g})" for n, m, s in zip(names, mean, sd)}
+        return FixedPrior(np.eye(p), np.array(mean), np.array(sd)), table
+    mean, cov = operator_parameters(given)  # type: ignore[misc]
+    cov = np.atleast_2d(cov)
+    if cov.shape != (p, p):
+        raise DesignError(f"the prior of beta is {cov.shape[0]}-dimensional; beta has {p}: {names}")
+    try:
+        H = np.linalg.inv(np.linalg.cholesky(cov))
+    except np.linalg.LinAlgError:
+        raise DesignError("the covariance of the prior of beta is not positive definite") from None
+    log_det = float(np.log(np.diag(H)).sum())
+    prior = FixedPrior(H, H @ np.broadcast_to(mean, p), np.ones(p), log_det)
+    return prior, {"beta": f"MvNormal, {p}-dimensional"}
+
+
+def _vector_parameters(given: Any, p: int) -> tuple[Array, Array]:
+    mean, sd = operator_parameters(given)  # type: ignore[misc]
+    for value in (mean, sd):
+        if value.ndim and value.size not in (1, p):
+            raise DesignError(f"the prior of beta has {value.size} values; beta has {p}")
+    return mean, sd
