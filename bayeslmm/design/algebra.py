@@ -1,0 +1,156 @@
+"""From a side of a formula to its terms: ``a * b - a`` is the terms b and a:b.
+
+A term is a tuple of factors, the intercept the empty tuple. Two terms are the same if they have the
+same factors in any order. The algebra is that of Wilkinson and Rogers (1973), as in R.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .emit import Factor, factor_of
+from .errors import FormulaError, formula_error
+from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, names
+
+Term = tuple[Factor, ...]
+INTERCEPT: Term = ()
+_MAX_POWER = 6
+
+
+@dataclass(frozen=True)
+class Side:
+    """The terms of one side, by degree as in R, and whether an intercept is among them."""
+
+    terms: tuple[Term, ...]
+    intercept: bool
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the table that the terms use."""
+        found = [name for term in self.terms for factor in term for name in names(factor.node)]
+        return list(dict.fromkeys(found))
+
+
+def expand_side(node: Node, formula: str, dot: Iterable[str] = ()) -> Side:
+    """Terms of a side of a formula, with the intercept that is there unless removed.
+
+    Parameters
+    ----------
+    node : Node
+        The side, without random effects and offsets.
+    formula : str
+        The whole formula, for error messages.
+    dot : iterable of str
+        The columns that ``.`` stands for.
+
+    Returns
+    -------
+    Side
+
+    Raises
+    ------
+    FormulaError
+        At what is no term: a number other than 0 and 1, a random effect inside a product, ...
+    """
+    items = node.items if isinstance(node, Sum) else (("+", node),)
+    found = _Expander(formula, tuple(dot)).items(_unique([INTERCEPT]), items)
+    terms = sorted((term for term in found.values() if term), key=len)
+    return Side(tuple(terms), frozenset() in found)
+
+
+_Terms = dict[frozenset[str], Term]
+
+
+def _unique(terms: Iterable[Term]) -> _Terms:
+    found: _Terms = {}
+    for term in terms:
+        found.setdefault(frozenset(factor.key for factor in term), term)
+    return found
+
+
+def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:
+    right = list(right)
+    return _unique(_join(first, second) for first in left for second in right)
+
+
+def _join(first: Term, second: Term) -> Term:
+    keys = {factor.key for factor in first}
+    return first + tuple(factor for factor in second if factor.key not in keys)
+
+
+@dataclass(frozen=True)
+class _Expander:
+    """The rules of the algebra, over one formula."""
+
+    formula: str
+    dot: tuple[str, ...]
+
+    def items(self, found: _Terms, items: Iterable[tuple[str, Node]]) -> _Terms:
+        """Add and remove signed items. ``+ 0`` and ``- 1`` remove the intercept."""
+        for sign, node in items:
+            zero = isinstance(node, Number) and float(node.text) == 0
+            terms = {frozenset[str](): INTERCEPT} if zero else self.expand(node)
+            if (sign == "+") != zero:
+                for key, term in terms.items():
+                    found.setdefault(key, term)
+            else:
+                for key in terms:
+                    found.pop(key, None)
+        return found
+
+    def expand(self, node: Node) -> _Terms:
+        if isinstance(node, Name):
+            return _unique([(factor_of(node, self.formula),)])
+        if isinstance(node, Call):
+            return self.call(node)
+        if isinstance(node, Dot):
+            columns = (Name(name, node.start) for name in self.dot)
+            return _unique((factor_of(name, self.formula),) for name in columns)
+        if isinstance(node, Number):
+            if float(node.text) != 1:
+                raise self.error(f"the number {node.text} is no term; only 0 and 1 are", node)
+            return _unique([INTERCEPT])
+        if isinstance(node, Sum):
+            return self.items({}, node.items)
+        if isinstance(node, Binary):
+            return self.binary(node)
+        if isinstance(node, Bar):
+            raise self.error("a random effect stands by itself: y ~ x + (1 | g)", node)
+        raise self.error("this is no term", node)
+
+    def call(self, node: Call) -> _Terms:
+        if node.function == "offset":
+            raise self.error("offset(...) stands by itself: y ~ x + offset(z)", node)
+        return _unique([(factor_of(node, self.formula),)])
+
+    def binary(self, node: Binary) -> _Terms:
+        left = self.expand(node.left)
+        if node.op == "**":
+            return self.power(left, node)
+        right = self.expand(node.right)
+        both = _product(left.values(), right.values())
+        if node.op == ":":
+            return both
+        if node.op == "*":
+            return _unique([*left.values(), *right.values(), *both.values()])
+        if node.op == "/":
+            whole: Term = ()
+            for term in left.values():
+                whole = _join(whole, term)
+            return _unique([*left.values(), *_product([whole], right.values()).values()])
+        raise self.error(f"'{node.op}' has no meaning between terms; write I(...)", node)
+
+    def power(self, left: _Terms, node: Binary) -> _Terms:
+        exponent = node.right
+        if not (isinstance(exponent, Number) and exponent.text.isdigit() and int(exponent.text)):
+            raise self.error("a power of terms is a whole number: (a + b)**2; or I(x**0.5)", node)
+        if int(exponent.text) > _MAX_POWER:
+            raise self.error(f"interactions of order above {_MAX_POWER} are refused", node)
+        if isinstance(node.left, Name | Call):
+            raise self.error("between terms ** builds interactions; write I(x**2)", node)
+        found = left
+        for _ in range(int(exponent.text) - 1):
+            found = _unique([*found.values(), *_product(found.values(), left.values()).values()])
+        return found
+
+    def error(self, message: str, node: Node) -> FormulaError:
+        return formula_error(message, self.formula, node.start)

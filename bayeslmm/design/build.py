@@ -1,0 +1,168 @@
+"""A formula and a table -> a Design. The order of the checks is the order in which one would read:
+the table, the formula, each column, each row, the columns together.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .checks import (
+    check_constant_response,
+    check_enough_rows,
+    check_group_names,
+    check_names,
+    check_rank,
+)
+from .columns import Column, numbers, read_column, refuse_infinite, refuse_numbers_as_text
+from .effects import fit_random
+from .encoder import FormulaEncoder
+from .evaluate import fit_side, fit_vector
+from .extras import Extra, Sources, check_extra, read_extras, values_or
+from .formula import Formula, read_formula
+from .missing import rows_to_keep
+from .nodes import Name
+from .records import Design
+from .table import Table, read_table
+
+
+def build_design(
+    formula: str,
+    data: Any,
+    *,
+    weights: Any = None,
+    frequency: Any = None,
+    offset: Any = None,
+    noise_sd: Any = None,
+    missing: str = "error",
+    check_rank: bool = True,
+) -> Design:
+    """Make a design from a formula and a table.
+
+    Parameters
+    ----------
+    formula : str
+        In the syntax of lme4: ``"y ~ x + (x | g)"``, with ``(1|g)``, ``(x||g)``, ``(0+x|g)``,
+        ``(1|a/b)``, ``(1|a:b)``; ``y ~ .`` takes every column that is not the response, a grouping
+        factor, an offset or a weight. Transforms are those of formulae and elementwise functions
+        of numpy; anything else is refused and nothing is ever evaluated as Python. ``||`` makes
+        every column uncorrelated, also those of one categorical predictor (lme4 differs).
+        Columns with odd names stand in backticks.
+    data : table
+        A pandas or polars DataFrame, pyarrow Table, dict of arrays or structured array of n rows.
+        Only columns that are used are looked at.
+    weights : str or array_like (n,), optional
+        Precisions: e_i ~ N(0, sigma^2 / w_i).
+    frequency : str or array_like (n,), optional
+        How many times each row counts.
+    offset : str or array_like (n,), optional
+        Added to the mean; adds to any ``offset(...)`` of the formula.
+    noise_sd : str or array_like (n,), optional
+        Known standard deviation of the noise of each row.
+    missing : {"error", "drop"}
+        Refuse rows with missing values, or drop them and record their labels.
+    check_rank : bool
+        Whether constant and collinear fixed effects, and as many of them as rows, are refused.
+        Models that shrink every coefficient turn it off.
+
+    Returns
+    -------
+    Design
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read or asks for what is not known.
+    DesignError
+        If the table does not hold what the formula needs. The message names the column and rows.
+
+    Examples
+    --------
+    >>> from bayeslmm.design import build_design
+    >>> table = {
+    ...     "y": [1.0, 2.0, 2.5, 4.0, 1.5, 3.0],
+    ...     "x": [0.0, 1.0, 2.0, 3.0, 1.0, 2.0],
+    ...     "g": ["a", "a", "b", "b", "c", "c"],
+    ... }
+    >>> design = build_design("y ~ x + (1 | g)", table)
+    >>> design.fixed, design.groups[0].effects, design.X.shape
+    (('Intercept', 'x'), ('Intercept',), (6, 2))
+    """
+    table = read_table(data)
+    given = {"weights": weights, "frequency": frequency, "offset": offset, "noise_sd": noise_sd}
+    reserved = [value for value in given.values() if isinstance(value, str)]
+    said = read_formula(formula, table.names, reserved)
+    check_group_names(said.random_factors, said.response_name)
+    extras = read_extras(given, len(table), table.rows, table)
+    columns = _columns(said, table)
+    masks = {f"column '{name}'": column.missing for name, column in columns.items()}
+    masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
+    keep = rows_to_keep(masks, table.rows, missing)
+    rows = table.rows[keep]
+    columns = {name: column.take(keep) for name, column in columns.items()}
+    extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
+    for extra in extras.values():
+        check_extra(extra, rows)
+    return _assemble(said, columns, extras, rows, table.rows[~keep], check_rank)
+
+
+def _columns(said: Formula, table: Table) -> dict[str, Column]:
+    """Every column that the formula uses, each checked by itself."""
+    response, predictors, grouping = said.columns
+    roles = dict.fromkeys(predictors, "the predictor")
+    roles |= dict.fromkeys(grouping, "the grouping factor")
+    roles |= dict.fromkeys(response, "the response")
+    columns = {}
+    for name, role in roles.items():
+        column = read_column(name, table.column(name, role), table.rows, role)
+        refuse_infinite(column, table.rows, role)
+        columns[name] = column
+    if isinstance(said.response.node, Name):
+        numbers(columns[said.response.node.name], table.rows, "the response")
+    for name in said.bare_predictors:
+        refuse_numbers_as_text(columns[name], table.rows)
+    return columns
+
+
+def _assemble(
+    said: Formula,
+    columns: dict[str, Column],
+    extras: dict[str, Extra],
+    rows: np.ndarray,
+    dropped: np.ndarray,
+    rank: bool,
+) -> Design:
+    n = len(rows)
+    _, y = fit_vector(said.response, columns, rows)
+    check_constant_response(y, said.response_name)
+    fixed, X = fit_side(said.fixed, columns, rows)
+    check_names(fixed.names)
+    if rank:
+        check_enough_rows(n, fixed.names)
+        check_rank(X, fixed.names, "the fixed effects")
+    random = fit_random(said.random, columns, rows)
+    offset = values_or(extras, "offset", n, 0.0)
+    offsets = [fit_vector(item, columns, rows) for item in said.offsets]
+    for _, values in offsets:
+        offset = offset + values
+    encoder = FormulaEncoder(
+        fixed=fixed,
+        random=tuple(fitted for fitted, _ in random),
+        offsets=tuple(fitted for fitted, _ in offsets),
+        kinds={name: column.kind for name, column in columns.items()},
+        sources=Sources.of(extras),
+    )
+    return Design(
+        formula=said.text,
+        response=said.response_name,
+        y=y,
+        fixed=fixed.names,
+        X=X,
+        groups=tuple(grouping for _, grouping in random),
+        offset=offset,
+        weights=values_or(extras, "weights", n, 1.0),
+        frequency=values_or(extras, "frequency", n, 1.0),
+        noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
+        rows=rows,
+        dropped=dropped,
+        encoder=encoder,
+    )

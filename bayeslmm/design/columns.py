@@ -1,0 +1,211 @@
+"""One column of a table, told for what it is: numbers, booleans, text, categories; or refused.
+
+All checks of single values are here: missing, infinite, text where numbers belong, dates.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import DesignError, at_rows, quoted, some
+
+_DATES = "a date or a duration; convert it to a number first, e.g. days since the first one"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its kind, its values, where they are missing, and its levels if categorical.
+
+    ``kind`` is "number" (values float64 or int64), "boolean" (bool) or "text" (str objects).
+    ``levels`` are the used levels of a declared categorical in their order, else None.
+    """
+
+    name: str
+    kind: str
+    values: np.ndarray
+    missing: np.ndarray
+    levels: tuple[Any, ...] | None = None
+
+    def take(self, keep: np.ndarray) -> "Column":
+        """The rows of a mask; integers that were floats only for their gaps are integers again."""
+        values, missing = self.values[keep], self.missing[keep]
+        levels = self.levels
+        if levels is not None:
+            used = set(values[~missing].tolist())
+            levels = tuple(level for level in levels if level in used)
+        if self.kind == "number" and not missing.any():
+            values = whole_numbers(values)
+        return Column(self.name, self.kind, values, missing, levels)
+
+    @property
+    def categorical(self) -> bool:
+        """Whether it enters a design through indicator columns."""
+        return self.kind == "text" or self.levels is not None
+
+
+def whole_numbers(values: np.ndarray) -> np.ndarray:
+    """Floats as int64 where nothing is lost: 308.0 labels the group 308."""
+    if values.dtype.kind != "f" or not np.isfinite(values).all():
+        return values
+    if (np.abs(values) < 2**53).all() and (values == np.round(values)).all():
+        return values.astype(np.int64)
+    return values
+
+
+def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") -> Column:
+    """Tell what a pandas Series holds.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for messages.
+    series : pandas.Series
+        Its n values.
+    rows : ndarray (n,)
+        The labels of the rows.
+    role : str
+        What the column is for, for messages.
+
+    Returns
+    -------
+    Column
+
+    Raises
+    ------
+    DesignError
+        At complex numbers, dates, and mixtures of kinds.
+    """
+    import pandas as pd
+    from pandas.api import types
+
+    dtype = series.dtype
+    missing = np.asarray(series.isna(), dtype=bool)
+    if isinstance(dtype, pd.CategoricalDtype):
+        plain = pd.Series(series.astype(object))
+        column = read_column(name, plain, rows, role)
+        used = set(column.values[~missing].tolist())
+        levels = tuple(level for level in dtype.categories.tolist() if level in used)
+        return Column(name, column.kind, column.values, missing, levels)
+    if types.is_complex_dtype(dtype):
+        raise DesignError(f"{role} '{name}' is complex; models here are of real numbers")
+    if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        raise DesignError(f"{role} '{name}' holds {_DATES}")
+    if types.is_bool_dtype(dtype):
+        return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
+    if types.is_numeric_dtype(dtype):
+        return _numbers(name, series, missing)
+    return _objects(name, series, missing, rows, role)
+
+
+def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.ndarray:
+    values = np.full(len(missing), filler, dtype=kind)
+    values[~missing] = np.asarray(series[~missing], dtype=kind)
+    return values
+
+
+def _numbers(name: str, series: Any, missing: np.ndarray) -> Column:
+    whole = str(series.dtype).lower().startswith(("int", "uint"))
+    if whole and not missing.any():
+        return Column(name, "number", np.asarray(series, dtype=np.int64), missing)
+    return Column(name, "number", _with_gaps(series, missing, float, np.nan), missing)
+
+
+def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role: str) -> Column:
+    from decimal import Decimal
+
+    values = np.full(len(missing), None, dtype=object)
+    values[~missing] = np.asarray(series[~missing], dtype=object)
+    present = values[~missing].tolist()
+    if all(isinstance(value, str) for value in present):
+        return Column(name, "text", values, missing)
+    if all(isinstance(value, bool | np.bool_) for value in present):
+        return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
+    if all(isinstance(value, int | float | np.number | Decimal) for value in present):
+        numbers = _with_gaps(series, missing, float, np.nan)
+        return Column(name, "number", whole_numbers(numbers), missing)
+    kinds = sorted({type(value).__name__ for value in present})
+    if {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"} & set(kinds):
+        raise DesignError(f"{role} '{name}' holds {_DATES}")
+    texts = np.array([isinstance(value, str) for value in values.tolist()])
+    advice = ""
+    if texts.any():
+        bad = [
+            f"{value!r} in row {row}"
+            for value, row in zip(values, rows, strict=True)
+            if isinstance(value, str)
+        ]
+        advice = f"; text: {some(bad)}"
+    raise DesignError(
+        f"{role} '{name}' mixes values of the kinds {quoted(kinds)}{advice}; make it one kind"
+    )
+
+
+def refuse_infinite(column: Column, rows: np.ndarray, role: str = "column") -> None:
+    """Infinity is never data."""
+    if column.kind == "number" and column.values.dtype.kind == "f":
+        infinite = np.isinf(column.values)
+        if infinite.any():
+            raise DesignError(
+                f"{role} '{column.name}' is infinite in {at_rows(infinite, rows)}; "
+                "correct or remove these rows"
+            )
+
+
+def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
+    """The column as float64.
+
+    Raises
+    ------
+    DesignError
+        If it holds text; the rows whose entries are not numbers are named.
+    """
+    if column.categorical:
+        raise DesignError(
+            f"{role} '{column.name}' holds text or categories where numbers belong"
+            f"{not_numbers(column, rows)}; convert it first, e.g. pandas.to_numeric"
+        )
+    return column.values.astype(float)
+
+
+def not_numbers(column: Column, rows: np.ndarray) -> str:
+    """Which entries of a text do not read as numbers."""
+    bad = ~reads_as_number(column)
+    if not bad.any():
+        return " (every entry reads as a number)"
+    told = [
+        f"{value!r} in row {row}" for value, row in zip(column.values[bad], rows[bad], strict=True)
+    ]
+    return f" ({bad.sum()} of {len(bad)} entries are not numbers: {some(told)})"
+
+
+def reads_as_number(column: Column) -> np.ndarray:
+    """Mask of the entries that float() would take; gaps count as numbers."""
+
+    def reads(value: Any) -> bool:
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            return False
+        return True
+
+    known: dict[Any, bool] = {}
+    for value in column.values[~column.missing].tolist():
+        if value not in known:
+            known[value] = reads(value)
+    good = column.missing.copy()
+    good[~column.missing] = [known[value] for value in column.values[~column.missing].tolist()]
+    return good
+
+
+def refuse_numbers_as_text(column: Column, rows: np.ndarray) -> None:
+    """A predictor of text that is mostly numbers is a table that was read wrongly."""
+    if column.kind != "text" or column.levels is not None:
+        return
+    good = reads_as_number(column)
+    if good.mean() > 0.5:
+        raise DesignError(
+            f"column '{column.name}' holds text, but {good.sum()} of {len(good)} entries read as "
+            f"numbers{not_numbers(column, rows)}; convert it with pandas.to_numeric, or, if these "
+            f"are categories, write C({column.name})"
+        )

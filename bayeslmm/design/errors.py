@@ -1,0 +1,53 @@
+"""The two errors of the package's front door, and the sentences that they share.
+
+Every message says what was wrong, what was got and what to do, and names the column, row or level.
+"""
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+class DesignError(ValueError):
+    """The table or the arrays cannot be made into a design."""
+
+
+class FormulaError(DesignError):
+    """The formula cannot be read, or asks for something that is not known."""
+
+
+def formula_error(message: str, formula: str, position: int) -> FormulaError:
+    """A FormulaError that shows the formula with a caret under the offending place."""
+    line = "".join(" " if char.isspace() else char for char in formula)
+    return FormulaError(f"{message}\n  {line}\n  {' ' * position}^")
+
+
+def some(items: Iterable[Any], limit: int = 5) -> str:
+    """The first few items, and how many more there are: ``"3, 7 and 2 more"``."""
+    listed = list(items)
+    text = ", ".join(str(item) for item in listed[:limit])
+    return text if len(listed) <= limit else f"{text} and {len(listed) - limit} more"
+
+
+def quoted(items: Iterable[Any], limit: int = 8) -> str:
+    """Like `some`, each item in quotes."""
+    return some([f"'{item}'" for item in items], limit)
+
+
+def at_rows(mask: np.ndarray, rows: np.ndarray) -> str:
+    """Where a mask holds: ``"2 rows: 3, 7"``, rows by their labels."""
+    labels = rows[np.flatnonzero(mask)]
+    return f"{len(labels)} {'row' if len(labels) == 1 else 'rows'}: {some(labels)}"
+
+
+def unknown_column(name: str, known: Sequence[str], role: str) -> DesignError:
+    """The error for a column that the table does not have, with the names that are close."""
+    close = difflib.get_close_matches(name, known, n=3)
+    if not close:  # difflib minds the case of letters, and people mistype just that
+        close = [item for item in known if item.lower() == name.lower()]
+    hint = f" (did you mean {quoted(close)}?)" if close else ""
+    return DesignError(
+        f"{role} '{name}' is not a column of the table{hint}; the columns are: {quoted(known, 30)}"
+    )

@@ -1,0 +1,143 @@
+"""What comes beside the formula: weights, frequency, offset, known noise; a column or an array."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .checks import check_frequency, check_positive, refuse_where, vector
+from .columns import numbers, read_column, refuse_infinite
+from .errors import DesignError
+from .table import Table
+
+
+@dataclass(frozen=True)
+class Extra:
+    """One of them: its values, and the column they came from (None for an array)."""
+
+    keyword: str
+    column: str | None
+    values: np.ndarray
+
+    @property
+    def what(self) -> str:
+        """How a message calls it."""
+        return f"{self.keyword} (column '{self.column}')" if self.column else self.keyword
+
+
+def read_extra(keyword: str, given: Any, n: int, rows: np.ndarray, table: Table | None) -> Extra:
+    """Read a keyword as the name of a column or as an array of length n.
+
+    Raises
+    ------
+    DesignError
+        If there is no such column, the length differs, or a value is infinite or no number.
+    """
+    if isinstance(given, str):
+        if table is None:
+            raise DesignError(
+                f"{keyword}='{given}' names a column, but there is no table; give an array"
+            )
+        role = f"the {keyword} column"
+        column = read_column(given, table.column(given, role), rows, role)
+        refuse_infinite(column, rows, role)
+        return Extra(keyword, given, numbers(column, rows, role))
+    values = vector(given, n, keyword)
+    refuse_where(np.isinf(values), rows, f"{keyword} is infinite", "correct these rows")
+    return Extra(keyword, None, values)
+
+
+def read_extras(
+    given: dict[str, Any], n: int, rows: np.ndarray, table: Table | None
+) -> dict[str, Extra]:
+    """All keywords that were given.
+
+    Raises
+    ------
+    DesignError
+        As `read_extra`, and if both weights and noise_sd are given.
+    """
+    if given.get("weights") is not None and given.get("noise_sd") is not None:
+        raise DesignError(
+            "weights and noise_sd were both given: weights scale an unknown sigma, noise_sd says "
+            "that the noise is known; give one of them"
+        )
+    return {
+        keyword: read_extra(keyword, value, n, rows, table)
+        for keyword, value in given.items()
+        if value is not None
+    }
+
+
+def check_extra(extra: Extra, rows: np.ndarray) -> None:
+    """Each has its own range."""
+    check: dict[str, Callable[[], None]] = {
+        "weights": lambda: check_positive(
+            extra.values, rows, extra.what, "drop these rows, or use frequency= for counts"
+        ),
+        "noise_sd": lambda: check_positive(
+            extra.values, rows, extra.what, "a measurement without noise cannot be modelled"
+        ),
+        "frequency": lambda: check_frequency(extra.values, rows, extra.what),
+        "offset": lambda: None,
+    }
+    check[extra.keyword]()
+
+
+def values_or(extras: dict[str, Extra], keyword: str, n: int, filler: float) -> np.ndarray:
+    """The values of a keyword, or a constant."""
+    return extras[keyword].values if keyword in extras else np.full(n, filler)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a fitted design found its extras: a column's name, "array", or None."""
+
+    weights: str | None = None
+    offset: str | None = None
+    noise_sd: str | None = None
+    arrays: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, extras: dict[str, Extra]) -> "Sources":
+        """Remember columns by name, arrays by keyword."""
+        named = {
+            key: extra.column
+            for key, extra in extras.items()
+            if extra.column and key != "frequency"
+        }
+        arrays = tuple(key for key, extra in extras.items() if extra.column is None)
+        return cls(**named, arrays=arrays)
+
+    def for_new_rows(
+        self, given: dict[str, Any], n: int, rows: np.ndarray, table: Table | None
+    ) -> dict[str, Extra]:
+        """The extras of a new table, from the same columns unless given anew.
+
+        An offset cannot be guessed, so one that was an array must be given again. Weights default
+        to one; known noise that was an array is unknown for new rows.
+        """
+        wanted = dict(given)
+        for keyword in ("weights", "offset", "noise_sd"):
+            column = getattr(self, keyword)
+            if wanted.get(keyword) is None and column is not None and table is not None:
+                if keyword == "weights" and column not in table.names:
+                    continue
+                wanted[keyword] = column
+        if "offset" in self.arrays and wanted.get("offset") is None:
+            raise DesignError(
+                "the model was fitted with offset= as an array, so the offset of new rows is not "
+                "known; give offset= here, or fit with offset='column'"
+            )
+        extras = {
+            keyword: read_extra(keyword, value, n, rows, table)
+            for keyword, value in wanted.items()
+            if value is not None
+        }
+        for extra in extras.values():
+            refuse_where(
+                np.isnan(extra.values), rows, f"{extra.what} is missing", "fill or drop these rows"
+            )
+            check_extra(extra, rows)
+        return extras

@@ -1,0 +1,48 @@
+"""Missing values: refused with their rows, or dropped and counted. Never silently."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from .errors import DesignError, at_rows
+
+
+def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str) -> np.ndarray:
+    """Which rows to keep.
+
+    Parameters
+    ----------
+    masks : mapping of str to ndarray (n,)
+        Where each thing ("column 'x'", "weights") is missing.
+    rows : ndarray (n,)
+        Labels of the rows.
+    missing : {"error", "drop"}
+        What to do.
+
+    Returns
+    -------
+    ndarray (n,) of bool
+
+    Raises
+    ------
+    DesignError
+        If values are missing under "error", or if no row is left under "drop".
+    """
+    if missing not in ("error", "drop"):
+        raise DesignError(f"missing must be 'error' or 'drop', got {missing!r}")
+    gone = np.zeros(len(rows), dtype=bool)
+    for mask in masks.values():
+        gone |= mask
+    if missing == "error" and gone.any():
+        told = [f"{what} in {at_rows(mask, rows)}" for what, mask in masks.items() if mask.any()]
+        raise DesignError(
+            f"missing values: {'; '.join(told)}. Fill them, or pass missing='drop' to drop "
+            f"{gone.sum()} of {len(rows)} rows"
+        )
+    if gone.all():
+        worst = max(masks, key=lambda what: int(masks[what].sum()))
+        raise DesignError(
+            f"no row is left after dropping missing values; most are missing in {worst} "
+            f"({masks[worst].sum()} of {len(rows)} rows)"
+        )
+    return ~gone

@@ -1,0 +1,179 @@
+"""What every model receives: arrays with names, frozen and validated.
+
+::
+
+    y = offset + X beta + sum_g Z_g u_g[codes_g] + e,    e_i ~ N(0, sigma^2 / weights_i)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from .checks import response_values
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """One grouping factor and its random effects.
+
+    Attributes
+    ----------
+    name : str
+        The column, or ``"a:b"`` for an interaction.
+    levels : ndarray (G,)
+        Labels of the groups, sorted.
+    codes : ndarray (n,)
+        The group of each row, in [0, G).
+    effects : tuple of str
+        Names of the q effects.
+    Z : ndarray (n, q)
+        The value of each effect's column in each row.
+    blocks : tuple of tuple of int
+        A partition of range(q): effects in one block are correlated, others are not.
+    """
+
+    name: str
+    levels: np.ndarray
+    codes: np.ndarray
+    effects: tuple[str, ...]
+    Z: np.ndarray
+    blocks: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class NewGroup:
+    """A grouping factor in a new table.
+
+    Attributes
+    ----------
+    name : str
+        The name of the factor.
+    Z : ndarray (m, q)
+        The value of each effect's column in each row.
+    codes : ndarray (m,)
+        Index into the fitted levels; -1 - j for the j-th new level.
+    new_levels : ndarray
+        Labels never seen, in order of appearance.
+    """
+
+    name: str
+    Z: np.ndarray
+    codes: np.ndarray
+    new_levels: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows:
+    """A new table in the coordinates of the fitted design.
+
+    Attributes
+    ----------
+    X : ndarray (m, p)
+    offset : ndarray (m,)
+    weights : ndarray (m,)
+        Ones where the new table has no such column.
+    noise_sd : ndarray (m,) or None
+    groups : tuple of NewGroup
+        In the order of `Design.groups`.
+    rows : ndarray (m,)
+        Labels of the rows.
+    """
+
+    X: np.ndarray
+    offset: np.ndarray
+    weights: np.ndarray
+    noise_sd: np.ndarray | None
+    groups: tuple[NewGroup, ...]
+    rows: np.ndarray
+
+
+class Encoder(Protocol):
+    """Knows how to encode a new table like the fitted one."""
+
+    def encode(
+        self, new_data: Any, *, weights: Any = None, offset: Any = None, noise_sd: Any = None
+    ) -> NewRows:
+        """A new table in the coordinates of the fitted design."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A validated design: what a formula and a table, or arrays, say.
+
+    Attributes
+    ----------
+    formula : str
+        The formula; a description where the design came from arrays.
+    response : str
+        The response as written, or "y" for arrays.
+    y : ndarray (n,)
+    fixed : tuple of str
+        Names of the p columns of X.
+    X : ndarray (n, p)
+        p = 0 is allowed.
+    groups : tuple of Grouping
+        One for each grouping factor; may be empty.
+    offset : ndarray (n,)
+        Zeros where none was given.
+    weights : ndarray (n,)
+        Precisions: e_i ~ N(0, sigma^2 / w_i). Ones where none were given.
+    frequency : ndarray (n,)
+        How many times each row counts.
+    noise_sd : ndarray (n,) or None
+        Known noise; None where sigma is unknown.
+    rows : ndarray (n,)
+        Labels of the rows kept.
+    dropped : ndarray
+        Labels of the rows dropped by ``missing="drop"``.
+    encoder : Encoder
+        Encodes a new table alike.
+    """
+
+    formula: str
+    response: str
+    y: np.ndarray
+    fixed: tuple[str, ...]
+    X: np.ndarray
+    groups: tuple[Grouping, ...]
+    offset: np.ndarray
+    weights: np.ndarray
+    frequency: np.ndarray
+    noise_sd: np.ndarray | None
+    rows: np.ndarray
+    dropped: np.ndarray
+    encoder: Encoder
+
+    def with_response(self, y: Sequence[float] | np.ndarray) -> Design:
+        """The same design with another response, e.g. a simulated one.
+
+        Cheap: everything but y is shared.
+
+        Parameters
+        ----------
+        y : array_like (n,)
+            Finite numbers, one for each row of the design.
+
+        Returns
+        -------
+        Design
+
+        Raises
+        ------
+        DesignError
+            If the shape differs or a value is not finite.
+
+        Examples
+        --------
+        >>> from bayeslmm.design import build_design
+        >>> design = build_design("y ~ x", {"y": [1.0, 2.0, 4.0], "x": [0.0, 1.0, 2.0]})
+        >>> design.with_response([0.0, 1.0, 0.5]).y
+        array([0. , 1. , 0.5])
+        """
+        return replace(self, y=response_values(y, self.rows))

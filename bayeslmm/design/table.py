@@ -1,0 +1,172 @@
+"""Any table as a mapping from names to pandas columns, with labels for its rows.
+
+pandas, polars, pyarrow, a dict of arrays and a structured array are taken; polars needs no pyarrow.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .errors import DesignError, unknown_column
+
+_ACCEPTED = (
+    "a pandas or polars DataFrame, a pyarrow Table, a dict of arrays or a structured numpy array"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns by name, fetched when asked for, and the labels of the rows."""
+
+    names: tuple[str, ...]
+    fetch: Callable[[str], Any]  # name -> pandas.Series with index 0..n-1
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str, role: str = "the predictor") -> Any:
+        """One column as a pandas Series.
+
+        Raises
+        ------
+        DesignError
+            If the table has no such column, or two of them.
+        """
+        if name in self.twice:
+            raise DesignError(
+                f"the table has {self.names.count(name)} columns called '{name}'; "
+                "rename or drop all but one"
+            )
+        try:
+            return self.fetch(name)
+        except KeyError:
+            raise unknown_column(name, self.names, role) from None
+
+    @cached_property
+    def twice(self) -> frozenset[str]:
+        """Names that several columns share."""
+        return frozenset(name for name, count in Counter(self.names).items() if count > 1)
+
+
+def read_table(data: Any) -> Table:
+    """Read a table of any accepted kind.
+
+    Raises
+    ------
+    DesignError
+        If it is none of them, has no rows, or has columns of different lengths.
+    """
+    if isinstance(data, Table):
+        return data
+    table = _reader(data)(data)
+    if len(table) == 0:
+        raise DesignError("the table is empty: it has 0 rows; check how it was read or filtered")
+    return table
+
+
+def _reader(data: Any) -> Callable[[Any], Table]:
+    module = type(data).__module__.split(".")[0]
+    kind = type(data).__name__
+    if module == "pandas" and kind == "DataFrame":
+        return _from_pandas
+    if module == "polars" and kind == "DataFrame":
+        return _from_polars
+    if module == "pyarrow" and kind in ("Table", "RecordBatch"):
+        return _from_arrow
+    if isinstance(data, Mapping):
+        return _from_dict
+    if isinstance(data, np.ndarray) and data.dtype.names:
+        return _from_structured
+    hint = ""
+    if kind == "LazyFrame":
+        hint = "; call .collect() first"
+    elif isinstance(data, str) or hasattr(data, "__fspath__"):
+        hint = "; read the file first, e.g. with pandas.read_csv"
+    elif isinstance(data, np.ndarray):
+        hint = "; a plain array has no column names: use the form that takes arrays"
+    raise DesignError(f"data must be {_ACCEPTED}, got {module}.{kind}{hint}")
+
+
+def _from_pandas(data: Any) -> Table:
+    names = tuple(str(name) for name in data.columns)
+    index = data.index
+    if index.nlevels > 1:
+        rows = np.array([", ".join(map(str, label)) for label in index], dtype=object)
+    else:
+        rows = np.asarray(index)
+
+    places = {name: place for place, name in enumerate(names)}
+
+    def fetch(name: str) -> Any:
+        return data.iloc[:, places[name]].reset_index(drop=True)
+
+    return Table(names, fetch, rows)
+
+
+def _from_polars(data: Any) -> Table:
+    import pandas as pd
+
+    columns = {name: data.get_column(name) for name in data.columns}
+
+    def fetch(name: str) -> Any:
+        series = columns[name]
+        kind = series.dtype
+        if kind.is_numeric() or kind.is_temporal():
+            return pd.Series(series.to_numpy())
+        values = pd.Series(series.to_list(), dtype=object)
+        if type(kind).__name__ == "Enum" or str(kind).startswith("Enum"):
+            return pd.Series(pd.Categorical(values, categories=kind.categories.to_list()))
+        return values
+
+    return Table(tuple(data.columns), fetch, np.arange(data.height))
+
+
+def _from_arrow(data: Any) -> Table:
+    names = tuple(data.schema.names)
+    places = {name: place for place, name in enumerate(names)}
+
+    def fetch(name: str) -> Any:
+        return data.column(places[name]).to_pandas()
+
+    return Table(names, fetch, np.arange(data.num_rows))
+
+
+def _from_dict(data: Any) -> Table:
+    import pandas as pd
+
+    names = [str(name) for name in data]
+    columns = {}
+    for name, values in zip(names, data.values(), strict=True):
+        columns[name] = pd.Series(_one_column(name, values)).reset_index(drop=True)
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
+        raise DesignError(f"the columns of the table differ in length: {told}")
+    if not columns:
+        raise DesignError("the table is empty: it has no columns")
+    return Table(tuple(names), columns.__getitem__, np.arange(next(iter(lengths.values()))))
+
+
+def _one_column(name: str, values: Any) -> Any:
+    if type(values).__module__.split(".")[0] == "polars":
+        values = values.to_list()
+    if np.ndim(values) != 1:
+        raise DesignError(
+            f"column '{name}' of the table must have one dimension, got shape {np.shape(values)}"
+        )
+    if isinstance(values, list | tuple):
+        import pandas as pd
+
+        return pd.Series(list(values))  # numpy would turn [1, "a"] into text
+    return values
+
+
+def _from_structured(data: Any) -> Table:
+    if data.ndim != 1:
+        raise DesignError(f"a structured array must have one dimension, got shape {data.shape}")
+    return _from_dict({name: data[name] for name in data.dtype.names})
