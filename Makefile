@@ -42,7 +42,10 @@ $(STAMP): pyproject.toml constraints.txt Makefile
 	"$$python" -m venv --clear .venv
 	@echo "[2/3] $$(grep -c == constraints.txt) pinned packages: a minute or two, most of it downloads"
 	@$(PIP) install -c constraints.txt setuptools
-	@$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
+	@( while sleep 10 >/dev/null 2>&1; do \
+	    echo "      ... $$(ls -d .venv/lib/python*/site-packages/*.dist-info | wc -l) in place"; \
+	done ) & ticker=$$!; trap 'kill $$ticker' EXIT INT TERM; \
+	$(PIP) install -c constraints.txt --no-build-isolation -e '.[dev]'
 	@echo "[3/3] check"
 	@$(PIP) check
 	@echo "$(CURDIR)" > $@

@@ -90,7 +90,7 @@ def _bambi_nutpie(case, table, draws, seed):
             "corr": [],
             "sigma": [posterior["sigma"]],
         }
-        note = "Bambi's group effects are uncorrelated; its fit includes compilation, as far as not cached"
+        note = "uncorrelated group effects; the fit holds the compilation that is not cached"
         return _facts({k: [a.values for a in v] for k, v in chains.items()}, note, tree)
 
     return facts
