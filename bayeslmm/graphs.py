@@ -90,9 +90,7 @@ def _positive(scale: Positive) -> Any:
         dist = scale.law.dist(size)
     else:
         dist = sized(scale.custom, scale.size) if size else scale.custom.copy()
-    return pm.modelcontext(None).register_rv(
-        dist, scale.name, dims=scale.dim, transform=pm.distributions.transforms.log
-    )
+    return pm.modelcontext(None).register_rv(dist, scale.name, dims=scale.dim)
 
 
 def _correlation(c: Correlation) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from .design import Design
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
+from .laws import density
 from .space import Layout, Positive, Space, Theta, log_posterior
 from .terms import GroupTerm
 
@@ -124,7 +125,7 @@ class Model:
         """Labels of every dimension of the result."""
         coords: dict[str, list] = {"row": list(_plain(self.design.rows))}
         if self.design.fixed:
-            coords["fixed"] = list(self.design.fixed)
+            coords["fixed"] = coords["fixed_2"] = list(self.design.fixed)
         for term in self.terms:
             coords[term.name] = list(_plain(term.grouping.levels))
             coords[f"{term.name}_effect"] = list(term.grouping.effects)
@@ -210,6 +211,19 @@ class Target:
             value += more
             grad[index] += slope * h
         return value, grad
+
+    def scale_prior(self, h: Array) -> tuple[float, Array]:
+        """Log prior of the scales h on their own scale, without Jacobian, and its slopes."""
+        total, slopes = 0.0, np.zeros_like(h)
+        for i, code in enumerate(self.layout.code):
+            if code >= 0:
+                a, b, constant = self.layout.parameters[i]
+                value, slopes[i] = density(code, a, b, constant, h[i])
+                total += value
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            value, slopes[at] = custom(h[at])
+            total += value
+        return total, slopes
 
     def fresh(self) -> "Target":
         """A copy with scratch memory of its own, for another thread."""

@@ -173,6 +173,20 @@ class Space:
                 at += i
         return z
 
+    def theta(self, scales: Array, sigma: float) -> "Theta":
+        """The point with flat triangular factors `scales` and noise `sigma`."""
+        h, corr, at = [], [], 0
+        for c in self.correlations:
+            L = scales[at : at + c.size**2].reshape(c.size, c.size)
+            sd = np.sqrt((L**2).sum(axis=1))
+            h.append(sd)
+            K = np.divide(L, sd[:, None], out=np.eye(c.size), where=sd[:, None] > 0)
+            corr.append(K.ravel())
+            at += c.size**2
+        return Theta(
+            np.concatenate([*h, [sigma]]), np.concatenate([*corr, np.zeros(0)]), np.asarray(scales)
+        )
+
     def sample(self, rng: np.random.Generator) -> "Theta":
         """One draw from the prior."""
         h, corr, scales = [], [], []
@@ -353,3 +367,14 @@ def log_posterior_many(Z, layout, data, work):
         out[i] = just_value(scales, h[h.size - 1], data, work)
         out[i] += log_prior(Z[i], layout, h, grad)
     return out
+
+
+@jit
+def unpack_many(Z, layout):
+    """`unpack` at k points: scales (k, .), correlation factors (k, .), L (k, .)."""
+    h = np.empty((Z.shape[0], layout.index.size))
+    corr = np.empty((Z.shape[0], layout.start.size))
+    scales = np.empty((Z.shape[0], layout.start.size))
+    for i in range(Z.shape[0]):
+        unpack(Z[i], layout, h[i], corr[i], scales[i])
+    return h, corr, scales

@@ -106,8 +106,20 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
 
     @jit
     def evidence(scales, sigma, R, B, C, g, shift, layout, P0, h0, constants):
+        # Copies are plain contiguous arrays, so that `evaluate` is compiled once, not once more
+        # for every kind of array that a graph may hold; they cost little beside the evaluation.
         value, slopes, slope = evaluate(
-            scales, sigma.item(), R, B, C, g, shift, layout, P0, h0, constants
+            scales.copy(),
+            sigma.item(),
+            R.copy(),
+            B.copy(),
+            C.copy(),
+            g.copy(),
+            shift.copy(),
+            layout.copy(),
+            P0.copy(),
+            h0.copy(),
+            constants.copy(),
         )
         return np.asarray(value), slopes, np.asarray(slope)
 

@@ -1,0 +1,1 @@
+"""Algorithms are values: an engine is a frozen dataclass with a `run` method, and knows no model."""

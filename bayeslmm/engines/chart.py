@@ -1,0 +1,161 @@
+"""Coordinates for maximising over theta that are smooth where a variance is zero.
+
+    x = r_i L_ij / sigma  (relative triangular factor, r_i the rms of the effect's column),   log sigma
+
+as lme4 does (Bates et al. 2015, section 3), made free of units. The criterion depends on L through
+L L' alone, so it is even in the columns of x: a maximum at a variance of zero is an ordinary
+stationary point, and Newton's method converges to it. Terms whose sd or correlations are partly
+fixed take log sd and the row coordinates of `space` instead.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model, Target
+from ..space import Theta, pull
+
+
+@dataclass(frozen=True)
+class Block:
+    """One factor in the chart: where its free entries of L are."""
+
+    factor: int
+    q: int
+    base: int  # start of L in the flat scales
+    at: int  # start of its coordinates in x
+    rows: np.ndarray  # (k,) rows and columns of the free entries
+    cols: np.ndarray
+    unit: Array  # (q,) r_i
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Coordinates x of a model's variances.
+
+    `natural` terms are parametrised by their triangular factor, all others by `space`.
+    """
+
+    model: Model
+    target: Target
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        found, base, at = [], 0, 0
+        for number, term in enumerate(self.model.terms):
+            q = term.shape[1]
+            if term.sd.free and (term.correlation.free or not term.correlated):
+                rows, cols = _pattern(term.correlation.blocks)
+                unit = np.sqrt(np.mean(term.grouping.Z**2, axis=0))
+                found.append(Block(number, q, base, at, rows, cols, unit))
+                at += rows.size
+            base += q * q
+        return tuple(found)
+
+    @cached_property
+    def others(self) -> np.ndarray:
+        """Coordinates of `space` that stay as they are (log sigma among them)."""
+        layout = self.model.layout
+        taken, scale = set(), 0
+        owners = {b.factor for b in self.blocks}
+        for number, term in enumerate(self.model.terms):
+            if number in owners:
+                taken |= set(layout.index[scale : scale + term.shape[1]].tolist())
+            scale += term.shape[1]
+        for factor, size, _, first in layout.blocks:
+            if factor in owners:
+                taken |= set(range(first, first + size * (size - 1) // 2))
+        return np.array([i for i in range(self.model.space.size) if i not in taken], np.int64)
+
+    @property
+    def natural(self) -> int:
+        """Number of coordinates that are entries of a triangular factor."""
+        return sum(b.rows.size for b in self.blocks)
+
+    @property
+    def size(self) -> int:
+        return self.natural + self.others.size
+
+    def theta(self, x: Array) -> Theta:
+        """The variances at x."""
+        z = np.zeros(self.model.space.size)
+        z[self.others] = x[self.natural :]
+        theta = self.model.space.constrain(z, self.model.layout)
+        scales = theta.scales.copy()
+        for b in self.blocks:
+            L = np.zeros((b.q, b.q))
+            entries = x[b.at : b.at + b.rows.size]
+            L[b.rows, b.cols] = entries * theta.sigma / b.unit[b.rows]
+            scales[b.base : b.base + b.q * b.q] = L.ravel()
+        return self.model.space.theta(scales, theta.sigma)
+
+    def coordinates(self, theta: Theta) -> Array:
+        """x at the variances theta."""
+        x = np.zeros(self.size)
+        for b in self.blocks:
+            L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
+            x[b.at : b.at + b.rows.size] = L[b.rows, b.cols] * b.unit[b.rows] / theta.sigma
+        if self.others.size:
+            x[self.natural :] = self.model.space.coordinates(theta)[self.others]
+        return x
+
+    def value(self, x: Array) -> tuple[float, Array]:
+        """The criterion and its gradient at x; NaN where float64 cannot hold it."""
+        theta = self.theta(x)
+        value, J, slope_sigma = self.target.solver.score(theta.scales, theta.sigma)
+        slopes = np.zeros_like(theta.scales)
+        at = 0
+        for term in self.model.terms:
+            q = term.shape[1]
+            L = theta.scales[at : at + q * q].reshape(q, q)
+            slopes[at : at + q * q] = np.tril(J[at : at + q * q].reshape(q, q) @ L).ravel()
+            at += q * q
+        if self.target.prior:
+            more, by_scale = self.target.scale_prior(theta.h)
+            value += more + self._add_prior(theta, by_scale, slopes)
+            slope_sigma += by_scale[-1]
+        grad = np.zeros(self.size)
+        z, full = np.zeros(self.model.space.size), np.zeros(self.model.space.size)
+        z[self.others] = x[self.natural :]
+        layout = self.model.layout
+        plain = self.model.space.constrain(z, layout)
+        total = slope_sigma
+        for b in self.blocks:
+            own = slopes[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
+            grad[b.at : b.at + b.rows.size] = (
+                own[b.rows, b.cols] * theta.sigma / b.unit[b.rows]
+            )
+            L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
+            total += float((own * L).sum()) / theta.sigma
+        pull(z, layout, plain.h, plain.corr, slopes, total, full)
+        grad[self.natural :] = full[self.others]
+        return value, grad
+
+    def _add_prior(self, theta: Theta, by_scale: Array, slopes: Array) -> float:
+        """Add the prior's slopes in L; the log prior of the correlations, no Jacobian."""
+        total, at, base = float(self.model.layout.eta[:, 1].sum()), 0, 0
+        for term in self.model.terms:
+            q = term.shape[1]
+            L = theta.scales[base : base + q * q].reshape(q, q)
+            own = slopes[base : base + q * q].reshape(q, q)
+            sd = theta.h[at : at + q]
+            safe = np.where(sd > 0.0, sd, 1.0)
+            own += (by_scale[at : at + q] * (sd > 0.0) / safe)[:, None] * L
+            power = 2.0 * (term.correlation.eta - 1.0)
+            for part in term.correlation.parts if term.correlation.free and power else ():
+                for i in part[1:]:
+                    total += power * (np.log(abs(L[i, i])) - np.log(sd[i]))
+                    own[i] -= power * L[i] / sd[i] ** 2
+                    own[i, i] += power / L[i, i]
+            at += q
+            base += q * q
+        return total
+
+
+def _pattern(blocks: tuple[tuple[int, ...], ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of the lower triangles of the diagonal blocks."""
+    pairs = [(r, c) for block in blocks for i, r in enumerate(block) for c in block[: i + 1]]
+    rows, cols = np.array(sorted(pairs)).T
+    return rows, cols

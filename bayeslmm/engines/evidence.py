@@ -1,0 +1,197 @@
+"""Empirical Bayes: the variances that maximise a criterion, the coefficients exactly given them.
+
+    "ml"        beta maximised                 "evidence"  beta integrated under its declared prior
+    "reml"      beta integrated, density one   "map"       evidence times the prior of theta
+
+(Patterson & Thompson 1971 for REML; MacKay 1992 for the evidence.) The variances are plugged in, so
+the coefficients' posterior is too narrow by what theta's uncertainty would add; `laplace` adds it by
+the Gaussian approximation of log sd, the correlations' coordinates and log sigma at the maximum.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import CRITERIA, Model
+from ..recover import Thetas
+from ..space import Theta
+from .maximise import Optimum, maximise
+from .protocol import Outcome
+from .start import hessian
+from .uncertainty import estimates
+
+
+@dataclass(frozen=True)
+class EmpiricalBayes:
+    """Empirical Bayes by maximising one of four criteria.
+
+    Parameters
+    ----------
+    criterion : {"evidence", "reml", "ml", "map"}
+        What is maximised over the variances. ``-2 * attrs["log_marginal"]`` under "reml" is
+        lme4's REML criterion.
+    draws : int
+        Draws of the coefficients (one chain).
+    laplace : bool
+        Draw the variances too, from the Gaussian approximation around the maximum, instead of
+        plugging them in.
+    log_evidence : bool
+        Also integrate the variances out under their priors; kept as ``attrs["log_evidence"]``.
+
+    Raises
+    ------
+    ValueError
+        Where the criterion is none of the four, or `draws` is not positive.
+
+    Examples
+    --------
+    >>> EmpiricalBayes("reml")
+    EmpiricalBayes(criterion='reml', draws=1000, laplace=False, log_evidence=False)
+    """
+
+    criterion: str = "evidence"
+    draws: int = 1000
+    laplace: bool = False
+    log_evidence: bool = False
+
+    def __post_init__(self) -> None:
+        if self.criterion not in CRITERIA:
+            raise ValueError(
+                f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; got {self.criterion!r}"
+            )
+        if not isinstance(self.draws, int | np.integer) or self.draws < 1:
+            raise ValueError(f"EmpiricalBayes(draws=...) must be at least 1, got {self.draws!r}")
+
+    @property
+    def name(self) -> str:
+        return f"EB ({self.criterion}{', Laplace' if self.laplace else ''})"
+
+    def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
+        """Maximise, then draw the coefficients exactly."""
+        refuse_unidentified(model, self.criterion)
+        best = maximise(model, self.criterion)
+        theta = best.theta
+        zeros = at_boundary(best)
+        attrs: dict[str, Any] = {
+            "criterion": self.criterion,
+            "log_marginal": best.value,
+            "converged": int(best.converged),
+            "evaluations": best.evaluations,
+            "message": message(best, zeros),
+        }
+        if self.log_evidence:
+            from .integral import log_evidence
+
+            integral = log_evidence(model, seed=int(rng.integers(2**31)))
+            attrs["log_evidence"] = integral.value
+            attrs["log_evidence_error"] = integral.error
+        fixed = tuple(p for p in model.parameters)
+        if self.laplace:
+            thetas, fixed = _laplace(best, zeros, self.draws, rng), ()
+        else:
+            thetas = Thetas.repeat(theta, 1, self.draws)
+        table, coords = estimates(best)
+        return Outcome(
+            thetas=thetas,
+            attrs=attrs,
+            fixed=fixed,
+            criterion=self.criterion,
+            tables={"variance_parameters": table, "posterior_moments": moments(model, self, theta)},
+            coords=coords,
+        )
+
+
+def refuse_unidentified(model: Model, criterion: str) -> None:
+    """One row per group: the effect and the noise are the same number twice."""
+    if criterion == "map" or not model.space.sigma.free:
+        return
+    n = model.sums.n
+    for term in model.terms:
+        if term.shape[0] >= n and term.sd.free:
+            raise ValueError(
+                f"{term.name} has one row per group ({term.shape[0]} groups, {n:g} rows): its variance "
+                f"and sigma cannot be told apart by the data. Fix sigma (priors={{'sigma': ...}}), give "
+                f"noise_sd=, use EmpiricalBayes('map') or NUTS with informative priors, or drop "
+                f"(... | {term.name})"
+            )
+
+
+def at_boundary(best: Optimum) -> tuple[str, ...]:
+    """Names of what sits at the boundary: sds at zero, correlations at one."""
+    names, at, base = [], 0, 0
+    theta = best.theta
+    for term in best.model.terms:
+        q = term.shape[1]
+        for i, effect in enumerate(term.grouping.effects):
+            label = term.sd.name if q == 1 else f"{term.sd.name}[{effect}]"
+            if term.sd.free and theta.h[at + i] == 0.0:
+                names.append(label)
+        L = theta.scales[base : base + q * q].reshape(q, q)
+        alive = theta.h[at : at + q] > 0.0
+        if term.correlation.free and (np.diag(L)[alive] == 0.0).any():
+            names.append(term.correlation.name)
+        at, base = at + q, base + q * q
+    return tuple(names)
+
+
+def message(best: Optimum, zeros: tuple[str, ...]) -> str:
+    """What happened, and what to do about it."""
+    parts = []
+    if not best.converged:
+        parts.append(
+            f"the optimiser stopped {best.distance:.2g} below what one more Newton step promises: "
+            f"rescale the predictors, simplify the random effects, or use NUTS"
+        )
+    for name in zeros:
+        if name.startswith("sd_"):
+            parts.append(
+                f"{name} is at zero: the data do not support this random effect; drop it or keep a "
+                f"prior (EmpiricalBayes('map'), NUTS)"
+            )
+        else:
+            parts.append(
+                f"{name} is at the boundary (the covariance is singular): drop an effect, write "
+                f"(x || g), or keep a prior (EmpiricalBayes('map'), NUTS)"
+            )
+    return "; ".join(parts) or "converged"
+
+
+def moments(
+    model: Model, engine: EmpiricalBayes, theta: Theta
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Exact means and sds of the coefficients at the maximum (BLUE and BLUP are the means)."""
+    solver = model.solver("reml" if engine.criterion in ("ml", "reml") else engine.criterion)
+    exact = solver.condition(theta.scales, theta.sigma)
+    found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    if model.design.fixed:
+        found["beta_mean"] = (("fixed",), exact.beta)
+        found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))
+        found["beta_cov"] = (("fixed", "fixed_2"), exact.beta_cov)
+    for term, mean, cov in zip(model.terms, exact.effects, exact.effects_cov):
+        found[f"{term.coefficients}_mean"] = (term.dims, mean)
+        sd = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
+        found[f"{term.coefficients}_sd"] = (term.dims, sd)
+    return found
+
+
+def _laplace(
+    best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator
+) -> Thetas:
+    if zeros:
+        raise ValueError(
+            f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
+            f"{', '.join(zeros)} is at the boundary; use NUTS, or laplace=False"
+        )
+    model = best.model
+    target = model.target(best.criterion, prior=False)
+    z = model.space.coordinates(best.theta)
+    values, vectors = np.linalg.eigh(-hessian(target, z))
+    if z.size and values[0] <= 0.0:
+        raise ValueError(
+            "EmpiricalBayes(laplace=True): the criterion has no curvature along some direction, "
+            "so it has no Gaussian approximation; use NUTS"
+        )
+    step = (vectors / np.sqrt(values)) @ rng.standard_normal((z.size, draws))
+    return Thetas.at(model, (z[:, None] + step).T[None])

@@ -1,0 +1,66 @@
+"""NUTS on a PyMC graph: the joint one, as a textbook writes it, or the marginal one as a fallback."""
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model
+from ..recover import Thetas, theta_points
+from .protocol import Outcome
+
+if TYPE_CHECKING:
+    from .nuts import NUTS
+
+
+def sample_graph(
+    model: Model, options: "NUTS", rng: np.random.Generator, progress: bool
+) -> Outcome:
+    """Sample `model.graph` by nutpie, or by PyMC's own sampler where nutpie is not installed."""
+    sampler = "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
+    tree = _sample(model.graph, options, rng, progress, sampler)
+    hidden = {"chain", "draw"}
+    variables = {
+        name: (tuple(d for d in array.dims if d not in hidden), array.values)
+        for name, array in tree["posterior"].data_vars.items()
+        if not name.startswith("chol_")
+    }
+    return Outcome(variables=variables, sample_stats=_stats(tree), attrs={"sampler": sampler})
+
+
+def sample_marginal(
+    model: Model, options: "NUTS", rng: np.random.Generator, progress: bool
+) -> Outcome:
+    """Sample `model.marginal` by PyMC's own sampler: the fallback where nutpie is missing."""
+    tree = _sample(model.marginal, options, rng, progress, "pymc")
+    posterior = tree["posterior"].dataset
+    scales, sigma = theta_points(model, posterior)
+    z = np.array([model.space.coordinates(model.space.theta(*t)) for t in zip(scales, sigma)])
+    shape = (options.chains, options.draws, model.space.size)
+    return Outcome(thetas=Thetas.at(model, z.reshape(shape)), sample_stats=_stats(tree), attrs={"sampler": "pymc"})
+
+
+def _sample(graph: Any, options: "NUTS", rng: Any, progress: bool, sampler: str) -> Any:
+    import pymc as pm
+
+    with graph:
+        return pm.sample(
+            draws=options.draws,
+            tune=options.tune,
+            chains=options.chains,
+            cores=options.cores,
+            target_accept=options.target_accept,
+            random_seed=int(rng.integers(2**31)),
+            progressbar=progress,
+            nuts_sampler=sampler,
+            compute_convergence_checks=False,
+        )
+
+
+def _stats(tree: Any) -> dict[str, Array]:
+    return {
+        name: array.values
+        for name, array in tree["sample_stats"].data_vars.items()
+        if array.dims == ("chain", "draw")
+    }

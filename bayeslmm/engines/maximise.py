@@ -1,0 +1,212 @@
+"""Maximise a criterion over the variances by a trust-region Newton method, boundary included.
+
+The gradient is exact and the Hessian its central difference (Nocedal & Wright 2006, algorithm 4.1,
+through SciPy). A variance of zero is a stationary point whatever the data say, so the search never
+starts there, and a zero is accepted only if no direction of Psi in its null space ascends: with J
+the derivative in Psi, n'J n <= 0 for every n with Psi n = 0 (the Karush-Kuhn-Tucker condition).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model
+from ..space import Theta
+from .chart import Block, Chart
+from .start import centre, mode
+
+ZERO = 1e-4  # a relative sd below this is tried at exactly zero
+ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Optimum:
+    """Where the criterion is largest."""
+
+    chart: Chart
+    criterion: str
+    x: Array
+    value: float
+    converged: bool
+    evaluations: int
+    distance: float  # expected gain of one more Newton step
+
+    @property
+    def theta(self) -> Theta:
+        return self.chart.theta(self.x)
+
+    @property
+    def model(self) -> Model:
+        return self.chart.model
+
+
+def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimum:
+    """The largest value of a criterion ("ml", "reml", "evidence" or "map").
+
+    Raises
+    ------
+    ArithmeticError
+        Where float64 cannot hold the criterion near any start.
+    """
+    target = model.target(criterion, prior=criterion == "map")
+    chart = Chart(model, target)
+    counter = [0]
+
+    def negative(x: Array) -> tuple[float, Array]:
+        counter[0] += 1
+        value, grad = chart.value(x)
+        if not np.isfinite(value) or not np.isfinite(grad).all():
+            return np.inf, np.zeros_like(x)
+        return -value, -grad
+
+    x = _inside(chart, chart.coordinates(begin or _rough(model, criterion)))
+    if not np.isfinite(negative(x)[0]):
+        raise ArithmeticError(
+            "the likelihood cannot be evaluated at the start: rescale y or the columns so that "
+            "their spread lies between 1e-100 and 1e100"
+        )
+    for _ in range(ROUNDS):
+        x = _newton(negative, x)
+        x = _snap(chart, negative, x)
+        better = _ascend(chart, x)
+        if better is None:
+            break
+        x = better
+    distance = _distance(negative, x, free_coordinates(chart, x))
+    return Optimum(chart, criterion, x, -negative(x)[0], bool(distance < 1e-6), counter[0], distance)
+
+
+def _rough(model: Model, criterion: str) -> Theta:
+    """A start of the right magnitude, by a few quasi-Newton steps on log scales."""
+    target = model.target(criterion, prior=False)
+    return model.space.constrain(mode(target, centre(model)), model.layout)
+
+
+def _inside(chart: Chart, x: Array) -> Array:
+    """Lift the diagonal of every factor off zero, where the derivative would vanish."""
+    x = x.copy()
+    for b in chart.blocks:
+        diagonal = b.at + np.flatnonzero(b.rows == b.cols)
+        x[diagonal] = np.maximum(np.abs(x[diagonal]), 0.05)
+    return x
+
+
+def difference(negative, x: Array, which: np.ndarray | None = None) -> Array:  # type: ignore[no-untyped-def]
+    """Hessian of the negative criterion, by central differences of its gradient."""
+    which = np.arange(x.size) if which is None else which
+    H = np.empty((which.size, which.size))
+    for row, i in enumerate(which):
+        step = 1e-5 * max(1.0, abs(x[i]))
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += step
+        behind[i] -= step
+        H[row] = (negative(ahead)[1] - negative(behind)[1])[which] / (2.0 * step)
+    return 0.5 * (H + H.T)
+
+
+def _newton(negative, x: Array) -> Array:  # type: ignore[no-untyped-def]
+    from scipy.optimize import minimize
+
+    if x.size == 0:
+        return x
+    found = minimize(
+        negative,
+        x,
+        jac=True,
+        hess=lambda at: difference(negative, at),
+        method="trust-exact",
+        options={"gtol": 1e-7, "maxiter": 200, "max_trust_radius": 1e12},
+    )
+    return found.x
+
+
+def _distance(negative, x: Array, free: np.ndarray) -> float:  # type: ignore[no-untyped-def]
+    """Expected gain of one more Newton step along the coordinates that are not at a boundary."""
+    if free.size == 0:
+        return 0.0
+    grad = negative(x)[1][free]
+    values, vectors = np.linalg.eigh(difference(negative, x, free))
+    if values[0] <= 0.0:
+        return float("inf") if np.abs(grad).max() > 1e-4 else 0.0
+    return float(0.5 * ((vectors.T @ grad) ** 2 / values).sum())
+
+
+def free_coordinates(chart: Chart, x: Array) -> np.ndarray:
+    """Coordinates that are not held at zero by a variance on the boundary."""
+    held = set()
+    for b in chart.blocks:
+        for k in range(b.rows.size):
+            if x[b.at + k] == 0.0:
+                held.add(b.at + k)
+    return np.array([i for i in range(x.size) if i not in held], np.int64)
+
+
+def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped-def]
+    """Put relative factors that are zero to rounding at exactly zero, where that loses nothing."""
+    value = negative(x)[0]
+    for b in chart.blocks:
+        for i in range(b.q):
+            row = b.at + np.flatnonzero(b.rows == i)
+            diagonal = b.at + np.flatnonzero((b.rows == i) & (b.cols == i))
+            for entries in (row, diagonal):
+                if np.abs(x[entries]).max() >= ZERO or not x[entries].any():
+                    continue
+                trial = x.copy()
+                trial[entries] = 0.0
+                if entries is row:  # a zero row of L: nothing of this effect is left below either
+                    trial[b.at + np.flatnonzero(b.cols == i)] = 0.0
+                other = negative(trial)[0]
+                if other <= value + 1e-9 * max(1.0, abs(value)):
+                    x, value = trial, min(value, other)
+    return x
+
+
+def _ascend(chart: Chart, x: Array) -> Array | None:
+    """A point off the boundary in the steepest direction that ascends, or None."""
+    theta = chart.theta(x)
+    J = chart.target.solver.score(theta.scales, theta.sigma)[1]
+    for b in chart.blocks:
+        own = J[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
+        own = own * theta.sigma**2 / np.outer(b.unit, b.unit)
+        for part in _parts(b):
+            direction = _climb(own[np.ix_(part, part)], _relative(b, x)[np.ix_(part, part)])
+            if direction is not None:
+                return _raised(b, x, part, direction)
+    return None
+
+
+def _parts(b: Block) -> list[np.ndarray]:
+    """Effects that may be correlated with each other."""
+    first = [int(b.cols[b.rows == i].min()) for i in range(b.q)]
+    return [np.flatnonzero(np.array(first) == f) for f in sorted(set(first))]
+
+
+def _relative(b: Block, x: Array) -> Array:
+    L = np.zeros((b.q, b.q))
+    L[b.rows, b.cols] = x[b.at : b.at + b.rows.size]
+    return L
+
+
+def _climb(J: Array, L: Array) -> Array | None:
+    """A unit vector in the null space of L L' along which the criterion rises, or None."""
+    values, vectors = np.linalg.eigh(L @ L.T)
+    null = vectors[:, values < ZERO**2]
+    if null.shape[1] == 0:
+        return None
+    slopes, turns = np.linalg.eigh(null.T @ J @ null)
+    if slopes[-1] <= 1e-6 * max(1.0, np.abs(J).max()):
+        return None
+    return null @ turns[:, -1]
+
+
+def _raised(b: Block, x: Array, part: np.ndarray, direction: Array) -> Array:
+    """x with a small variance added along a direction of one block."""
+    L = _relative(b, x)
+    own = L[np.ix_(part, part)]
+    size = 0.1 * max(1.0, np.abs(own).max())
+    raised = np.linalg.qr(np.column_stack([own, size * direction]).T, mode="r").T
+    L[np.ix_(part, part)] = raised[:, : part.size]
+    x = x.copy()
+    x[b.at : b.at + b.rows.size] = L[b.rows, b.cols]
+    return x

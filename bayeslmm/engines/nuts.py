@@ -1,0 +1,194 @@
+"""The No-U-Turn sampler (Hoffman & Gelman 2014), on theta with the coefficients integrated out.
+
+The marginal posterior has a handful of smooth coordinates whatever the number of groups; each
+draw of theta then gives an exact draw of all coefficients. nutpie samples; PyMC's own sampler is
+the fallback, and the sampler of the joint graph where nutpie cannot be imported.
+"""
+
+import importlib.util
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model, Target
+from ..recover import Thetas
+from . import start
+from .joint import sample_graph, sample_marginal
+from .protocol import Outcome
+
+STATS = ("diverging", "energy", "step_size", "n_steps", "depth", "mean_tree_accept")
+
+
+class Recoverable(ArithmeticError):
+    """A point outside float64: the sampler rejects it and goes on."""
+
+    is_recoverable = True
+
+
+@dataclass(frozen=True)
+class NUTS:
+    """Full Bayes by the No-U-Turn sampler.
+
+    Parameters
+    ----------
+    draws, tune, chains : int
+        Draws kept per chain, draws of adaptation before them, number of chains.
+    target_accept : float
+        Mean acceptance that the step size aims at, in (0, 1).
+    cores : int, optional
+        Chains run at once; by default one where the model is small, else all processors.
+    marginal : bool
+        Sample theta alone and recover the coefficients exactly (default), or sample every
+        coefficient on the joint graph.
+
+    Raises
+    ------
+    ValueError
+        Where an option is out of range.
+
+    Examples
+    --------
+    >>> NUTS(draws=500, tune=500, chains=2)
+    NUTS(draws=500, tune=500, chains=2, target_accept=0.8, cores=None, marginal=True)
+    """
+
+    draws: int = 1000
+    tune: int = 1000
+    chains: int = 4
+    target_accept: float = 0.8
+    cores: int | None = None
+    marginal: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in (("draws", 1), ("tune", 0), ("chains", 1)):
+            value = getattr(self, name)
+            if not isinstance(value, int | np.integer) or value < least:
+                raise ValueError(f"NUTS({name}=...) must be an integer of at least {least}, got {value!r}")
+        if self.cores is not None and self.cores < 1:
+            raise ValueError(f"NUTS(cores=...) must be at least 1, got {self.cores!r}")
+        if not 0.0 < self.target_accept < 1.0:
+            raise ValueError(f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}")
+
+    @property
+    def name(self) -> str:
+        return "NUTS" if self.marginal else "NUTS (joint)"
+
+    def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
+        """Sample; an interrupt keeps the draws made so far."""
+        if not model.space.proper or not self.marginal:
+            _refuse_improper(model)
+        if not self.marginal:
+            return sample_graph(model, self, rng, progress)
+        if model.space.size == 0:
+            return Outcome(
+                thetas=Thetas.at(model, np.zeros((self.chains, self.draws, 0))),
+                attrs={"message": "all variances are fixed: every draw is exact and independent"},
+            )
+        if importlib.util.find_spec("nutpie") is None:
+            return sample_marginal(model, self, rng, progress)
+        target = model.target()
+        z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
+        return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs=attrs)
+
+
+def _refuse_improper(model: Model) -> None:
+    flat = [s.name for s in model.space.scales if s.law is not None and not s.law.proper]
+    few = [t for t in model.terms if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]
+    if few:
+        raise ValueError(
+            f"{few[0].sd.name} has a flat prior and {few[0].name} has {few[0].shape[0]} groups: the "
+            f"posterior is improper; give a proper prior, such as 'HalfStudentT(3, 1)'"
+        )
+
+
+def _around(model: Model, target: Target) -> tuple[Array, Array]:
+    """Mode and width: chains start about twice as wide as the posterior."""
+    mode = start.mode(target, start.centre(model))
+    return mode, 2.0 * start.width(target, mode)
+
+
+def _sample(
+    target: Target,
+    options: NUTS,
+    mode: Array,
+    width: Array,
+    rng: np.random.Generator,
+    progress: bool,
+) -> tuple[Array, dict[str, Array], dict[str, Any]]:
+    import nutpie
+    from nutpie.compiled_pyfunc import from_pyfunc
+
+    def make_logp() -> Any:
+        own = target.fresh()
+
+        def logp(z: Array) -> tuple[float, Array]:
+            value, grad = own(z)
+            if not np.isfinite(value):
+                raise Recoverable("the log density is not finite here")
+            return value, grad
+
+        return logp
+
+    def make_expand(*seeds: int) -> Any:
+        return lambda z: {"z": z}
+
+    def make_start(seed: int) -> Array:
+        return mode + width * np.random.default_rng(seed).standard_normal(mode.size)
+
+    compiled = from_pyfunc(
+        target.dimension,
+        make_logp,
+        make_expand,
+        [np.dtype(np.float64)],
+        [(target.dimension,)],
+        ["z"],
+        make_initial_point_fn=make_start,
+    )
+    sampler = nutpie.sample(
+        compiled,
+        draws=options.draws,
+        tune=options.tune,
+        chains=options.chains,
+        cores=options.cores or _cores(target, mode, options.chains),
+        seed=int(rng.integers(2**31)),
+        save_warmup=False,
+        progress_bar=progress,
+        target_accept=options.target_accept,
+        blocking=False,
+    )
+    try:
+        tree, whole = sampler.wait(), True
+    except KeyboardInterrupt:
+        tree, whole = sampler.abort(), False
+    return _read(tree, whole)
+
+
+def _cores(target: Target, z: Array, chains: int) -> int:
+    """Processors to use: one where an evaluation is shorter than handing over the interpreter."""
+    start_time = time.perf_counter()
+    for _ in range(5):
+        target(z)
+    short = (time.perf_counter() - start_time) / 5 < 1e-4
+    return 1 if short else min(chains, os.cpu_count() or 1)
+
+
+def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, Any]]:
+    """Draws and statistics; after an interrupt, as many as every chain has."""
+    z = tree["posterior"]["z"].values
+    stats = tree["sample_stats"]
+    names = {"depth": "tree_depth", "mean_tree_accept": "acceptance_rate"}
+    found = {names.get(n, n): stats[n].values for n in STATS if n in stats}
+    attrs: dict[str, Any] = {"interrupted": int(not whole)}
+    if not whole:
+        complete = np.isfinite(z).all(axis=(0, 2))
+        count = int(np.argmin(complete)) if not complete.all() else z.shape[1]
+        if count == 0:
+            raise KeyboardInterrupt("interrupted before the first draw after tuning")
+        z = z[:, :count]
+        found = {n: v[:, :count] for n, v in found.items()}
+        attrs["message"] = f"interrupted: {count} draws of every chain were kept"
+    return z, found, attrs

@@ -1,0 +1,59 @@
+"""What an engine is, and what it returns."""
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model
+from ..recover import Thetas
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run of an engine found.
+
+    Attributes
+    ----------
+    thetas : Thetas, optional
+        Draws of the variances; the coefficients are then recovered exactly. None where the
+        engine has drawn all variables itself (`variables`).
+    variables : dict
+        Name -> (dims, values with leading chain and draw), in place of `thetas`.
+    sample_stats : dict
+        Name -> array (chains, draws, ...).
+    attrs : dict
+        Flat strings and numbers that describe the run.
+    fixed : tuple of str
+        Hyperparameters that were plugged in, not drawn.
+    criterion : str
+        The criterion whose prior of beta the recovery takes.
+    tables : dict
+        Further datasets, name -> {variable: (dims, values)}, with their coords in `coords`.
+    """
+
+    thetas: Thetas | None = None
+    variables: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
+    sample_stats: dict[str, Array] = field(default_factory=dict)
+    attrs: dict[str, Any] = field(default_factory=dict)
+    fixed: tuple[str, ...] = ()
+    criterion: str = "evidence"
+    tables: dict[str, dict[str, tuple[tuple[str, ...], Any]]] = field(default_factory=dict)
+    coords: dict[str, Any] = field(default_factory=dict)
+
+
+class Engine(Protocol):
+    """An algorithm that infers a model.
+
+    An engine sees a `Model`, its `space` and its `target`, and never asks which model it is.
+    """
+
+    @property
+    def name(self) -> str:
+        """Short name, for tables and `attrs["engine"]`."""
+        ...
+
+    def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
+        """Infer the model."""
+        ...

@@ -1,0 +1,151 @@
+"""One verb: a model and an algorithm become a posterior."""
+
+import time
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from .engines.protocol import Engine, Outcome
+from .gaussian.sums import Array
+from .laws import density
+from .model import Model
+from .predictive import log_likelihood as add_log_likelihood
+from .predictive import posterior_predictive as add_posterior_predictive
+from .recover import Recovered, recover
+from .tree import add_group, build
+
+
+def fit(
+    model: Model,
+    engine: Engine,
+    *,
+    seed: int | None = None,
+    keep: Collection[str] = (),
+    log_likelihood: bool = False,
+    posterior_predictive: bool = False,
+    progress: bool | None = None,
+) -> Any:
+    """Infer a model.
+
+    Parameters
+    ----------
+    model : Model
+        What `bayeslmm.lmm` or a sibling returned.
+    engine : NUTS, EmpiricalBayes, ...
+        The algorithm, a value such as ``NUTS(draws=1000)``.
+    seed : int, optional
+        Seed of all random numbers; without one a seed is drawn. It is stored in ``attrs["seed"]``.
+    keep : collection of str
+        Names of variables whose draws are kept even where they take more than 200 MB.
+    log_likelihood, posterior_predictive : bool
+        Add these groups to the result.
+    progress : bool, optional
+        Show a progress bar; by default where the output is a terminal.
+
+    Returns
+    -------
+    DataTree
+        Groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``,
+        ``log_prior``; ArviZ takes it as it is, and ``tree.to_netcdf(path)`` saves it.
+
+    Raises
+    ------
+    TypeError
+        Where `model` or `engine` is something else.
+    ValueError
+        Where the engine cannot infer this model; the message says what to do.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> round(-2 * eb.attrs["log_marginal"], 4)
+    319.6543
+    """
+    _check(model, engine, keep)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    rng = np.random.default_rng(seed)
+    wall, cpu = time.perf_counter(), time.process_time()
+    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
+    with threadpool_limits(limits=1, user_api="blas"):
+        outcome = engine.run(model, rng, _show(progress))
+        found = _variables(model, outcome, rng, keep)
+        groups: dict[str, Any] = {"posterior": found.variables}
+        if outcome.sample_stats:
+            groups["sample_stats"] = {n: ((), v) for n, v in outcome.sample_stats.items()}
+        groups["log_prior"] = log_prior(model, found.variables)
+        if found.moments:
+            groups["posterior_moments"] = found.moments
+    attrs = {
+        "engine": engine.name,
+        "options": repr(engine),
+        "seed": seed,
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
+        **outcome.attrs,
+    }
+    groups = {name: group for name, group in groups.items() if group}
+    tree = build(model, groups, attrs)
+    for name, table in outcome.tables.items():
+        tree = add_group(model, tree, name, table, outcome.coords)
+    posterior = tree["posterior"]
+    posterior.attrs["fixed"] = ", ".join(outcome.fixed)
+    posterior.attrs["engine"] = engine.name
+    if posterior_predictive:
+        tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
+    if log_likelihood:
+        tree = add_log_likelihood(model, tree, seed=int(rng.integers(2**31)))
+    return tree
+
+
+def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
+    if not isinstance(model, Model):
+        raise TypeError(
+            f"fit takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
+        )
+    if isinstance(engine, type) or not hasattr(engine, "run"):
+        raise TypeError(
+            f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
+            f"got {engine!r}"
+        )
+    known = [t.coefficients for t in model.terms]
+    for name in keep:
+        if name not in known:
+            raise ValueError(f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}")
+
+
+def _show(progress: bool | None) -> bool:
+    import sys
+
+    return sys.stderr.isatty() if progress is None else progress
+
+
+def _variables(
+    model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
+) -> Recovered:
+    if outcome.thetas is None:
+        return Recovered(outcome.variables)
+    return recover(model, outcome.thetas, rng, keep, outcome.criterion)
+
+
+def log_prior(
+    model: Model, variables: dict[str, tuple[tuple[str, ...], Array]]
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Log prior density of the variance parameters, draw by draw, on their declared scale."""
+    found = {}
+    for scale in model.space.scales:
+        if scale.law is None or scale.name not in variables:
+            continue
+        dims, values = variables[scale.name]
+        table = scale.law.table(scale.size)
+        flat = values.reshape(-1, scale.size)
+        out = np.empty_like(flat)
+        for j, (a, b, constant) in enumerate(table):
+            for i in range(flat.shape[0]):
+                out[i, j] = density(scale.law.code, a, b, constant, flat[i, j])[0]
+        found[scale.name] = (dims, out.reshape(values.shape))
+    return found

@@ -1,0 +1,284 @@
+"""Draws of y: from the prior, from the posterior, from a given theta; and the density of each row.
+
+    y | beta, u, sigma ~ N(offset + X beta + sum_t Z_t u_t, sigma^2 / w)
+"""
+
+from typing import Any
+
+import numpy as np
+
+from .gaussian.sums import Array
+from .model import Model
+from .recover import theta_variables
+from .space import Theta
+
+
+def draw_beta(model: Model, rng: np.random.Generator) -> Array:
+    """beta (p,) from its prior.
+
+    Raises
+    ------
+    ValueError
+        Where the prior of a coefficient is flat.
+    """
+    prior = model.fixed_prior
+    r, p = prior.H.shape
+    if r < p:
+        raise ValueError(
+            "beta has a flat prior and cannot be drawn; give it a Normal one, as in "
+            "priors={'beta': pm.Normal.dist(0.0, 10.0)}"
+        )
+    white = prior.location + prior.scale * rng.standard_normal(p)
+    return np.linalg.solve(prior.H, white) if p else np.zeros(0)
+
+
+def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
+    """u of every term, (levels, q), from N(0, L L')."""
+    effects, at = [], 0
+    for term in model.terms:
+        levels, q = term.shape
+        L = scales[at : at + q * q].reshape(q, q)
+        effects.append(rng.standard_normal((levels, q)) @ L.T)
+        at += q * q
+    return effects
+
+
+def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
+    """Mean of every row, (..., n), from draws beta (..., p) and u (..., levels, q)."""
+    mean = model.design.offset + beta @ model.design.X.T
+    for term, u in zip(model.terms, effects):
+        mean = mean + term.times(u)
+    return mean
+
+
+def simulate_rows(
+    model: Model, scales: Array, sigma: float, rng: np.random.Generator, beta: Array | None = None
+) -> Array:
+    """One response (n,) given the variances; beta from its prior unless it is given."""
+    beta = draw_beta(model, rng) if beta is None else beta
+    mean = mean_of(model, beta, draw_effects(model, scales, rng))
+    return mean + sigma / np.sqrt(model.precision) * rng.standard_normal(mean.size)
+
+
+def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Array:
+    """One new response, with new groups' effects: parameters from the prior, or from a posterior.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree, optional
+        One draw of its posterior gives beta and the variances; without it they come from the prior.
+    seed : int, optional
+
+    Returns
+    -------
+    y : ndarray (n,)
+        Ready for ``model.with_data(y)``.
+
+    Raises
+    ------
+    ValueError
+        Where there is no tree and a prior is improper.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> bl.simulate(m, seed=1).shape
+    (30,)
+    """
+    rng = np.random.default_rng(seed)
+    if tree is None:
+        theta = model.space.sample(rng)
+        return simulate_rows(model, theta.scales, theta.sigma, rng)
+    from .recover import theta_points
+
+    posterior = tree["posterior"].dataset
+    scales, sigma = theta_points(model, posterior)
+    i = int(rng.integers(sigma.size))
+    beta = np.zeros(0)
+    if model.design.fixed:
+        beta = posterior["beta"].values.reshape(-1, len(model.design.fixed))[i]
+    return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
+
+
+def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None) -> Any:
+    """Parameters and responses drawn from the prior.
+
+    Parameters
+    ----------
+    model : Model
+    draws : int
+    seed : int, optional
+
+    Returns
+    -------
+    DataTree
+        Groups ``prior`` and ``prior_predictive`` (one chain), ``observed_data``.
+
+    Raises
+    ------
+    ValueError
+        Where a prior is improper, or `draws` is not positive.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> bl.prior_predictive(m, draws=50, seed=1)["prior_predictive"]["Yield"].shape
+    (1, 50, 30)
+    """
+    from .tree import build
+
+    if draws < 1:
+        raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
+    rng = np.random.default_rng(seed)
+    thetas: list[Theta] = [model.space.sample(rng) for _ in range(draws)]
+    betas = np.array([draw_beta(model, rng) for _ in range(draws)])
+    effects = [draw_effects(model, t.scales, rng) for t in thetas]
+    variables = theta_variables(
+        model, np.array([t.h for t in thetas]), np.array([t.corr for t in thetas])
+    )
+    if model.design.fixed:
+        variables["beta"] = (("fixed",), betas)
+    for i, term in enumerate(model.terms):
+        variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
+    mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
+    noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
+    y = mean + noise * rng.standard_normal(mean.shape)
+    prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
+    groups = {"prior": prior, "prior_predictive": {model.design.response: (("row",), y[None])}}
+    return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
+
+
+def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Draws of the mean of every row (chains, draws, n) and of sigma (chains, draws).
+
+    Effects whose draws were not kept are drawn again, given the draws of all else.
+    """
+    posterior = tree["posterior"].dataset
+    sigma = posterior["sigma"].values
+    beta = np.zeros((*sigma.shape, 0))
+    if model.design.fixed:
+        beta = posterior["beta"].values
+    effects = []
+    for term in model.terms:
+        if term.coefficients in posterior:
+            effects.append(posterior[term.coefficients].values)
+        else:
+            effects.append(redraw(model, posterior, rng).reshape(*sigma.shape, *term.shape))
+    return mean_of(model, beta, effects), sigma
+
+
+def redraw(model: Model, posterior: Any, rng: np.random.Generator) -> Array:
+    """Draws (k, levels, q) of the largest factor's effects, given the draws of all else."""
+    from .recover import theta_points
+
+    scales, sigma = theta_points(model, posterior)
+    beta = np.zeros((sigma.size, 0))
+    if model.design.fixed:
+        beta = posterior["beta"].values.reshape(sigma.size, -1)
+    others = []
+    for term in model.terms[1:]:
+        if term.coefficients not in posterior:
+            raise ValueError(
+                f"the draws of {term.coefficients} were not kept; fit again with "
+                f"keep=[{term.coefficients!r}]"
+            )
+        others.append(posterior[term.coefficients].values.reshape(sigma.size, *term.shape))
+    return model.solver().redraws(scales, sigma, beta, tuple(others), rng)
+
+
+def posterior_predictive(
+    model: Model, tree: Any, *, seed: int | None = None, groups: str = "known"
+) -> Any:
+    """Replicated responses, one for every draw of the posterior.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+        What `fit` returned for this model.
+    seed : int, optional
+    groups : {"known", "new"}
+        Keep the groups' effects, or draw new ones from N(0, Psi).
+
+    Returns
+    -------
+    DataTree
+        The tree with a group ``posterior_predictive``.
+
+    Raises
+    ------
+    ValueError
+        Where `groups` is neither.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml", draws=100), seed=1)
+    >>> bl.posterior_predictive(m, eb, seed=2)["posterior_predictive"]["Yield"].shape
+    (1, 100, 30)
+    """
+    from .tree import add_group
+
+    if groups not in ("known", "new"):
+        raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
+    rng = np.random.default_rng(seed)
+    if groups == "known":
+        mean, sigma = posterior_means(model, tree, rng)
+    else:
+        mean, sigma = _new_means(model, tree["posterior"].dataset, rng)
+    noise = sigma[..., None] / np.sqrt(model.precision)
+    y = mean + noise * rng.standard_normal(mean.shape)
+    return add_group(model, tree, "posterior_predictive", {model.design.response: (("row",), y)})
+
+
+def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
+    from .recover import theta_points
+
+    scales, _ = theta_points(model, posterior)
+    sigma = posterior["sigma"].values
+    beta = np.zeros((*sigma.shape, 0))
+    if model.design.fixed:
+        beta = posterior["beta"].values
+    each = [draw_effects(model, s, rng) for s in scales]
+    effects = [
+        np.array([u[i] for u in each]).reshape(*sigma.shape, *term.shape)
+        for i, term in enumerate(model.terms)
+    ]
+    return mean_of(model, beta, effects), sigma
+
+
+def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
+    """Log density of every row given its mean: the group that `az.loo` reads.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    seed : int, optional
+        Used only where draws of random effects were not kept.
+
+    Returns
+    -------
+    DataTree
+        The tree with a group ``log_likelihood`` (chain, draw, row). A row that counts f times
+        (`frequency`) has f times its log density.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml", draws=100), seed=1)
+    >>> bl.log_likelihood(m, eb)["log_likelihood"]["Yield"].dims
+    ('chain', 'draw', 'row')
+    """
+    from .tree import add_group
+
+    mean, sigma = posterior_means(model, tree, np.random.default_rng(seed))
+    sd = sigma[..., None] / np.sqrt(model.precision)
+    value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
+    value *= model.design.frequency
+    return add_group(model, tree, "log_likelihood", {model.design.response: (("row",), value)})

@@ -1,0 +1,148 @@
+"""From draws of theta to the whole posterior: exact recovery of the coefficients.
+
+Every draw of (beta, u) given a draw of theta is exact, so what is returned is a draw of the joint
+posterior, not an approximation. Blocks of draws that would pass `BUDGET` bytes are kept as their
+exact mean and sd, averaged over theta instead of over draws of the block.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .gaussian.sums import Array
+from .model import Model
+from .space import Theta, unpack_many
+
+BUDGET = 200e6  # bytes of one variable
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """Variables by name, each with its dims after (chain, draw)."""
+
+    variables: dict[str, tuple[tuple[str, ...], Array]]
+    moments: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Thetas:
+    """Draws of the variances: scales h, correlation factors, L; leading axes (chains, draws)."""
+
+    h: Array
+    corr: Array
+    scales: Array
+
+    @classmethod
+    def at(cls, model: Model, z: Array) -> "Thetas":
+        """From coordinates z (chains, draws, d)."""
+        flat = unpack_many(np.ascontiguousarray(z.reshape(-1, z.shape[-1])), model.layout)
+        return cls(*(a.reshape(*z.shape[:2], -1) for a in flat))
+
+    @classmethod
+    def repeat(cls, theta: Theta, chains: int, draws: int) -> "Thetas":
+        """The same point for every draw."""
+        parts = (theta.h, theta.corr, theta.scales)
+        return cls(*(np.broadcast_to(a, (chains, draws, a.size)) for a in parts))
+
+
+def recover(
+    model: Model,
+    thetas: Thetas,
+    rng: np.random.Generator,
+    keep: Collection[str] = (),
+    criterion: str = "evidence",
+) -> Recovered:
+    """All variables of the posterior at draws of the variances.
+
+    Parameters
+    ----------
+    keep
+        Names of variables whose draws are kept whatever their size.
+    criterion
+        Under "ml" and "reml" beta is drawn as under a flat prior, else under its own.
+    """
+    chains, draws = thetas.h.shape[:2]
+    h, corr, scales = (
+        np.ascontiguousarray(a.reshape(chains * draws, -1))
+        for a in (thetas.h, thetas.corr, thetas.scales)
+    )
+    sigma = np.ascontiguousarray(h[:, -1])
+    variables = theta_variables(model, h, corr)
+    solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
+    big = bool(model.terms) and _passes(chains * draws, model.terms[0].columns)
+    big = big and model.terms[0].coefficients not in keep
+    beta, effects = solver.draws(scales, sigma, rng, groups=not big)
+    if model.design.fixed:
+        variables["beta"] = (("fixed",), beta)
+    moments = {}
+    for number, (term, u) in enumerate(zip(model.terms, effects)):
+        if number == 0 and big:
+            mean, sd = solver.averaged(scales, sigma)
+        elif _passes(chains * draws, term.columns) and term.coefficients not in keep:
+            mean, sd = u.mean(axis=0), u.std(axis=0)
+        else:
+            variables[term.coefficients] = (term.dims, u)
+            continue
+        moments[f"{term.coefficients}_mean"] = (term.dims, mean)
+        moments[f"{term.coefficients}_sd"] = (term.dims, sd)
+    shaped = {
+        name: (dims, values.reshape(chains, draws, *values.shape[1:]))
+        for name, (dims, values) in variables.items()
+    }
+    return Recovered(shaped, moments)
+
+
+def _passes(draws: int, columns: int) -> bool:
+    return 8.0 * draws * columns > BUDGET
+
+
+def theta_variables(
+    model: Model, h: Array, corr: Array
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """sd_<g>, corr_<g>, sigma and icc_<g> at k points, from scales h (k, .) and factors corr (k, .)."""
+    variables: dict[str, tuple[tuple[str, ...], Array]] = {}
+    shares, at, flat = {}, 0, 0
+    for term in model.terms:
+        q = term.shape[1]
+        sd = h[:, at : at + q]
+        K = corr[:, flat : flat + q * q].reshape(-1, q, q)
+        matrix = K @ K.transpose(0, 2, 1)
+        matrix[:, range(q), range(q)] = 1.0  # exactly, not to rounding
+        effect = f"{term.name}_effect"
+        variables[term.sd.name] = ((effect,), sd)
+        if term.correlated:
+            variables[term.correlation.name] = ((effect, f"{effect}_2"), matrix)
+        moment = term.second_moment(model.design.frequency)
+        shares[term.name] = np.einsum("ki,kij,kj,ij->k", sd, matrix, sd, moment)
+        at, flat = at + q, flat + q * q
+    variables["sigma"] = ((), h[:, -1])
+    total = h[:, -1] ** 2 + sum(shares.values())
+    for name, share in shares.items():
+        variables[f"icc_{name}"] = ((), share / total)
+    return variables
+
+
+def theta_points(model: Model, posterior: "object") -> tuple[Array, Array]:
+    """Back from a posterior dataset to the solver's scales (k, .) and sigma (k,)."""
+    data = posterior.stack(sample=("chain", "draw")).transpose("sample", ...)  # type: ignore[attr-defined]
+    sigma = np.ascontiguousarray(data["sigma"].values, dtype=np.float64)
+    blocks = []
+    for term in model.terms:
+        sd = data[term.sd.name].values
+        K = np.broadcast_to(np.eye(term.shape[1]), (sigma.size, term.shape[1], term.shape[1]))
+        if term.correlated:
+            K = _factor(data[term.correlation.name].values)
+        blocks.append((sd[:, :, None] * K).reshape(sigma.size, -1))
+    return np.hstack([*blocks, np.zeros((sigma.size, 0))]), sigma
+
+
+def _factor(matrix: Array) -> Array:
+    """Cholesky factors of correlation matrices that may be singular to rounding."""
+    try:
+        return np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
+        upper = np.linalg.qr(root.transpose(0, 2, 1), mode="r")
+        return upper.transpose(0, 2, 1)

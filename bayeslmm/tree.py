@@ -1,0 +1,89 @@
+"""The result of every engine: an `xarray.DataTree` that ArviZ 1.x takes as it is.
+
+Variables, dims and coords are the same whatever the engine. Attributes are flat strings and
+numbers, so that netCDF and Zarr take them.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from .model import Model
+
+Group = Mapping[str, tuple[tuple[str, ...], Any]]
+SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
+PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie")
+
+
+def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
+    """A tree of the given groups, with the observed and constant data of the model."""
+    import xarray as xr
+
+    design = model.design
+    datasets = {name: dataset(model, name, group) for name, group in groups.items()}
+    observed = {design.response: (("row",), design.y)}
+    datasets["observed_data"] = dataset(model, "observed_data", observed)
+    datasets["constant_data"] = dataset(model, "constant_data", _constants(model))
+    tree = xr.DataTree.from_dict(datasets)
+    tree.attrs.update({k: v for k, v in attrs.items() if v is not None})
+    for package in PACKAGES:
+        tree.attrs[f"version_{package}"] = _version(package)
+    tree.attrs["model"] = model.kind
+    tree.attrs["formula"] = design.formula
+    tree.attrs["response"] = design.response
+    tree.attrs["rows_dropped"] = int(design.dropped.size)
+    return tree
+
+
+def add_group(
+    model: Model, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
+) -> Any:
+    """A copy of the tree with one more group."""
+    import xarray as xr
+
+    other = tree.copy()
+    other[name] = xr.DataTree(dataset(model, name, group, coords))
+    return other
+
+
+def dataset(
+    model: Model, name: str, group: Group, coords: Mapping[str, Any] | None = None
+) -> Any:
+    """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
+    import xarray as xr
+
+    sampled = name in SAMPLED or name.endswith("_predictive")
+    known, labels, arrays = {**model.coords, **(coords or {})}, {}, {}
+    for variable, (dims, values) in group.items():
+        values = np.asarray(values)
+        full = ("chain", "draw", *dims) if sampled else tuple(dims)
+        arrays[variable] = (full, values)
+        for dim, size in zip(full, values.shape):
+            labels[dim] = known.get(dim, np.arange(size))
+    return xr.Dataset(arrays, labels)
+
+
+def _constants(model: Model) -> dict[str, tuple[tuple[str, ...], Any]]:
+    """X, offset, weights and codes: what a reader of the file needs to see the rows."""
+    design = model.design
+    found: dict[str, tuple[tuple[str, ...], Any]] = {}
+    if design.fixed:
+        found["X"] = (("row", "fixed"), design.X)
+    if design.offset.any():
+        found["offset"] = (("row",), design.offset)
+    if (model.precision != 1.0).any():
+        found["weights"] = (("row",), model.precision)
+    if (design.frequency != 1.0).any():
+        found["frequency"] = (("row",), design.frequency)
+    for term in model.terms:
+        found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
+    return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except Exception:  # not installed, or run from a checkout
+        return "unknown"
