@@ -172,11 +172,24 @@ def check_rank(matrix: np.ndarray, names: Sequence[str], where: str) -> None:
                 f"in {where}, column '{name}' is constant, so it cannot be told from "
                 f"'{ones[0]}'; drop it"
             )
-    if len(kept) > 1:
+    if len(kept) > 1 and not _plainly_independent(centred / norms):
         noise = float(np.max(rounding / norms))
         found = _dependent(centred / norms, max(TOLERANCE, 10 * noise))
         if found is not None:
             _refuse_dependent(found, columns, norms, kept, ones[:1], where)
+
+
+def _plainly_independent(unit: np.ndarray) -> bool:
+    """A quick look for the common case: a Cholesky factor of the correlations.
+
+    Squaring costs half the digits, so only pivots far above 1e-8 settle the matter.
+    """
+    if len(unit) <= unit.shape[1]:
+        return False
+    try:
+        return bool(np.diag(np.linalg.cholesky(unit.T @ unit)).min() > 1e-4)
+    except np.linalg.LinAlgError:
+        return False
 
 
 def _dependent(unit: np.ndarray, tolerance: float) -> tuple[int, dict[int, float], int] | None:

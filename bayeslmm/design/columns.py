@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import DesignError, at_rows, quoted, some
 
-_DATES = "a date or a duration; convert it to a number first, e.g. days since the first one"
+_DATE_KINDS = {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"}
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,17 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     if types.is_complex_dtype(dtype):
         raise DesignError(f"{role} '{name}' is complex; models here are of real numbers")
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        raise DesignError(f"{role} '{name}' holds {_DATES}")
+        raise _dates(name, role)
     if types.is_bool_dtype(dtype):
         return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
     if types.is_numeric_dtype(dtype):
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
+
+
+def _dates(name: str, role: str) -> DesignError:
+    to = "text" if "grouping" in role else "a number, e.g. days since the first one"
+    return DesignError(f"{role} '{name}' holds dates or durations; convert it to {to}")
 
 
 def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.ndarray:
@@ -125,8 +130,8 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
         numbers = _with_gaps(series, missing, float, np.nan)
         return Column(name, "number", whole_numbers(numbers), missing)
     kinds = sorted({type(value).__name__ for value in present})
-    if {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"} & set(kinds):
-        raise DesignError(f"{role} '{name}' holds {_DATES}")
+    if _DATE_KINDS & set(kinds):
+        raise _dates(name, role)
     texts = np.array([isinstance(value, str) for value in values.tolist()])
     advice = ""
     if texts.any():

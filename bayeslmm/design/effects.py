@@ -100,6 +100,10 @@ def _refuse_repeated(
     for part, names in zip(parts, effects, strict=True):
         for name in names:
             if name in seen:
+                if seen[name].text == part.text:
+                    raise DesignError(
+                        f"the random effect {part.text} appears twice; drop one of them"
+                    )
                 raise DesignError(
                     f"the effect '{name}' appears twice on '{factor}': in {seen[name].text} and in "
                     f"{part.text}. Keep one of them for correlated effects; write "

@@ -189,6 +189,8 @@ def _component(factor: Factor) -> Any:
     else:
         parsed = Parser(Scanner(factor.key).scan(False)).parse()
         component = FormulaeCall(CallResolver(parsed).resolve())
+        # formulae drops parentheses in its names, so that I((x+1)*2) and I(x+1*2) would be one
+        component.name = factor.key
     return component
 
 
@@ -198,14 +200,17 @@ def _evaluated(side: Side, frame: Any) -> Any:
 
     terms: list[Any] = [Intercept()] if side.intercept else []
     environment = Environment([namespace()])
-    for factors in side.terms:
-        label = ":".join(factor.label for factor in factors)
+    labels = [":".join(factor.label for factor in factors) for factors in side.terms]
+    for factors, label in zip(side.terms, labels, strict=True):
         with _told(label):
             term = Term(*[_component(factor) for factor in factors])
             term.set_type(frame, environment)
         terms.append(term)
+    for term, label in zip(terms[side.intercept :], labels, strict=True):
+        with _told(label):  # one by one first, for an error that names the term
+            Model(Intercept(), term).eval(frame, environment)
+    model = Model(*terms)
     with _told("the predictors"):
-        model = Model(*terms)
         model.eval(frame, environment)
     return model
 
@@ -224,14 +229,11 @@ def _told(label: str) -> Any:
 
 def _labels(terms: list[Any], side: Side) -> tuple[str, ...]:
     """Names of the columns, factors as the user wrote them."""
-    written: dict[str, str] = {}
-    for factors in side.terms:
-        for factor in factors:
-            written[str(_component(factor).name)] = factor.label
+    written = {factor.key: factor.label for factors in side.terms for factor in factors}
     labels: list[str] = []
     for term in terms:
         for component in getattr(term, "components", ()):
-            component.name = written[str(component.name)]
+            component.name = written.get(component.name, component.name)
             _refuse_one_level(component)
         labels.extend(term.labels)
     return tuple(labels)
@@ -254,14 +256,15 @@ def _forget_rows(term: Any) -> None:
 
 
 def _refuse_new_levels(column: Column, known: tuple[Any, ...], rows: np.ndarray) -> None:
-    new = [value not in known for value in column.values.tolist()]
+    levels = set(known)
+    new = [value not in levels for value in column.values.tolist()]
     mask = np.array(new, dtype=bool)
     if mask.any():
         unseen = list(dict.fromkeys(column.values[mask].tolist()))
         raise DesignError(
             f"column '{column.name}' has the level {quoted(unseen)} in {at_rows(mask, rows)}, "
-            f"which the fitted table did not have; its levels are {quoted(known)}; fixed effects are "
-            "known for these only"
+            f"which the fitted table did not have; its levels are {quoted(known)}; "
+            "correct these rows, or fit a table that has the level"
         )
 
 

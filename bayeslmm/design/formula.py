@@ -84,6 +84,13 @@ def read_formula(text: str, columns: Sequence[str], reserved: Sequence[str] = ()
     DesignError
         If it names a column that the table does not have.
     """
+    try:
+        return _read(text, columns, reserved)
+    except RecursionError:
+        raise FormulaError(f"the formula of {len(text)} characters nests too deep") from None
+
+
+def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula:
     left, right = parse(text)
     check_names(left, columns, text, "the response")
     check_names(right, columns, text, "the predictor")
