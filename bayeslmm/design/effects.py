@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import check_rank
+from .bars import RandomPart
 from .columns import Column
 from .errors import DesignError
 from .evaluate import FittedSide, fit_side
-from .formula import RandomPart
 from .grouping import Factor, fit_factor
+from .rank import check_rank
 from .records import Grouping, NewGroup
 
 
