@@ -11,6 +11,8 @@ from .errors import DesignError
 from .grouping import Factor, fit_factor
 from .rank import check_rank
 from .records import Grouping
+from .table import read_table
+from .text import numbers
 
 
 def row_labels(y: Any, X: Any, n: int) -> np.ndarray:
@@ -24,11 +26,11 @@ def row_labels(y: Any, X: Any, n: int) -> np.ndarray:
 def read_matrix(
     values: Any, n: int, rows: np.ndarray, what: str, letter: str, given: Any = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A matrix of n rows, and the names of its columns."""
+    """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
     if values is None:
         values = np.empty((n, 0))
     columns = getattr(values, "columns", None)
-    array = real_array(values.to_numpy() if columns is not None else values, what)
+    array = real_array(values, what) if columns is None else _from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:
         hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
         raise DesignError(f"{what} must have shape ({n}, columns), got {array.shape}{hint}")
@@ -50,7 +52,21 @@ def read_matrix(
     return array, names
 
 
+def _from_frame(frame: Any, rows: np.ndarray, what: str) -> np.ndarray:
+    """The columns of a DataFrame, each read by its name so that a bad one can be named."""
+    table = read_table(frame)
+    found = [np.empty((len(table), 0))]
+    for name in table.names:
+        role = f"the column of {what}"
+        column = read_column(name, table.column(name), table.rows, role)
+        values = numbers(column, table.rows, role)
+        values[column.missing] = np.nan
+        found.append(values[:, None])
+    return np.concatenate(found, axis=1)
+
+
 def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
+    """Where the columns of a matrix are missing, for those that are."""
     missing = np.isnan(matrix)
     return {f"column '{names[j]}' of {what}": missing[:, j] for j in np.flatnonzero(missing.any(0))}
 
@@ -77,6 +93,7 @@ def read_group(
 def make_grouping(
     column: Column, Z: np.ndarray, effects: tuple[str, ...]
 ) -> tuple[Factor, Grouping]:
+    """Levels and codes from labels; effects from the columns of Z, all correlated."""
     factor, codes = fit_factor([column])
     refuse_single_level(factor.name, factor.levels)
     check_names(effects)

@@ -23,6 +23,8 @@ def real_array(values: Any, what: str) -> np.ndarray:
     DesignError
         If the values are not real numbers.
     """
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.ma.filled(values.astype(float), np.nan)
     array = np.asarray(values)
     if array.dtype.kind == "O":
         try:

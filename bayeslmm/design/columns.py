@@ -111,8 +111,11 @@ def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.n
 
 def _numbers(name: str, series: Any, missing: np.ndarray) -> Column:
     whole = str(series.dtype).lower().startswith(("int", "uint"))
-    if whole and not missing.any():
-        return Column(name, "number", np.asarray(series, dtype=np.int64), missing)
+    if whole:  # exact, also with gaps: as floats, identifiers above 2**53 would collapse
+        present = series[~missing]
+        huge = len(present) > 0 and present.max() > np.iinfo(np.int64).max
+        kind = np.uint64 if huge else np.int64
+        return Column(name, "number", _with_gaps(series, missing, kind, 0), missing)
     return Column(name, "number", _with_gaps(series, missing, float, np.nan), missing)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from bayeslmm.design import DesignError, build_design, design_from_arrays
@@ -143,3 +144,21 @@ def test_pandas_labels_with_gaps_are_refused_or_dropped():
     with pytest.raises(DesignError, match="the grouping factor 'g' in 1 row: 5"):
         design_from_arrays(table.y, X, {"g": labels})
     assert design_from_arrays(table.y, X, {"g": labels}, missing="drop").dropped.tolist() == [5]
+
+
+def test_text_in_a_frame_is_refused_by_its_column():
+    table, _, _ = arrays()
+    with pytest.raises(DesignError, match=r"the column of X 'f' holds text.*'A' in row 0"):
+        design_from_arrays(table.y, table[["x", "f"]])
+
+
+@pytest.mark.parametrize(
+    "convert", [lambda t: t.convert_dtypes(), lambda t: pl.from_dict(t.to_dict("list"))]
+)
+def test_other_frames_give_their_names_and_numbers(convert):
+    table, _, _ = arrays()
+    frame = convert(table[["x", "z"]])
+    design = design_from_arrays(table.y, frame, {"g": convert(table[["g"]])["g"]})
+    assert design.fixed == ("x", "z")
+    np.testing.assert_array_equal(design.X, table[["x", "z"]])
+    assert design.groups[0].levels.tolist() == list("abcdef")

@@ -98,3 +98,39 @@ def test_importing_designs_loads_neither_pandas_nor_formulae():
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("start", [2**60, 2**63])
+@pytest.mark.parametrize("gap", [False, True])
+def test_identifiers_above_two_to_the_53_stay_apart(start, gap):
+    table = crossed()
+    table["g"] = pd.array([start + i // 4 for i in range(24)], dtype="UInt64")
+    if gap:
+        table.loc[0, "g"] = pd.NA
+    (group,) = build_design("y ~ x + (1 | g)", table, missing="drop").groups
+    assert group.levels.tolist() == [start + i for i in range(6)]
+
+
+@pytest.mark.parametrize("new", ["category", "int64", "float64"])
+@pytest.mark.parametrize("fitted", ["category", "int64"])
+def test_numbers_declared_categories_match_the_same_numbers(fitted, new):
+    design = build_design("y ~ h", crossed().astype({"h": fitted}))
+    encoded = design.encoder.encode(crossed().astype({"h": new}))
+    np.testing.assert_array_equal(encoded.X, design.X)
+
+
+def test_masked_values_are_gaps():
+    table = crossed()
+    x = np.ma.array(table.x, mask=np.arange(24) == 3)
+    design = build_design("y ~ x", {"y": table.y, "x": x}, missing="drop")
+    assert design.dropped.tolist() == [3]
+    design = build_design("y ~ z", table, weights=abs(x), missing="drop")
+    assert design.dropped.tolist() == [3]
+
+
+def test_a_design_shows_itself_in_a_line():
+    design = build_design("y ~ x + (x | g)", crossed())
+    assert repr(design) == (
+        "Design('y ~ x + (x | g)', 24 rows, 2 fixed effects, "
+        "random effects by g (6 levels: Intercept, x))"
+    )
