@@ -14,6 +14,7 @@ from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, names
 Term = tuple[Factor, ...]
 INTERCEPT: Term = ()
 _MAX_POWER = 6
+_MAX_TERMS = 100_000
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ class _Expander:
         if node.op == "**":
             return self.power(left, node)
         right = self.expand(node.right)
+        self.refuse_many(len(left) * len(right), node)
         both = _product(left.values(), right.values())
         if node.op == ":":
             return both
@@ -149,8 +151,13 @@ class _Expander:
             raise self.error("between terms ** builds interactions; write I(x**2)", node)
         found = left
         for _ in range(int(exponent.text) - 1):
+            self.refuse_many(len(found) * len(left), node)
             found = _unique([*found.values(), *_product(found.values(), left.values()).values()])
         return found
+
+    def refuse_many(self, terms: int, node: Node) -> None:
+        if terms > _MAX_TERMS:
+            raise self.error(f"this expands to more than {_MAX_TERMS} terms", node)
 
     def error(self, message: str, node: Node) -> FormulaError:
         return formula_error(message, self.formula, node.start)

@@ -11,9 +11,8 @@ from .checks import (
     check_enough_rows,
     check_group_names,
     check_names,
-    check_rank,
 )
-from .columns import Column, numbers, read_column, refuse_infinite, refuse_numbers_as_text
+from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import FormulaEncoder
 from .evaluate import fit_side, fit_vector
@@ -21,8 +20,10 @@ from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
 from .missing import rows_to_keep
 from .nodes import Name
+from .rank import check_rank
 from .records import Design
 from .table import Table, read_table
+from .text import numbers, refuse_numbers_as_text
 
 
 def build_design(

@@ -10,7 +10,7 @@ import numpy as np
 
 from .errors import DesignError, at_rows, quoted, some
 
-_DATES = "a date or a duration; convert it to a number first, e.g. days since the first one"
+_DATE_KINDS = {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"}
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,17 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     if types.is_complex_dtype(dtype):
         raise DesignError(f"{role} '{name}' is complex; models here are of real numbers")
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
-        raise DesignError(f"{role} '{name}' holds {_DATES}")
+        raise _dates(name, role)
     if types.is_bool_dtype(dtype):
         return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
     if types.is_numeric_dtype(dtype):
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
+
+
+def _dates(name: str, role: str) -> DesignError:
+    to = "text" if "grouping" in role else "a number, e.g. days since the first one"
+    return DesignError(f"{role} '{name}' holds dates or durations; convert it to {to}")
 
 
 def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.ndarray:
@@ -106,8 +111,11 @@ def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.n
 
 def _numbers(name: str, series: Any, missing: np.ndarray) -> Column:
     whole = str(series.dtype).lower().startswith(("int", "uint"))
-    if whole and not missing.any():
-        return Column(name, "number", np.asarray(series, dtype=np.int64), missing)
+    if whole:  # exact, also with gaps: as floats, identifiers above 2**53 would collapse
+        present = series[~missing]
+        huge = len(present) > 0 and present.max() > np.iinfo(np.int64).max
+        kind = np.uint64 if huge else np.int64
+        return Column(name, "number", _with_gaps(series, missing, kind, 0), missing)
     return Column(name, "number", _with_gaps(series, missing, float, np.nan), missing)
 
 
@@ -125,8 +133,8 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
         numbers = _with_gaps(series, missing, float, np.nan)
         return Column(name, "number", whole_numbers(numbers), missing)
     kinds = sorted({type(value).__name__ for value in present})
-    if {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"} & set(kinds):
-        raise DesignError(f"{role} '{name}' holds {_DATES}")
+    if _DATE_KINDS & set(kinds):
+        raise _dates(name, role)
     texts = np.array([isinstance(value, str) for value in values.tolist()])
     advice = ""
     if texts.any():
@@ -150,62 +158,3 @@ def refuse_infinite(column: Column, rows: np.ndarray, role: str = "column") -> N
                 f"{role} '{column.name}' is infinite in {at_rows(infinite, rows)}; "
                 "correct or remove these rows"
             )
-
-
-def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
-    """The column as float64.
-
-    Raises
-    ------
-    DesignError
-        If it holds text; the rows whose entries are not numbers are named.
-    """
-    if column.categorical:
-        raise DesignError(
-            f"{role} '{column.name}' holds text or categories where numbers belong"
-            f"{not_numbers(column, rows)}; convert it first, e.g. pandas.to_numeric"
-        )
-    return column.values.astype(float)
-
-
-def not_numbers(column: Column, rows: np.ndarray) -> str:
-    """Which entries of a text do not read as numbers."""
-    bad = ~reads_as_number(column)
-    if not bad.any():
-        return " (every entry reads as a number)"
-    told = [
-        f"{value!r} in row {row}" for value, row in zip(column.values[bad], rows[bad], strict=True)
-    ]
-    return f" ({bad.sum()} of {len(bad)} entries are not numbers: {some(told)})"
-
-
-def reads_as_number(column: Column) -> np.ndarray:
-    """Mask of the entries that float() would take; gaps count as numbers."""
-
-    def reads(value: Any) -> bool:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return False
-        return True
-
-    known: dict[Any, bool] = {}
-    for value in column.values[~column.missing].tolist():
-        if value not in known:
-            known[value] = reads(value)
-    good = column.missing.copy()
-    good[~column.missing] = [known[value] for value in column.values[~column.missing].tolist()]
-    return good
-
-
-def refuse_numbers_as_text(column: Column, rows: np.ndarray) -> None:
-    """A predictor of text that is mostly numbers is a table that was read wrongly."""
-    if column.kind != "text" or column.levels is not None:
-        return
-    good = reads_as_number(column)
-    if good.mean() > 0.5:
-        raise DesignError(
-            f"column '{column.name}' holds text, but {good.sum()} of {len(good)} entries read as "
-            f"numbers{not_numbers(column, rows)}; convert it with pandas.to_numeric, or, if these "
-            f"are categories, write C({column.name})"
-        )

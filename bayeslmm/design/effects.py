@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .checks import check_rank
+from .bars import RandomPart
 from .columns import Column
 from .errors import DesignError
 from .evaluate import FittedSide, fit_side
-from .formula import RandomPart
 from .grouping import Factor, fit_factor
+from .rank import check_rank
 from .records import Grouping, NewGroup
 
 
@@ -100,6 +100,10 @@ def _refuse_repeated(
     for part, names in zip(parts, effects, strict=True):
         for name in names:
             if name in seen:
+                if seen[name].text == part.text:
+                    raise DesignError(
+                        f"the random effect {part.text} appears twice; drop one of them"
+                    )
                 raise DesignError(
                     f"the effect '{name}' appears twice on '{factor}': in {seen[name].text} and in "
                     f"{part.text}. Keep one of them for correlated effects; write "

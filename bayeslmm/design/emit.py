@@ -10,10 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import FormulaError, formula_error
-from .nodes import Binary, Call, Dot, Name, Node, Number, Sum, Text, Word
+from .nodes import Binary, Call, Dot, Name, Node, Number, Sum, Text, Word, children, names
 from .transforms import resolved_name
 
 _ARITHMETIC = {"+", "-", "*", "/", "**", "==", "!=", "<", "<=", ">", ">="}
+_BASES = {"bs", "cc", "cr", "tp", "poly"}
+_LARGEST_BASIS = 10_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ def factor_of(node: Node, formula: str) -> Factor:
     if isinstance(node, Name):
         return Factor(f"`{node.name}`", node.name, node)
     assert isinstance(node, Call)
+    if not names(node):
+        raise formula_error(f"`{node.label}` uses no column of the table", formula, node.start)
     return Factor(emit(node, formula), node.label, node)
 
 
@@ -89,9 +93,22 @@ def _sum(node: Sum, formula: str) -> str:
 def _call(node: Call, formula: str) -> str:
     if node.function == "offset":
         raise formula_error("offset(...) stands by itself: y ~ x + offset(z)", formula, node.start)
+    if node.function in _BASES:
+        _refuse_huge(node, formula)
     args = [emit(arg, formula) for arg in node.args]
     args += [f"{key}={emit(value, formula)}" for key, value in node.kwargs]
     return f"{resolved_name(node.function)}({', '.join(args)})"
+
+
+def _refuse_huge(node: Call, formula: str) -> None:
+    """A basis of a thousand million columns would take the memory of the machine."""
+    for child in children(node):
+        if isinstance(child, Number) and float(child.text) > _LARGEST_BASIS:
+            raise formula_error(
+                f"{child.text} is too large for {node.function}(...); at most {_LARGEST_BASIS}",
+                formula,
+                child.start,
+            )
 
 
 def _no_meaning(node: Node, formula: str) -> FormulaError:

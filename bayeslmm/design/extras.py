@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .checks import check_frequency, check_positive, refuse_where, vector
-from .columns import numbers, read_column, refuse_infinite
+from .columns import read_column, refuse_infinite
 from .errors import DesignError
 from .table import Table
+from .text import numbers
 
 
 @dataclass(frozen=True)

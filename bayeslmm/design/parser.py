@@ -17,11 +17,11 @@ The precedence is that of R for terms and that of Python for arithmetic, which a
 from dataclasses import dataclass
 
 from .errors import FormulaError, formula_error
+from .explain import COMPARISONS, missing, unexpected
 from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, Text, Word
 from .tokens import Token, tokenize
 from .transforms import CONTRASTS, KNOWN, known_calls
 
-_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 _MAX_DEPTH = 50
 
 
@@ -97,29 +97,12 @@ class _Reader:
         return left, right
 
     def expect_end_of_side(self, end: str) -> None:
-        if (end and self.at(end)) or (not end and self.next.kind == "end"):
-            return
-        token = self.next
-        if self.at("|", "||"):
-            raise self.error(f"a random effect needs parentheses: write (x {token.text} g)")
-        if self.at(")", "}"):
-            raise self.error(f"this {token.text!r} has no opening partner")
-        if self.at("="):
-            raise self.error(
-                "'=' has no meaning here; the response and predictors are joined by '~'"
-            )
-        if self.at(*_COMPARISONS):
-            raise self.error("a comparison goes inside I(...): write I(x > 2)")
-        if self.at("."):
-            raise self.error("attribute access is not allowed; add the column to the table first")
-        before = self.tokens[self.place - 1]
-        if before.kind == "name" and before.text == "lambda":
-            raise self.error("lambda is not allowed; add the column to the table first", before)
-        raise self.error(f"unexpected {token.text!r}; an operator such as '+' is missing before it")
+        if not (self.at(end) if end else self.next.kind == "end"):
+            raise self.error(*unexpected(self.tokens, self.place))
 
     def comparison(self) -> Node:
         left = self.sum()
-        if self.inside_call and self.at(*_COMPARISONS):
+        if self.inside_call and self.at(*COMPARISONS):
             token = self.take()
             return Binary(token.text, left, self.sum(), token.start)
         return left
@@ -190,18 +173,7 @@ class _Reader:
             return self.parenthesis(token)
         if token.kind == "op" and token.text == "{":
             return self.braces(token)
-        raise self.missing(token)
-
-    def missing(self, token: Token) -> FormulaError:
-        before = self.tokens[self.place - 2] if self.place > 1 else None
-        what = f"before {token.text!r}" if token.kind != "end" else "at the end of the formula"
-        if before is not None and before.kind == "op" and before.text == "~":
-            return self.error(
-                "the right side of '~' is empty; write '1' for an intercept only", token
-            )
-        if before is not None and before.kind == "op" and before.text not in ")}":
-            what = f"after {before.text!r}"
-        return self.error(f"a column or a number is missing {what}", token)
+        raise self.error(missing(self.tokens, self.place - 1), token)
 
     def parenthesis(self, opening: Token) -> Node:
         if self.at(")"):
@@ -235,7 +207,7 @@ class _Reader:
             return
         if self.next.kind == "end":
             raise self.error(f"this {opening.text!r} is never closed", opening)
-        self.expect_end_of_side("~~")
+        raise self.error(*unexpected(self.tokens, self.place))
 
     def written(self, opening: Token) -> str:
         stop = self.tokens[self.place - 1].stop

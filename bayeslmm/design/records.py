@@ -103,7 +103,7 @@ class Encoder(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Design:
     """A validated design: what a formula and a table, or arrays, say.
 
@@ -149,6 +149,18 @@ class Design:
     rows: np.ndarray
     dropped: np.ndarray
     encoder: Encoder
+
+    def __repr__(self) -> str:
+        groups = [
+            f"{group.name} ({len(group.levels)} levels: {', '.join(group.effects)})"
+            for group in self.groups
+        ]
+        return (
+            f"Design({self.formula!r}, {len(self.y)} rows, {len(self.fixed)} fixed effects"
+            + (f", random effects by {'; '.join(groups)}" if groups else "")
+            + (f", {len(self.dropped)} rows dropped" if len(self.dropped) else "")
+            + ")"
+        )
 
     def with_response(self, y: Sequence[float] | np.ndarray) -> Design:
         """The same design with another response, e.g. a simulated one.

@@ -1,0 +1,113 @@
+"""How new arrays are read in the coordinates of a design that was made from arrays."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .array_reading import read_group, read_matrix, row_labels
+from .checks import refuse_where
+from .errors import DesignError, quoted
+from .extras import Sources, values_or
+from .grouping import Factor
+from .records import NewGroup, NewRows
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayEncoder:
+    """Encodes arrays for a design that was made from arrays."""
+
+    fixed: tuple[str, ...]
+    groups: tuple[tuple[Factor, tuple[str, ...]], ...]
+    sources: Sources
+
+    def encode(
+        self, new_data: Any, *, weights: Any = None, offset: Any = None, noise_sd: Any = None
+    ) -> NewRows:
+        """New arrays in the coordinates of the fitted design.
+
+        Parameters
+        ----------
+        new_data : mapping
+            ``{"X": (m, p), "groups": {name: labels or (labels, Z)}}``, optionally with "weights",
+            "offset" and "noise_sd".
+        weights, offset, noise_sd : array_like (m,), optional
+            The same, as keywords.
+
+        Returns
+        -------
+        NewRows
+
+        Raises
+        ------
+        DesignError
+            If an array is missing or its shape differs.
+        """
+        if not isinstance(new_data, Mapping):
+            raise DesignError(
+                "the model was fitted to arrays, so new data are a dict with 'X' and 'groups', "
+                f"got {type(new_data).__name__}"
+            )
+        groups = new_data.get("groups") or {}
+        n = self._count(new_data, groups)
+        rows = row_labels(None, new_data.get("X"), n)
+        X = self._columns(new_data.get("X"), n, rows)
+        keywords = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
+        given = {
+            key: new_data.get(key) if value is None else value for key, value in keywords.items()
+        }
+        extras = self.sources.for_new_rows(given, n, rows, None)
+        return NewRows(
+            X=X,
+            offset=values_or(extras, "offset", n, 0.0),
+            weights=values_or(extras, "weights", n, 1.0),
+            noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
+            groups=tuple(self._group(f, effects, groups, n, rows) for f, effects in self.groups),
+            rows=rows,
+        )
+
+    def _count(self, new_data: Mapping[str, Any], groups: Mapping[str, Any]) -> int:
+        if new_data.get("X") is not None:
+            return len(new_data["X"])
+        if self.fixed:
+            raise DesignError(f"new data need 'X' with the columns {quoted(self.fixed)}")
+        for value in groups.values():
+            return len(value[0] if isinstance(value, tuple) else value)
+        raise DesignError("new data need 'X' or 'groups'")
+
+    def _columns(self, X: Any, n: int, rows: np.ndarray) -> np.ndarray:
+        matrix, names = read_matrix(X, n, rows, "X", "x")
+        if getattr(X, "columns", None) is not None:
+            absent = [name for name in self.fixed if name not in names]
+            if absent:
+                raise DesignError(f"the new X lacks the columns {quoted(absent)}")
+            matrix = matrix[:, [names.index(name) for name in self.fixed]]
+        if matrix.shape[1] != len(self.fixed):
+            raise DesignError(f"X must have shape ({n}, {len(self.fixed)}), got {matrix.shape}")
+        refuse_where(np.isnan(matrix).any(axis=1), rows, "X is missing", "fill or drop these rows")
+        return np.ascontiguousarray(matrix)
+
+    def _group(
+        self,
+        factor: Factor,
+        effects: tuple[str, ...],
+        groups: Mapping[str, Any],
+        n: int,
+        rows: np.ndarray,
+    ) -> NewGroup:
+        if factor.name not in groups:
+            raise DesignError(f"new data need groups['{factor.name}']")
+        value = groups[factor.name]
+        if not isinstance(value, tuple) and effects != ("Intercept",):
+            raise DesignError(
+                f"groups['{factor.name}'] must be (labels, Z) with Z for {quoted(effects)}"
+            )
+        column, Z, _ = read_group(factor.name, value, n, rows)
+        what = f"groups['{factor.name}']"
+        refuse_where(column.missing, rows, f"{what} is missing", "fill or drop these rows")
+        refuse_where(np.isnan(Z).any(axis=1), rows, f"Z of {what} is missing", "fill these rows")
+        if Z.shape[1] != len(effects):
+            raise DesignError(f"Z of {what} must have shape ({n}, {len(effects)}), got {Z.shape}")
+        codes, new = factor.encode({factor.name: column})
+        return NewGroup(factor.name, np.ascontiguousarray(Z), codes, new)

@@ -1,0 +1,103 @@
+"""Read a matrix or the labels of a grouping factor, with names, from what a user has at hand."""
+
+from typing import Any
+
+import numpy as np
+
+from .checks import check_names, real_array, refuse_where
+from .columns import Column, read_column, refuse_infinite
+from .effects import refuse_single_level
+from .errors import DesignError
+from .grouping import Factor, fit_factor
+from .rank import check_rank
+from .records import Grouping
+from .table import read_table
+from .text import numbers
+
+
+def row_labels(y: Any, X: Any, n: int) -> np.ndarray:
+    for values in (y, X):
+        index = getattr(values, "index", None)
+        if index is not None and not callable(index) and len(index) == n:
+            return np.asarray(index)
+    return np.arange(n)
+
+
+def read_matrix(
+    values: Any, n: int, rows: np.ndarray, what: str, letter: str, given: Any = None
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
+    if values is None:
+        values = np.empty((n, 0))
+    columns = getattr(values, "columns", None)
+    array = real_array(values, what) if columns is None else _from_frame(values, rows, what)
+    if array.ndim != 2 or len(array) != n:
+        hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
+        raise DesignError(f"{what} must have shape ({n}, columns), got {array.shape}{hint}")
+    if given is not None:
+        names = tuple(str(name) for name in given)
+        if len(names) != array.shape[1]:
+            raise DesignError(
+                f"{len(names)} names were given for the {array.shape[1]} columns of {what}"
+            )
+    elif columns is not None:
+        names = tuple(str(name) for name in columns)
+    else:
+        ones = [bool(len(column)) and bool((column == 1).all()) for column in array.T]
+        first = ones.index(True) if True in ones else -1
+        names = tuple("Intercept" if j == first else f"{letter}{j}" for j in range(array.shape[1]))
+    for name, column in zip(names, array.T, strict=True):
+        where = f"column '{name}' of {what} is infinite"
+        refuse_where(np.isinf(column), rows, where, "correct or remove these rows")
+    return array, names
+
+
+def _from_frame(frame: Any, rows: np.ndarray, what: str) -> np.ndarray:
+    """The columns of a DataFrame, each read by its name so that a bad one can be named."""
+    table = read_table(frame)
+    found = [np.empty((len(table), 0))]
+    for name in table.names:
+        role = f"the column of {what}"
+        column = read_column(name, table.column(name), table.rows, role)
+        values = numbers(column, table.rows, role)
+        values[column.missing] = np.nan
+        found.append(values[:, None])
+    return np.concatenate(found, axis=1)
+
+
+def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
+    """Where the columns of a matrix are missing, for those that are."""
+    missing = np.isnan(matrix)
+    return {f"column '{names[j]}' of {what}": missing[:, j] for j in np.flatnonzero(missing.any(0))}
+
+
+def read_group(
+    name: str, value: Any, n: int, rows: np.ndarray
+) -> tuple[Column, np.ndarray, tuple[str, ...]]:
+    """Labels and effects of one grouping factor."""
+    import pandas as pd
+
+    pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
+    labels, Z = value if pair else (value, np.ones((n, 1)))
+    if np.shape(labels) != (n,):
+        raise DesignError(
+            f"the labels of grouping factor '{name}' must have shape ({n},), got {np.shape(labels)}"
+        )
+    role = "the grouping factor"
+    series = pd.Series(labels if hasattr(labels, "dtype") else list(labels)).reset_index(drop=True)
+    column = read_column(name, series, rows, role)
+    refuse_infinite(column, rows, role)
+    return column, *read_matrix(Z, n, rows, f"Z of '{name}'", "z")
+
+
+def make_grouping(
+    column: Column, Z: np.ndarray, effects: tuple[str, ...]
+) -> tuple[Factor, Grouping]:
+    """Levels and codes from labels; effects from the columns of Z, all correlated."""
+    factor, codes = fit_factor([column])
+    refuse_single_level(factor.name, factor.levels)
+    check_names(effects)
+    check_rank(Z, effects, f"the random effects of '{factor.name}'")
+    blocks = (tuple(range(len(effects))),)
+    Z = np.ascontiguousarray(Z)
+    return factor, Grouping(factor.name, factor.levels, codes, effects, Z, blocks)
