@@ -125,7 +125,7 @@ def theta_variables(
 
 def theta_points(model: Model, posterior: "object") -> tuple[Array, Array]:
     """Back from a posterior dataset to the solver's scales (k, .) and sigma (k,)."""
-    data = posterior.stack(sample=("chain", "draw")).transpose("sample", ...)  # type: ignore[attr-defined]
+    data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)  # type: ignore[attr-defined]
     sigma = np.ascontiguousarray(data["sigma"].values, dtype=np.float64)
     blocks = []
     for term in model.terms:

@@ -161,12 +161,27 @@ def with_response(sums: Sums, y: Array) -> Sums:
     R, B, C, g, rss = _project(sums, distance)
     shift = np.zeros(sums.random)
     if sums.random:
-        joint = np.linalg.lstsq(C, g, rcond=1e-10)[0]
+        joint = _minimum_norm(C, g, _norms(rows, sums.random))
         shift, step = joint[: sums.random], joint[sums.random :]
         gamma += step
         distance = distance - rows.X @ step - (rows.values * shift[rows.columns]).sum(axis=1)
         R, B, C, g, rss = _project(sums, distance)
     return replace(sums, R=R, B=B, C=C, g=g, rss=rss, shift=shift, origin=gamma)
+
+
+def _norms(rows: Rows, random: int) -> Array:
+    """Lengths of the remainder's columns, before anything is projected out."""
+    squares = np.bincount(rows.columns.ravel(), (rows.values**2).ravel(), minlength=random)
+    return np.sqrt(np.concatenate([squares, (rows.X**2).sum(axis=0)]))
+
+
+def _minimum_norm(C: Array, g: Array, norms: Array) -> Array:
+    """Least squares from normal equations; directions that hold only rounding are left alone."""
+    scale = np.where(norms > 0.0, norms, 1.0)
+    values, vectors = np.linalg.eigh(C / np.outer(scale, scale))
+    known = values > NULL**1.5
+    vectors = vectors[:, known]
+    return vectors @ ((vectors.T @ (g / scale)) / values[known]) / scale
 
 
 def _project(sums: Sums, y: Array) -> tuple[Array, Array, Array, Array, float]:
