@@ -10,7 +10,7 @@ from .errors import DesignError, at_rows, quoted
 
 # Names of variables and dimensions that a result may hold.
 RESERVED = frozenset({
-    "sigma", "beta", "y", "fixed", "row", "rows", "chain", "draw", "sample", "tau", "lam", "alpha",
+    "sigma", "beta", "y", "fixed", "row", "chain", "draw", "tau", "lam", "alpha",
     "mu", "w", "offset", "weights", "frequency", "noise_sd",
 })  # fmt: skip
 
