@@ -55,7 +55,7 @@ def expand_side(node: Node, formula: str, dot: Iterable[str] = ()) -> Side:
     items = node.items if isinstance(node, Sum) else (("+", node),)
     found = _Expander(formula, tuple(dot)).items(_unique([INTERCEPT]), items)
     terms = sorted((term for term in found.values() if term), key=len)
-    return Side(tuple(terms), frozenset() in found)
+    return Side(_in_one_order(terms, found.values()), frozenset() in found)
 
 
 _Terms = dict[frozenset[str], Term]
@@ -66,6 +66,18 @@ def _unique(terms: Iterable[Term]) -> _Terms:
     for term in terms:
         found.setdefault(frozenset(factor.key for factor in term), term)
     return found
+
+
+def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term, ...]:
+    """Factors of every term in the order in which they first appear on the side, as in R.
+
+    formulae sees that x:z and z:x:f share their numbers only if they come in one order.
+    """
+    order: dict[str, int] = {}
+    for term in written:
+        for factor in term:
+            order.setdefault(factor.key, len(order))
+    return tuple(tuple(sorted(term, key=lambda factor: order[factor.key])) for term in terms)
 
 
 def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:

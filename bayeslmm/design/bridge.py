@@ -1,8 +1,8 @@
 """The bridge to formulae, the only file that imports it.
 
-formulae codes categories so that the columns have full rank, and keeps the state of transforms
-(means, knots) for new tables. It is given terms one by one, never a formula, and finds columns and
-allowed functions only.
+formulae evaluates calls, keeps the state of transforms (means, knots) for new tables and makes the
+columns of a term. It is given one term at a time, never a formula, and finds columns and allowed
+functions only. Which factors are coded in full is decided in `coding`.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .algebra import Side
+from .coding import blocks_of
 from .emit import Factor
 from .errors import DesignError
 from .nodes import Name
@@ -35,25 +36,49 @@ def _component(factor: Factor) -> Any:
     return component
 
 
-def evaluated(side: Side, frame: Any) -> Any:
-    from formulae.environment import Environment
-    from formulae.terms.terms import Intercept, Model, Term
+def evaluated(side: Side, frame: Any) -> list[Any]:
+    """Terms of formulae for the blocks of a side, evaluated on the fitted table.
 
-    terms: list[Any] = [Intercept()] if side.intercept else []
+    Raises
+    ------
+    DesignError
+        Naming the term that could not be computed.
+    """
+    from formulae.environment import Environment
+    from formulae.terms.terms import Intercept, Term
+
     environment = Environment([namespace()])
-    labels = [":".join(factor.label for factor in factors) for factors in side.terms]
-    for factors, label in zip(side.terms, labels, strict=True):
-        with computed(label):
-            term = Term(*[_component(factor) for factor in factors])
-            term.set_type(frame, environment)
-        terms.append(term)
-    for term, label in zip(terms[side.intercept :], labels, strict=True):
-        with computed(label):  # one by one first, for an error that names the term
-            Model(Intercept(), term).eval(frame, environment)
-    model = Model(*terms)
-    with computed("the predictors"):
-        model.eval(frame, environment)
-    return model
+    terms: list[Any] = []
+    if side.intercept:
+        terms.append(Intercept())
+        terms[0].set_type(frame, environment)
+        terms[0].set_data(None)
+    categorical = _categorical(side, frame, environment)
+    for factors, blocks in blocks_of(side.terms, side.intercept, categorical):
+        with computed(":".join(factor.label for factor in factors)):
+            for block, full in blocks:
+                term = Term(*[_component(factor) for factor in block])
+                term.set_type(frame, environment)
+                spans = {c.name: f.key in full for c, f in zip(term.components, block, strict=True)}
+                term.set_data(spans)
+                terms.append(term)
+    return terms
+
+
+def _categorical(side: Side, frame: Any, environment: Any) -> set[str]:
+    """Keys of the factors that are categorical, which their values decide."""
+    from formulae.terms.terms import Term
+
+    found = set()
+    for factor in {factor.key: factor for factors in side.terms for factor in factors}.values():
+        with computed(factor.label):
+            probe = Term(_component(factor))
+            probe.set_type(frame, environment)
+            if probe.kind == "categoric":
+                found.add(factor.key)
+                probe.set_data(False)
+                _refuse_one_level(probe.components[0], factor.label)
+    return found
 
 
 @contextlib.contextmanager
@@ -73,19 +98,19 @@ def labels_of(terms: list[Any], side: Side) -> tuple[str, ...]:
     written = {factor.key: factor.label for factors in side.terms for factor in factors}
     labels: list[str] = []
     for term in terms:
-        for component in getattr(term, "components", ()):
+        components = getattr(term, "components", ())
+        for component in components:
             component.name = written.get(component.name, component.name)
-            _refuse_one_level(component)
-        term.name = ":".join(c.name for c in getattr(term, "components", ())) or term.name
+        term.name = ":".join(component.name for component in components) or term.name
         labels.extend(term.labels)
     return tuple(labels)
 
 
-def _refuse_one_level(component: Any) -> None:
-    if component.kind == "categoric" and len(component.levels) == 1:
+def _refuse_one_level(component: Any, label: str) -> None:
+    if len(component.levels) == 1:
         raise DesignError(
-            f"the factor '{component.name}' has one level, '{component.levels[0]}', so it has no "
-            "effect to estimate; drop it from the formula"
+            f"the factor '{label}' has one level, '{component.levels[0]}', so it has no effect to "
+            "estimate; drop it from the formula"
         )
 
 

@@ -10,8 +10,8 @@ from .errors import DesignError, at_rows, quoted
 
 # Names of variables and dimensions that a result may hold.
 RESERVED = frozenset({
-    "sigma", "beta", "fixed", "fixed_2", "row", "chain", "draw", "parameter", "X", "offset",
-    "weights", "frequency",
+    "sigma", "beta", "y", "fixed", "row", "chain", "draw", "tau", "lam", "alpha",
+    "mu", "w", "offset", "weights", "frequency", "noise_sd",
 })  # fmt: skip
 
 

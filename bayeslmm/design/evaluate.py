@@ -83,15 +83,15 @@ def fit_side(
         return FittedSide(side, labels, {}, ()), np.ones((len(rows), len(labels)))
     check_text_use(side, columns)
     frame = _frame(side, columns, fitted=True)
-    model = evaluated(side, frame)
-    labels = labels_of(model.common_terms, side)
-    blocks = [term.data for term in model.common_terms]
+    terms = evaluated(side, frame)
+    labels = labels_of(terms, side)
+    blocks = [term.data for term in terms]
     bare = {f.node.name for term in side.terms for f in term if isinstance(f.node, Name)}
     levels = {name: _levels(columns[name]) for name in bare if columns[name].categorical}
     matrix = _finite(_stack(blocks), labels, rows)
-    for term in model.common_terms:
+    for term in terms:
         forget_rows(term)
-    return FittedSide(side, labels, levels, tuple(model.common_terms)), matrix
+    return FittedSide(side, labels, levels, tuple(terms)), matrix
 
 
 def fit_vector(

@@ -14,7 +14,7 @@ TABLE = crossed()
 PIECES = """
     y ~ x z f g h flag 0 1 2 . + - * / : ** | || ( ) { } , = == < log( scale( I( C( offset( np.exp(
     bs( df=4 'A' ` [ (1|g) (x|g) (x||h) (1|g/h) True lambda x.mean __class__
-""".split()
+""".split()  # noqa: SIM905
 
 
 @settings(max_examples=300, deadline=None)

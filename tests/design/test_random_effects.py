@@ -110,3 +110,9 @@ def test_an_effect_that_is_zero_everywhere_is_refused():
 def test_a_grouping_factor_of_one_level_is_refused_by_name():
     with pytest.raises(DesignError, match="'one' has one level, 'only'"):
         build_design("y ~ x + (1 | one)", crossed().assign(one="only"))
+
+
+def test_a_grouping_factor_may_be_called_sample_as_in_the_penicillin_data():
+    table = crossed().rename(columns={"g": "plate", "h": "sample"})
+    design = build_design("y ~ 1 + (1 | plate) + (1 | sample)", table)
+    assert [group.name for group in design.groups] == ["plate", "sample"]
