@@ -11,23 +11,39 @@ PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `impo
 from . import datasets
 from .design import DesignError, FormulaError
 from .engines.evidence import EmpiricalBayes
+from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
+from .engines.profile import confint, lr_test
 from .fit import fit
 from .model import Model
 from .models.lmm import lmm
+from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
+from .reading import fitted, fixef, r2, ranef, residuals, varcorr
 
 __all__ = [
     "NUTS",
     "DesignError",
     "EmpiricalBayes",
     "FormulaError",
+    "LogEvidence",
     "Model",
+    "Prediction",
+    "confint",
     "datasets",
     "fit",
+    "fitted",
+    "fixef",
     "lmm",
+    "log_evidence",
     "log_likelihood",
+    "lr_test",
     "posterior_predictive",
+    "predict",
     "prior_predictive",
+    "r2",
+    "ranef",
+    "residuals",
     "simulate",
+    "varcorr",
 ]

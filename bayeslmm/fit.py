@@ -115,7 +115,9 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
     known = [t.coefficients for t in model.terms]
     for name in keep:
         if name not in known:
-            raise ValueError(f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}")
+            raise ValueError(
+                f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}"
+            )
 
 
 def _show(progress: bool | None) -> bool:

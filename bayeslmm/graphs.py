@@ -172,7 +172,9 @@ def _marginal_random(model: Model) -> Any:
 
         rng = rng or np.random.default_rng()
         shape = tuple(size) if size is not None else np.shape(sigma)
-        scales = np.broadcast_to(scales, (*shape, np.shape(scales)[-1])).reshape(-1, np.shape(scales)[-1])
+        scales = np.broadcast_to(scales, (*shape, np.shape(scales)[-1])).reshape(
+            -1, np.shape(scales)[-1]
+        )
         sigma = np.broadcast_to(sigma, shape).reshape(-1)
         draws = [simulate_rows(model, s, float(n), rng) for s, n in zip(scales, sigma)]
         return np.array(draws).reshape(*shape, -1)

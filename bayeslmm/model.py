@@ -18,7 +18,7 @@ from .design import Design
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
 from .laws import density
-from .space import Layout, Positive, Space, Theta, log_posterior
+from .space import Layout, Positive, Space, Theta, log_posterior, log_posterior_many
 from .terms import GroupTerm
 
 CRITERIA = ("ml", "reml", "evidence", "map")
@@ -211,6 +211,13 @@ class Target:
             value += more
             grad[index] += slope * h
         return value, grad
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        values = log_posterior_many(Z, self.layout, self.solver.data, self._work)  # type: ignore[attr-defined]
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            values += [custom(np.exp(z[self.layout.index[at]]))[0] for z in Z]
+        return values
 
     def scale_prior(self, h: Array) -> tuple[float, Array]:
         """Log prior of the scales h on their own scale, without Jacobian, and its slopes."""

@@ -1,6 +1,6 @@
 """Draws of y: from the prior, from the posterior, from a given theta; and the density of each row.
 
-    y | beta, u, sigma ~ N(offset + X beta + sum_t Z_t u_t, sigma^2 / w)
+y | beta, u, sigma ~ N(offset + X beta + sum_t Z_t u_t, sigma^2 / w)
 """
 
 from typing import Any

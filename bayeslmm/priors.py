@@ -58,9 +58,7 @@ def check_names(priors: Mapping[str, Any], valid: list[str]) -> None:
             )
 
 
-def positive_prior(
-    name: str, size: int, dim: str | None, default: Law, given: Any
-) -> Positive:
+def positive_prior(name: str, size: int, dim: str | None, default: Law, given: Any) -> Positive:
     """A vector of scales under the given prior, or the default one.
 
     A number (or one per effect) fixes them; a string such as "HalfNormal(50)" or an unnamed PyMC
@@ -79,7 +77,9 @@ def positive_prior(
                 )
         return Positive(name, size, dim, law=law)
     if law.ndim > 0 and law.type.shape[-1] not in (None, size):
-        raise DesignError(f"the prior of {name} has shape {law.type.shape}; {name} has {size} values")
+        raise DesignError(
+            f"the prior of {name} has shape {law.type.shape}; {name} has {size} values"
+        )
     return Positive(name, size, dim, custom=law)
 
 
@@ -113,7 +113,13 @@ def _read_law(name: str, given: Any) -> Any:
     law = law_of(given)
     if law is not None:
         return law
-    if type(given.owner.op).__name__ in ("NormalRV", "FlatRV", "StudentTRV", "CauchyRV", "LaplaceRV"):
+    if type(given.owner.op).__name__ in (
+        "NormalRV",
+        "FlatRV",
+        "StudentTRV",
+        "CauchyRV",
+        "LaplaceRV",
+    ):
         raise DesignError(
             f"{name} is a standard deviation; its prior must live on the positive half-line, such "
             f"as pm.HalfNormal.dist(...), not {type(given.owner.op).__name__[:-2]}"
@@ -129,7 +135,9 @@ def correlation_prior(grouping: Grouping, given: Any) -> Correlation:
     if isinstance(given, str):
         match = re.fullmatch(r"\s*LKJ(?:Corr)?\(\s*([0-9.eE+-]+)\s*\)\s*", given)
         if match is None:
-            raise DesignError(f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {given!r}")
+            raise DesignError(
+                f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {given!r}"
+            )
         return _lkj(name, grouping, float(match[1]))
     if isinstance(given, int | float | np.ndarray | list | np.number):
         matrix = np.asarray(given, dtype=np.float64)

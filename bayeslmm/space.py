@@ -127,7 +127,9 @@ class Space:
             index += list(range(z, z + s.size)) if s.free else [-1] * s.size
             z += s.size if s.free else 0
             code += [kind] * s.size
-            value += list(np.broadcast_to(s.fixed, s.size)) if s.fixed is not None else [1.0] * s.size
+            value += (
+                list(np.broadcast_to(s.fixed, s.size)) if s.fixed is not None else [1.0] * s.size
+            )
             parameters.append(s.law.table(s.size) if s.law else np.zeros((s.size, 3)))
         blocks, members, eta = [], [], []
         for factor, c in enumerate(self.correlations):

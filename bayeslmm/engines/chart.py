@@ -124,9 +124,7 @@ class Chart:
         total = slope_sigma
         for b in self.blocks:
             own = slopes[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
-            grad[b.at : b.at + b.rows.size] = (
-                own[b.rows, b.cols] * theta.sigma / b.unit[b.rows]
-            )
+            grad[b.at : b.at + b.rows.size] = own[b.rows, b.cols] * theta.sigma / b.unit[b.rows]
             L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
             total += float((own * L).sum()) / theta.sigma
         pull(z, layout, plain.h, plain.corr, slopes, total, full)

@@ -176,9 +176,7 @@ def moments(
     return found
 
 
-def _laplace(
-    best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator
-) -> Thetas:
+def _laplace(best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator) -> Thetas:
     if zeros:
         raise ValueError(
             f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "

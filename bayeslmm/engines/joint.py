@@ -38,7 +38,11 @@ def sample_marginal(
     scales, sigma = theta_points(model, posterior)
     z = np.array([model.space.coordinates(model.space.theta(*t)) for t in zip(scales, sigma)])
     shape = (options.chains, options.draws, model.space.size)
-    return Outcome(thetas=Thetas.at(model, z.reshape(shape)), sample_stats=_stats(tree), attrs={"sampler": "pymc"})
+    return Outcome(
+        thetas=Thetas.at(model, z.reshape(shape)),
+        sample_stats=_stats(tree),
+        attrs={"sampler": "pymc"},
+    )
 
 
 def _sample(graph: Any, options: "NUTS", rng: Any, progress: bool, sampler: str) -> Any:

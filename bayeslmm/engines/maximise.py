@@ -74,7 +74,9 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             break
         x = better
     distance = _distance(negative, x, free_coordinates(chart, x))
-    return Optimum(chart, criterion, x, -negative(x)[0], bool(distance < 1e-6), counter[0], distance)
+    return Optimum(
+        chart, criterion, x, -negative(x)[0], bool(distance < 1e-6), counter[0], distance
+    )
 
 
 def _rough(model: Model, criterion: str) -> Theta:

@@ -67,11 +67,15 @@ class NUTS:
         for name, least in (("draws", 1), ("tune", 0), ("chains", 1)):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(f"NUTS({name}=...) must be an integer of at least {least}, got {value!r}")
+                raise ValueError(
+                    f"NUTS({name}=...) must be an integer of at least {least}, got {value!r}"
+                )
         if self.cores is not None and self.cores < 1:
             raise ValueError(f"NUTS(cores=...) must be at least 1, got {self.cores!r}")
         if not 0.0 < self.target_accept < 1.0:
-            raise ValueError(f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}")
+            raise ValueError(
+                f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}"
+            )
 
     @property
     def name(self) -> str:

@@ -21,7 +21,9 @@ def labels(model: Model) -> list[str]:
     for term in model.terms:
         effects = term.grouping.effects
         if term.sd.free:
-            names += [term.sd.name if len(effects) == 1 else f"{term.sd.name}[{e}]" for e in effects]
+            names += [
+                term.sd.name if len(effects) == 1 else f"{term.sd.name}[{e}]" for e in effects
+            ]
         if term.correlation.free:
             for part in term.correlation.parts:
                 names += [
@@ -74,7 +76,9 @@ def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], 
         if curvature[0] > 0.0:
             turned = slopes @ turns
             errors = np.sqrt((turned**2 / curvature).sum(axis=1))
-            errors[(centre == 0.0) | (np.abs(np.abs(centre) - 1.0) < 1e-9) & _is_corr(names)] = np.nan
+            errors[(centre == 0.0) | (np.abs(np.abs(centre) - 1.0) < 1e-9) & _is_corr(names)] = (
+                np.nan
+            )
     table = {"estimate": (("parameter",), centre), "se": (("parameter",), errors)}
     return table, {"parameter": names}
 

@@ -64,7 +64,11 @@ class Evidence(Op):
 
     def make_node(self, scales: Any, sigma: Any, *sums: Any) -> Apply:
         inputs = [pt.as_tensor_variable(i) for i in (scales, sigma, *sums)]
-        outputs = [pt.scalar(dtype="float64"), pt.vector(dtype="float64"), pt.scalar(dtype="float64")]
+        outputs = [
+            pt.scalar(dtype="float64"),
+            pt.vector(dtype="float64"),
+            pt.scalar(dtype="float64"),
+        ]
         return Apply(self, inputs, outputs)
 
     def perform(self, node: Apply, inputs: list, output_storage: list) -> None:

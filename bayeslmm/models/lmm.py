@@ -1,11 +1,11 @@
 """The linear mixed model (Laird & Ware 1982, equation 2.1).
 
-    y = X beta + sum_g Z_g u_g + e
+y = X beta + sum_g Z_g u_g + e
 
-    u_g[j] ~ N(0, Psi_g)   for every level j,    Psi_g = diag(sd_g) corr_g diag(sd_g)
-    e_i    ~ N(0, sigma^2 / w_i)
+u_g[j] ~ N(0, Psi_g)   for every level j,    Psi_g = diag(sd_g) corr_g diag(sd_g)
+e_i    ~ N(0, sigma^2 / w_i)
 
-    beta   ~ Normal,   sd_g ~ HalfStudentT,   corr_g ~ LKJ,   sigma ~ HalfStudentT
+beta   ~ Normal,   sd_g ~ HalfStudentT,   corr_g ~ LKJ,   sigma ~ HalfStudentT
 """
 
 from collections.abc import Mapping

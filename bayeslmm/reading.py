@@ -1,0 +1,336 @@
+"""Reading a fit: fixed effects, random effects and variances as tables, in the words of lme4.
+
+Means and sds are exact where the engine kept exact moments (empirical Bayes), and averages over
+draws elsewhere. Intervals are equal-tailed; `prob` says how much they hold.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .gaussian.sums import Array
+from .model import Model
+from .predictive import posterior_means
+
+
+def fixef(tree: Any, *, prob: float = 0.95) -> Any:
+    """Fixed effects.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `fit` returned.
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per coefficient: mean, sd, lower, upper. Under empirical Bayes the mean is the BLUE
+        and the interval is Gaussian.
+
+    Raises
+    ------
+    ValueError
+        Where `prob` is not in (0, 1).
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    >>> bl.fixef(bl.fit(m, bl.EmpiricalBayes("reml"), seed=1))[["mean", "sd"]].round(3)
+                  mean     sd
+    Intercept  251.405  6.825
+    Days        10.467  1.546
+    """
+    import pandas as pd
+
+    _check(prob)
+    posterior, exact = _groups(tree)
+    if "beta" not in posterior:
+        return pd.DataFrame(columns=["mean", "sd", "lower", "upper"])
+    names = posterior["fixed"].values
+    if exact is not None and "beta_mean" in exact and _plugged(tree):
+        mean, sd = exact["beta_mean"].values, exact["beta_sd"].values
+        lower, upper = _gaussian(mean, sd, prob)
+    else:
+        mean, sd, lower, upper = _summary(posterior["beta"].values, prob)
+    return pd.DataFrame({"mean": mean, "sd": sd, "lower": lower, "upper": upper}, index=list(names))
+
+
+def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
+    """Random effects of every grouping factor.
+
+    Parameters
+    ----------
+    tree : DataTree
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    dict of pandas.DataFrame
+        Name of the factor -> one row per (level, effect): mean, sd, lower, upper. Under empirical
+        Bayes the mean is the BLUP and the sd includes the uncertainty of beta.
+
+    Raises
+    ------
+    ValueError
+        Where `prob` is not in (0, 1).
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> bl.ranef(eb)["Batch"]["mean"].round(2).tolist()
+    [-17.61, 0.39, 28.56, -23.08, 56.73, -45.0]
+    """
+    import pandas as pd
+
+    _check(prob)
+    posterior, exact = _groups(tree)
+    found = {}
+    for name in _effects(posterior, exact):
+        variable = f"u_{name}"
+        if (
+            exact is not None
+            and f"{variable}_mean" in exact
+            and (_plugged(tree) or variable not in posterior)
+        ):
+            array = exact[f"{variable}_mean"]
+            mean, sd = array.values, exact[f"{variable}_sd"].values
+            lower, upper = _gaussian(mean, sd, prob)
+        else:
+            array = posterior[variable].isel(chain=0, draw=0)
+            mean, sd, lower, upper = _summary(posterior[variable].values, prob)
+        levels, effects = (array[d].values for d in array.dims)
+        index = pd.MultiIndex.from_product([levels, effects], names=[name, "effect"])
+        columns = {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
+        found[name] = pd.DataFrame({k: v.ravel() for k, v in columns.items()}, index=index)
+    return found
+
+
+def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
+    """Variance parameters: standard deviations, correlations, and shares of variance.
+
+    Parameters
+    ----------
+    tree : DataTree
+    prob : float
+        Probability of the equal-tailed interval, for draws.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per parameter. From draws: mean, sd, lower, upper. Where theta is plugged in:
+        estimate and se (from the curvature of the criterion; NaN at a boundary).
+
+    Raises
+    ------
+    ValueError
+        Where `prob` is not in (0, 1).
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> bl.varcorr(bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)).round(2)
+              estimate     se
+    sd_Batch     42.00  17.06
+    sigma        49.51   7.15
+    """
+    import pandas as pd
+
+    _check(prob)
+    if _plugged(tree) and "variance_parameters" in tree:
+        table = tree["variance_parameters"].dataset
+        columns = {name: table[name].values for name in table.data_vars}
+        return pd.DataFrame(columns, index=[str(p) for p in table["parameter"].values])
+    posterior, _ = _groups(tree)
+    rows = {}
+    for label, values in scalars(posterior):
+        rows[label] = _summary(values[..., None], prob)
+    table = {k: [float(v[0]) for v in row] for k, row in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
+
+
+def scalars(posterior: Any) -> Iterable[tuple[str, Array]]:
+    """Every scalar variance parameter (chain, draw) with its label, such as sd_Subject[Days]."""
+    for name, array in posterior.data_vars.items():
+        if name.startswith("sd_"):
+            effects = array[array.dims[-1]].values
+            for i, effect in enumerate(effects):
+                yield name if len(effects) == 1 else f"{name}[{effect}]", array.values[..., i]
+        elif name.startswith("corr_"):
+            effects = array[array.dims[-1]].values
+            for i in range(len(effects)):
+                for j in range(i):
+                    yield f"{name}[{effects[j]}, {effects[i]}]", array.values[..., j, i]
+        elif name == "sigma" or name.startswith("icc_"):
+            yield name, array.values
+
+
+def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
+    """Fitted values: posterior mean and sd of every row's mean, groups' effects included.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    seed : int, optional
+        Used only where draws of random effects were not kept.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns mean and sd, one row per row of the table.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> bl.fitted(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)).shape
+    (30, 2)
+    """
+    import pandas as pd
+
+    mean, sd = _fitted(model, tree, seed)
+    return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
+
+
+def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
+    draws, _ = posterior_means(model, tree, np.random.default_rng(seed))
+    mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1))
+    posterior, exact = _groups(tree)
+    if exact is not None and _plugged(tree):  # the mean is then known exactly
+        design = model.design
+        mean = design.offset.copy()
+        if design.fixed:
+            mean += design.X @ exact["beta_mean"].values
+        for term in model.terms:
+            mean += term.times(exact[f"{term.coefficients}_mean"].values)
+    return mean, sd
+
+
+def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
+    """Response less fitted mean, by row.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    standardized : bool
+        Divide by the posterior mean of each row's noise sd, sigma / sqrt(w).
+
+    Returns
+    -------
+    pandas.Series
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> bool(abs(bl.residuals(m, eb).mean()) < 1e-6)
+    True
+    """
+    import pandas as pd
+
+    values = model.design.y - _fitted(model, tree, 0)[0]
+    if standardized:
+        sigma = float(tree["posterior"]["sigma"].mean())
+        values = values * np.sqrt(model.precision) / sigma
+    return pd.Series(values, index=model.design.rows, name="residual")
+
+
+def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
+    """Marginal and conditional R^2 (Nakagawa & Schielzeth 2013; Johnson 2014 for random slopes).
+
+    Marginal: var(X beta) over the total. Conditional: var(X beta) plus the random effects' share.
+    The total adds sigma^2 (the mean of sigma^2 / w with weights).
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    prob : float
+        Probability of the equal-tailed interval.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Rows marginal and conditional; mean, sd, lower, upper over the draws.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    >>> bl.r2(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1))["mean"].round(1).tolist()
+    [0.3, 0.8]
+    """
+    import pandas as pd
+
+    from .recover import theta_points
+
+    _check(prob)
+    posterior, _ = _groups(tree)
+    design = model.design
+    scales, sigma = theta_points(model, posterior)
+    share = np.zeros(sigma.size)
+    at = 0
+    for term in model.terms:
+        q = term.shape[1]
+        L = scales[:, at : at + q * q].reshape(-1, q, q)
+        moment = term.second_moment(design.frequency)
+        share += np.einsum("kij,klj,il->k", L, L, moment)
+        at += q * q
+    fixed = np.zeros(sigma.size)
+    if design.fixed:
+        beta = posterior["beta"].values.reshape(sigma.size, -1)
+        weight = design.frequency / design.frequency.sum()
+        centred = design.X - weight @ design.X
+        fixed = np.einsum("kp,pr,kr->k", beta, centred.T @ (centred * weight[:, None]), beta)
+    total = fixed + share + sigma**2 * np.mean(1.0 / model.precision)
+    rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}
+    table = {k: [float(v[0]) for v in _summary(r[None, :, None], prob)] for k, r in rows.items()}
+    return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
+
+
+def _groups(tree: Any) -> tuple[Any, Any]:
+    if "posterior" not in getattr(tree, "children", {}):
+        raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}")
+    exact = tree["posterior_moments"].dataset if "posterior_moments" in tree else None
+    return tree["posterior"].dataset, exact
+
+
+def _plugged(tree: Any) -> bool:
+    """Whether the variances were plugged in, so that the kept moments are the whole answer."""
+    return bool(tree["posterior"].attrs.get("fixed"))
+
+
+def _effects(posterior: Any, exact: Any) -> list[str]:
+    names = [n for n in posterior.data_vars if n.startswith("u_")]
+    if exact is not None:
+        names += [n.removesuffix("_mean") for n in exact.data_vars if n.endswith("_mean")]
+    return list(dict.fromkeys(n.removeprefix("u_") for n in names if n.startswith("u_")))
+
+
+def _check(prob: float) -> None:
+    if not 0.0 < prob < 1.0:
+        raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+
+
+def _summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:
+    flat = values.reshape(-1, *values.shape[2:])
+    tail = 0.5 * (1.0 - prob)
+    lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0)
+    return flat.mean(axis=0), flat.std(axis=0), lower, upper
+
+
+def _gaussian(mean: Array, sd: Array, prob: float) -> tuple[Array, Array]:
+    from scipy.special import ndtri
+
+    width = float(ndtri(0.5 + 0.5 * prob))
+    return mean - width * sd, mean + width * sd
