@@ -90,7 +90,8 @@ def _positive(scale: Positive) -> Any:
         dist = scale.law.dist(size)
     else:
         dist = sized(scale.custom, scale.size) if size else scale.custom.copy()
-    return pm.modelcontext(None).register_rv(dist, scale.name, dims=scale.dim)
+    dims = None if scale.dim is None else (scale.dim,)
+    return pm.modelcontext(None).register_rv(dist, scale.name, dims=dims)
 
 
 def _correlation(c: Correlation) -> Any:

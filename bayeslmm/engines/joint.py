@@ -8,6 +8,7 @@ import numpy as np
 from ..gaussian.sums import Array
 from ..model import Model
 from ..recover import Thetas, theta_points
+from .convergence import judge
 from .protocol import Outcome
 
 if TYPE_CHECKING:
@@ -26,7 +27,9 @@ def sample_graph(
         for name, array in tree["posterior"].data_vars.items()
         if not name.startswith("chol_")
     }
-    return Outcome(variables=variables, sample_stats=_stats(tree), attrs={"sampler": sampler})
+    stats = _stats(tree)
+    attrs = {"sampler": sampler, **judge({n: v for n, (_, v) in variables.items()}, stats)}
+    return Outcome(variables=variables, sample_stats=stats, attrs=attrs)
 
 
 def sample_marginal(

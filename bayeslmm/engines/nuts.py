@@ -17,6 +17,7 @@ from ..gaussian.sums import Array
 from ..model import Model, Target
 from ..recover import Thetas
 from . import start
+from .convergence import judge
 from .joint import sample_graph, sample_marginal
 from .protocol import Outcome
 
@@ -90,13 +91,21 @@ class NUTS:
         if model.space.size == 0:
             return Outcome(
                 thetas=Thetas.at(model, np.zeros((self.chains, self.draws, 0))),
-                attrs={"message": "all variances are fixed: every draw is exact and independent"},
+                attrs={
+                    "message": "all variances are fixed: every draw is exact and independent",
+                    "converged": 1,
+                },
             )
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
-        return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs=attrs)
+        judged = judge({"z": z}, stats)
+        if "message" in attrs:  # interrupted
+            judged["message"] = f"{attrs['message']}; {judged['message']}"
+        return Outcome(
+            thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged}
+        )
 
 
 def _refuse_improper(model: Model) -> None:
