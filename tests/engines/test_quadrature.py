@@ -1,0 +1,94 @@
+"""Log evidence and posterior moments with theta integrated, against an independent quadrature."""
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+from bayeslmm.engines.integral import quadrature
+
+CASES = {
+    "Dyestuff  b~N(1500,500) su~HN(100) se~HN(100)": (
+        "Yield ~ 1 + (1 | Batch)",
+        "Dyestuff",
+        {"Intercept": "Normal(1500, 500)", "sd_Batch": "HalfNormal(100)", "sigma": "HalfNormal(100)"},
+    ),
+    "Dyestuff2 b~N(5,10) su~HN(5) se~HN(5)": (
+        "Yield ~ 1 + (1 | Batch)",
+        "Dyestuff2",
+        {"Intercept": "Normal(5, 10)", "sd_Batch": "HalfNormal(5)", "sigma": "HalfNormal(5)"},
+    ),
+    "sleepstudy RI b~N(250,100),N(0,50) su~HN(50) se~HN(50)": (
+        "Reaction ~ Days + (1 | Subject)",
+        "sleepstudy",
+        {
+            "Intercept": "Normal(250, 100)",
+            "Days": "Normal(0, 50)",
+            "sd_Subject": "HalfNormal(50)",
+            "sigma": "HalfNormal(50)",
+        },
+    ),
+    "Rail b~N(50,50) su~HN(50) se~HN(20)": (
+        "travel ~ 1 + (1 | Rail)",
+        "Rail",
+        {"Intercept": "Normal(50, 50)", "sd_Rail": "HalfNormal(50)", "sigma": "HalfNormal(20)"},
+    ),
+}
+
+
+def declare(case):
+    formula, data, priors = CASES[case]
+    return bl.lmm(formula, bl.datasets.load(data), priors=priors)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_log_evidence_is_the_reference_to_1e_3(case, quadrature_truth):
+    found = bl.log_evidence(declare(case))
+    assert abs(found.value - quadrature_truth[case]["log_evidence"]) < 1e-3
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_posterior_moments_are_the_reference_to_1e_3(case, quadrature_truth):
+    model, truth = declare(case), quadrature_truth[case]
+    nodes = quadrature(model)
+    su, se = np.exp(nodes.z[:, model.layout.index]).T
+    for name, values in (("su", su), ("se", se), ("icc", su**2 / (su**2 + se**2))):
+        mean = nodes.weights @ values
+        sd = np.sqrt(nodes.weights @ values**2 - mean**2)
+        assert mean == pytest.approx(truth[f"{name}_mean"], rel=1e-3)
+        assert sd == pytest.approx(truth[f"{name}_sd"], rel=1e-3)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_nuts_draws_have_the_reference_moments_within_monte_carlo_error(case, quadrature_truth):
+    import arviz as az
+
+    truth = quadrature_truth[case]
+    model = declare(case)
+    tree = bl.fit(model, bl.NUTS(), seed=3)
+    group = model.terms[0].name
+    posterior = tree["posterior"].dataset
+    names = {"su": f"sd_{group}", "se": "sigma", "icc": f"icc_{group}"}
+    for short, name in names.items():
+        draws = posterior[name].values.reshape(4, -1)
+        error = draws.std() / np.sqrt(float(az.ess(draws)))
+        assert abs(draws.mean() - truth[f"{short}_mean"]) < 4 * error
+    for j, mean in enumerate(truth["b_mean"]):
+        draws = posterior["beta"].values[..., j]
+        assert abs(draws.mean() - mean) < 4 * draws.std() / np.sqrt(float(az.ess(draws)))
+    np.testing.assert_allclose(posterior["beta"].std(["chain", "draw"]), truth["b_sd"], rtol=0.06)
+
+
+def test_importance_sampling_agrees_with_quadrature_where_both_can_be_used():
+    from bayeslmm.engines.integral import _sampled
+
+    model = declare("sleepstudy RI b~N(250,100),N(0,50) su~HN(50) se~HN(50)")
+    exact = bl.log_evidence(model).value
+    sampled = _sampled(model, np.random.default_rng(1), 20_000)
+    assert abs(sampled.value - exact) < 4 * sampled.error
+    assert sampled.error < 0.01
+
+
+def test_an_improper_prior_has_no_evidence():
+    model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors={"beta": "flat"})
+    with pytest.raises(ValueError, match="proper priors, but that of beta is flat"):
+        bl.log_evidence(model)
