@@ -18,7 +18,7 @@ from .design import Design
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
 from .laws import density
-from .space import Layout, Positive, Space, Theta, log_posterior, log_posterior_many
+from .space import Layout, Positive, Space, Theta, log_criterion, log_posterior, log_posterior_many
 from .terms import GroupTerm
 
 CRITERIA = ("ml", "reml", "evidence", "map")
@@ -203,7 +203,8 @@ class Target:
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        value = log_posterior(z, self.layout, self.solver.data, self._work, self.prior, grad)  # type: ignore[attr-defined]
+        evaluate = log_posterior if self.prior else log_criterion
+        value = evaluate(z, self.layout, self.solver.data, self._work, grad)  # type: ignore[attr-defined]
         for custom, at in self._customs:  # type: ignore[attr-defined]
             index = self.layout.index[at]
             h = np.exp(z[index])

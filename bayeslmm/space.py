@@ -230,8 +230,7 @@ class Theta:
 @jit
 def unpack(z, layout, h, corr, scales):
     """Fill the scales h, the correlations' factors and L = diag(sd) K."""
-    for i in range(h.size):
-        h[i] = layout.value[i] if layout.index[i] < 0 else np.exp(z[layout.index[i]])
+    deviations(z, layout, h)
     corr[:] = layout.start
     for b in range(layout.blocks.shape[0]):
         factor, size, first, at = layout.blocks[b]
@@ -329,11 +328,8 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
 
 
 @jit
-def log_posterior(z, layout, data, work, prior, grad):
-    """Log density of z given y (up to the evidence) and its gradient; NaN where it fails.
-
-    With `prior` False the prior and the Jacobian are left out: the criterion alone.
-    """
+def log_criterion(z, layout, data, work, grad):
+    """Log density of y given z and its gradient, no prior; NaN where it fails."""
     h = np.empty(layout.index.size)
     corr = np.empty(layout.start.size)
     scales = np.empty(layout.start.size)
@@ -348,12 +344,27 @@ def log_posterior(z, layout, data, work, prior, grad):
     for f in range(layout.widths.size):
         at = lower_product(scales, J, slopes, at, layout.widths[f])
     pull(z, layout, h, corr, slopes, slope, grad)
-    if prior:
-        value += log_prior(z, layout, h, grad)
+    return value
+
+
+@jit
+def log_posterior(z, layout, data, work, grad):
+    """Log density of z given y (up to the evidence) and its gradient; NaN where it fails."""
+    value = log_criterion(z, layout, data, work, grad)
+    h = np.empty(layout.index.size)
+    deviations(z, layout, h)
+    value += log_prior(z, layout, h, grad)
     for i in range(grad.size):
         if not np.isfinite(grad[i]):
             return np.nan
     return value
+
+
+@jit
+def deviations(z, layout, h):
+    """Fill the standard deviations h."""
+    for i in range(h.size):
+        h[i] = layout.value[i] if layout.index[i] < 0 else np.exp(z[layout.index[i]])
 
 
 @jit

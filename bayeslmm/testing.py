@@ -243,7 +243,9 @@ def check_engine(engine: Any, model: Model, *, seed: int = 0) -> Any:
     _names(tree, model)
     for key, value in {**tree.attrs, **tree["posterior"].attrs}.items():
         if not isinstance(value, str | int | float):
-            raise AssertionError(f"attrs[{key!r}] is a {type(value).__name__}: neither text nor number")
+            raise AssertionError(
+                f"attrs[{key!r}] is a {type(value).__name__}: neither text nor number"
+            )
     for key in ("engine", "seed", "seconds", "message", "converged"):
         if key not in tree.attrs:
             raise AssertionError(f"attrs lacks {key!r}")

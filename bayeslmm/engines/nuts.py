@@ -9,6 +9,7 @@ import importlib.util
 import os
 import time
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -103,9 +104,7 @@ class NUTS:
         judged = judge({"z": z}, stats)
         if "message" in attrs:  # interrupted
             judged["message"] = f"{attrs['message']}; {judged['message']}"
-        return Outcome(
-            thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged}
-        )
+        return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged})
 
 
 def _refuse_improper(model: Model) -> None:
@@ -140,7 +139,7 @@ def _sample(
 
         def logp(z: Array) -> tuple[float, Array]:
             value, grad = own(z)
-            if not np.isfinite(value):
+            if not isfinite(value):
                 raise Recoverable("the log density is not finite here")
             return value, grad
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .lanes import cholesky, jit, outer_plus, solve_lower
+from .lanes import cholesky, jit, log_diagonal, outer_plus, solve_lower
+from .pair import factor_pair, solve_pair
 from .sums import Array
 
 SMALL = 12  # below this many columns plain loops beat a call to BLAS
@@ -73,14 +74,16 @@ def eliminate(L, sigma, data, work):
     log_det = 0.0
     for c in range(chunks):
         V = work.V[c]
-        outer_plus(data.R[c], L, noise, work.M, V)
-        cholesky(V)
-        for j in range(q):
-            for k in range(lanes):
-                log_det -= 2.0 * np.log(V[j, j, k])
-        for j in range(m + 1):
-            work.W[c, j] = data.B[c, j]
-            solve_lower(V, work.W[c, j])
+        if q == 2:
+            factor_pair(data.R[c], L, noise, V)
+            solve_pair(V, data.B[c], work.W[c])
+        else:
+            outer_plus(data.R[c], L, noise, work.M, V)
+            cholesky(V)
+            for j in range(m + 1):
+                work.W[c, j] = data.B[c, j]
+                solve_lower(V, work.W[c, j])
+        log_det -= 2.0 * log_diagonal(V)
         gram(work.W[c].reshape(m + 1, q * lanes), work.S)
     return log_det - chunks * lanes * q * np.log(noise)
 

@@ -5,6 +5,7 @@ function runs over neighbouring numbers and becomes vector instructions whatever
 random effects. The loops are those of Golub & Van Loan (2013), algorithms 4.2.1 and 3.1.1.
 """
 
+import numpy as np
 from numba import njit
 
 # Sums may be reordered and fused, but NaN and infinity keep their meaning: they are how a kernel
@@ -75,3 +76,17 @@ def solve_upper(V, x):
         for t in range(i):
             for k in range(lanes):
                 x[t, k] -= V[i, t, k] * x[i, k]
+
+
+@jit
+def log_diagonal(V):
+    """Sum of the logs of all diagonals, two to a logarithm (a product of two cannot overflow)."""
+    q, _, lanes = V.shape
+    total = 0.0
+    for j in range(0, q - 1, 2):
+        for k in range(lanes):
+            total += np.log(V[j, j, k] * V[j + 1, j + 1, k])
+    if q % 2:
+        for k in range(lanes):
+            total += np.log(V[q - 1, q - 1, k])
+    return total

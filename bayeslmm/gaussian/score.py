@@ -10,6 +10,7 @@ import numpy as np
 
 from .equations import SMALL, invert_lower, log_density, unscale_rows
 from .lanes import jit, solve_lower
+from .pair import score_pair
 
 
 @jit
@@ -47,8 +48,6 @@ def group_score(L, data, work, delta, J):
     """J += sum_g E_g'(r r' - I + T T')E_g: twice the derivative in the covariance of u."""
     chunks, q, _, lanes = data.R.shape
     m = data.C.shape[0]
-    E = np.empty((q, q, lanes))
-    r = np.empty((q, lanes))
     T = np.empty((m + 1, q, lanes))
     weights = np.zeros((m + 1, m + 1))
     weights[0, m] = 1.0
@@ -57,38 +56,46 @@ def group_score(L, data, work, delta, J):
         for f in range(m):
             weights[1 + f, j] = work.F[j, f]
     for c in range(chunks):
-        for j in range(q):
-            for i in range(q):
-                for k in range(lanes):
-                    r[i, k] = data.R[c, i, j, k]
-            solve_lower(work.V[c], r)
-            for i in range(q):
-                for k in range(lanes):
-                    E[i, j, k] = r[i, k]
         combine(weights, work.W[c].reshape(m + 1, q * lanes), T.reshape(m + 1, q * lanes))
-        for f in range(m + 1):
-            for j in range(q):
-                for k in range(lanes):
-                    r[j, k] = 0.0
-                for i in range(q):
-                    for k in range(lanes):
-                        r[j, k] += E[i, j, k] * T[f, i, k]
-            for a in range(q):
-                for b in range(a + 1):
-                    total = 0.0
-                    for k in range(lanes):
-                        total += r[a, k] * r[b, k]
-                    J[a, b] += total
-        for a in range(q):
-            for b in range(a + 1):
-                total = 0.0
-                for i in range(q):
-                    for k in range(lanes):
-                        total += E[i, a, k] * E[i, b, k]
-                J[a, b] -= total
+        if q == 2:
+            score_pair(data.R[c], work.V[c], T, J)
+        else:
+            score_lanes(data.R[c], work.V[c], T, J)
     for a in range(q):
         for b in range(a):
             J[b, a] = J[a, b]
+
+
+@jit
+def score_lanes(R, V, T, J):
+    """Lower part of J += sum E'(T T' - I)E with E = C^-1 R, for all columns T (columns, q, lanes)."""
+    q, _, lanes = R.shape
+    E = np.empty((q, q, lanes))
+    r = np.empty((q, lanes))
+    for j in range(q):
+        r[:] = R[:, j]
+        solve_lower(V, r)
+        E[:, j] = r
+    for f in range(T.shape[0]):
+        for j in range(q):
+            for k in range(lanes):
+                r[j, k] = 0.0
+            for i in range(q):
+                for k in range(lanes):
+                    r[j, k] += E[i, j, k] * T[f, i, k]
+        for a in range(q):
+            for b in range(a + 1):
+                total = 0.0
+                for k in range(lanes):
+                    total += r[a, k] * r[b, k]
+                J[a, b] += total
+    for a in range(q):
+        for b in range(a + 1):
+            total = 0.0
+            for i in range(q):
+                for k in range(lanes):
+                    total += E[i, a, k] * E[i, b, k]
+            J[a, b] -= total
 
 
 @jit

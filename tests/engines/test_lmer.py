@@ -128,5 +128,7 @@ def test_a_variance_of_zero_is_found_told_and_has_no_standard_error():
     table = bl.varcorr(tree)
     assert table.loc["sd_Batch", "estimate"] == 0.0
     assert np.isnan(table.loc["sd_Batch", "se"])
-    assert "sd_Batch is at zero: the data do not support this random effect" in tree.attrs["message"]
+    assert (
+        "sd_Batch is at zero: the data do not support this random effect" in tree.attrs["message"]
+    )
     assert np.all(tree["posterior"]["u_Batch"].values == 0.0)

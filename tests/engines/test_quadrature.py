@@ -10,7 +10,11 @@ CASES = {
     "Dyestuff  b~N(1500,500) su~HN(100) se~HN(100)": (
         "Yield ~ 1 + (1 | Batch)",
         "Dyestuff",
-        {"Intercept": "Normal(1500, 500)", "sd_Batch": "HalfNormal(100)", "sigma": "HalfNormal(100)"},
+        {
+            "Intercept": "Normal(1500, 500)",
+            "sd_Batch": "HalfNormal(100)",
+            "sigma": "HalfNormal(100)",
+        },
     ),
     "Dyestuff2 b~N(5,10) su~HN(5) se~HN(5)": (
         "Yield ~ 1 + (1 | Batch)",
