@@ -200,7 +200,7 @@ def fixed_prior(
         table[name] = f"Normal({given[0]:.4g}, {given[1]:.4g})"
         if name == "Intercept" and centred and len(names) > 1:
             table[name] += " at the mean of the other columns"
-    H = np.array(rows).reshape(-1, len(names))
+    H = np.array(rows).reshape(len(rows), len(names))
     return FixedPrior(H, np.array(location), np.array(scale)), table
 
 

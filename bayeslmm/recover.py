@@ -36,8 +36,9 @@ class Thetas:
     @classmethod
     def at(cls, model: Model, z: Array) -> "Thetas":
         """From coordinates z (chains, draws, d)."""
-        flat = unpack_many(np.ascontiguousarray(z.reshape(-1, z.shape[-1])), model.layout)
-        return cls(*(a.reshape(*z.shape[:2], -1) for a in flat))
+        points = np.ascontiguousarray(z.reshape(z.shape[0] * z.shape[1], z.shape[2]))
+        flat = unpack_many(points, model.layout)
+        return cls(*(a.reshape(*z.shape[:2], a.shape[1]) for a in flat))
 
     @classmethod
     def repeat(cls, theta: Theta, chains: int, draws: int) -> "Thetas":
@@ -64,7 +65,7 @@ def recover(
     """
     chains, draws = thetas.h.shape[:2]
     h, corr, scales = (
-        np.ascontiguousarray(a.reshape(chains * draws, -1))
+        np.ascontiguousarray(a.reshape(chains * draws, a.shape[-1]))
         for a in (thetas.h, thetas.corr, thetas.scales)
     )
     sigma = np.ascontiguousarray(h[:, -1])

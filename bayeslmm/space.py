@@ -159,11 +159,12 @@ class Space:
         return Theta(h, corr, scales)
 
     def coordinates(self, theta: "Theta") -> Array:
-        """The inverse of `constrain` (fixed parameters are not looked at)."""
+        """The inverse of `constrain`; -inf where a scale is zero. Fixed ones are not looked at."""
         layout = self.layout()
         z = np.zeros(self.size)
         free = layout.index >= 0
-        z[layout.index[free]] = np.log(theta.h[free])
+        with np.errstate(divide="ignore"):
+            z[layout.index[free]] = np.log(theta.h[free])
         starts = np.concatenate([[0], np.cumsum(layout.widths**2)])
         for factor, size, first, at in layout.blocks:
             q = layout.widths[factor]

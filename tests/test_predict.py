@@ -1,0 +1,114 @@
+"""Known groups keep their effect; new groups draw theirs from N(0, Psi), jointly per group."""
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+
+
+@pytest.fixture(scope="module")
+def sleepstudy():
+    """The model and a fit with theta plugged in, so that Psi is one known matrix."""
+    model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    return model, bl.fit(model, bl.EmpiricalBayes("reml", draws=20_000), seed=1)
+
+
+def psi(tree):
+    sd = tree["posterior"]["sd_Subject"].values[0, 0]
+    return sd[:, None] * tree["posterior"]["corr_Subject"].values[0, 0] * sd
+
+
+def test_effects_of_new_groups_have_mean_zero_and_covariance_psi(sleepstudy):
+    model, tree = sleepstudy
+    new = {"Days": [0.0, 1.0], "Subject": [999, 999]}
+    with_group = bl.predict(model, tree, new, seed=2).draws
+    population = bl.predict(model, tree, new, groups="none").draws
+    at_zero, at_one = (with_group - population).T
+    effects = np.column_stack([at_zero, at_one - at_zero])  # intercept and slope of the new group
+    k, truth = len(effects), psi(tree)
+    assert np.all(np.abs(effects.mean(axis=0)) < 4 * np.sqrt(np.diag(truth) / k))
+    products = effects[:, :, None] * effects[:, None, :]
+    error = products.std(axis=0) / np.sqrt(k)
+    assert np.all(np.abs(products.mean(axis=0) - truth) < 4 * error)
+
+
+def test_rows_of_one_new_group_share_its_effects_and_two_new_groups_do_not(sleepstudy):
+    model, tree = sleepstudy
+    new = {"Days": [0.0, 0.0, 0.0], "Subject": [998, 998, 999]}
+    draws = bl.predict(model, tree, new, seed=2).draws
+    assert np.array_equal(draws[:, 0], draws[:, 1])
+    population = bl.predict(model, tree, new, groups="none").draws
+    a, b = (draws - population)[:, [0, 2]].T
+    assert abs(np.corrcoef(a, b)[0, 1]) < 4 / np.sqrt(a.size)
+
+
+def test_a_known_group_is_untouched_by_new_ones_beside_it(sleepstudy):
+    model, tree = sleepstudy
+    alone = bl.predict(model, tree, {"Days": [3.0], "Subject": [308]}, seed=2)
+    beside = bl.predict(model, tree, {"Days": [3.0, 3.0], "Subject": [308, 999]}, seed=3)
+    np.testing.assert_allclose(alone.draws[:, 0], beside.draws[:, 0], rtol=1e-12)
+    u = tree["posterior"]["u_Subject"].sel(Subject=308).values[0]
+    beta = tree["posterior"]["beta"].values[0]
+    np.testing.assert_allclose(alone.draws[:, 0], (beta + u) @ [1.0, 3.0])
+
+
+def test_the_fitted_rows_are_predicted_where_no_table_is_given(sleepstudy):
+    model, tree = sleepstudy
+    table = bl.predict(model, tree).table()
+    np.testing.assert_allclose(table["mean"], bl.fitted(model, tree)["mean"], atol=1.0)
+    assert list(table.index) == list(model.design.rows)
+
+
+def test_noise_adds_sigma_squared(sleepstudy):
+    model, tree = sleepstudy
+    new = {"Days": [3.0], "Subject": [308]}
+    without = bl.predict(model, tree, new).draws
+    with_noise = bl.predict(model, tree, new, noise=True, seed=4).draws
+    sigma = float(tree["posterior"]["sigma"][0, 0])
+    gained = with_noise.var() - without.var()
+    assert gained == pytest.approx(sigma**2, rel=6 / np.sqrt(without.size))
+
+
+def test_predictions_carry_the_labels_of_the_new_rows(sleepstudy):
+    import pandas as pd
+
+    model, tree = sleepstudy
+    new = pd.DataFrame({"Days": [1, 2], "Subject": [308, 309]}, index=["x", "y"])
+    assert list(bl.predict(model, tree, new).table().index) == ["x", "y"]
+
+
+def test_a_block_whose_draws_were_not_kept_is_drawn_again(sleepstudy):
+    model, tree = sleepstudy
+    lean = tree.copy()
+    lean["posterior"] = lean["posterior"].dataset.drop_vars("u_Subject")
+    new = {"Days": [3.0, 0.0], "Subject": [308, 371]}
+    ours = bl.predict(model, lean, new, seed=5)
+    truth = bl.predict(model, tree, new)
+    error = np.sqrt(2.0) * truth.sd / np.sqrt(len(truth.draws))
+    assert np.all(np.abs(ours.mean - truth.mean) < 5 * error)
+    np.testing.assert_allclose(ours.sd, truth.sd, rtol=0.05)
+
+
+def test_what_cannot_be_predicted_is_refused_by_name(sleepstudy):
+    model, tree = sleepstudy
+    with pytest.raises(bl.DesignError, match="Subject"):
+        bl.predict(model, tree, {"Days": [1.0]})
+    with pytest.raises(bl.DesignError, match="Days"):
+        bl.predict(model, tree, {"Days": [np.nan], "Subject": [308]})
+    with pytest.raises(ValueError, match="groups must be 'known' or 'none'"):
+        bl.predict(model, tree, groups="all")
+    other = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    with pytest.raises(ValueError, match="not a fit of this model"):
+        bl.predict(other, tree)
+
+
+def test_crossed_factors_with_one_known_and_one_new_level():
+    model = bl.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)", bl.datasets.load("Penicillin"))
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=4000), seed=1)
+    found = bl.predict(model, tree, {"plate": ["a", "zz"], "sample": ["A", "A"]}, seed=1)
+    sd = float(tree["posterior"]["sd_plate"][0, 0, 0])
+    assert found.sd[1] > found.sd[0]
+    posterior = tree["posterior"]
+    level = posterior["beta"][0, :, 0] + posterior["u_sample"].sel(sample="A")[0, :, 0]
+    expected = float(level.var()) + sd**2
+    assert found.sd[1] ** 2 == pytest.approx(expected, rel=0.1)
