@@ -179,7 +179,7 @@ class Model:
         return text + (f"; {d.dropped.size} rows dropped" if d.dropped.size else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Target:
     """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
 

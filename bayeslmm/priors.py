@@ -4,7 +4,7 @@
 |---|---|
 | Intercept | Normal(mean y, 2.5 sd y), at the mean of the other columns |
 | other fixed effects | Normal(0, 2.5 sd y / sd x) |
-| sd_<group> | HalfStudentT(3, sd y / rms z), one per effect |
+| sd_<group> | HalfStudentT(3, sd y / sd z), one per effect; rms z without an intercept |
 | corr_<group> | LKJ(2) |
 | sigma | HalfStudentT(3, sd y) |
 

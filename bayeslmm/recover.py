@@ -17,7 +17,7 @@ from .space import Theta, unpack_many
 BUDGET = 200e6  # bytes of one variable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Recovered:
     """Variables by name, each with its dims after (chain, draw)."""
 
@@ -25,7 +25,7 @@ class Recovered:
     moments: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Thetas:
     """Draws of the variances: scales h, correlation factors, L; leading axes (chains, draws)."""
 

@@ -31,7 +31,7 @@ class Block:
     unit: Array  # (q,) r_i
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Chart:
     """Coordinates x of a model's variances.
 

@@ -141,8 +141,13 @@ def message(best: Optimum, zeros: tuple[str, ...]) -> str:
     parts = []
     if not best.converged:
         parts.append(
-            f"the optimiser stopped {best.distance:.2g} below what one more Newton step promises: "
-            f"rescale the predictors, simplify the random effects, or use NUTS"
+            "not converged: the criterion is flat or too ill-conditioned around its maximum; centre "
+            "and rescale the predictors, simplify the random effects, or use NUTS"
+        )
+    elif best.rounding > 1e-4:
+        parts.append(
+            f"the log likelihood is known to {best.rounding:.0e} only: the noise is tiny beside "
+            f"crossed random effects, so their sds have few digits"
         )
     for name in zeros:
         if name.startswith("sd_"):

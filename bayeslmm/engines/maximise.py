@@ -20,7 +20,7 @@ ZERO = 1e-4  # a relative sd below this is tried at exactly zero
 ROUNDS = 6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Optimum:
     """Where the criterion is largest."""
 
@@ -28,9 +28,14 @@ class Optimum:
     criterion: str
     x: Array
     value: float
-    converged: bool
     evaluations: int
     distance: float  # expected gain of one more Newton step
+    rounding: float  # to which the value itself is known
+
+    @property
+    def converged(self) -> bool:
+        """Whether one more step promises nothing that float64 could tell."""
+        return bool(self.distance < max(1e-6, 10.0 * self.rounding))
 
     @property
     def theta(self) -> Theta:
@@ -67,16 +72,25 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             "their spread lies between 1e-100 and 1e100"
         )
     for _ in range(ROUNDS):
-        x = _newton(negative, x)
+        x = _newton(negative, x, step_for(_rounding(chart, x)))
         x = _snap(chart, negative, x)
         better = _ascend(chart, x)
         if better is None:
             break
         x = better
-    distance = _distance(negative, x, free_coordinates(chart, x))
-    return Optimum(
-        chart, criterion, x, -negative(x)[0], bool(distance < 1e-6), counter[0], distance
-    )
+    rounding = _rounding(chart, x)
+    distance = _distance(negative, x, free_coordinates(chart, x), step_for(rounding))
+    return Optimum(chart, criterion, x, -negative(x)[0], counter[0], distance, rounding)
+
+
+def _rounding(chart: Chart, x: Array) -> float:
+    theta = chart.theta(x)
+    return chart.target.solver.rounding(theta.scales, theta.sigma)
+
+
+def step_for(rounding: float) -> float:
+    """Relative step of a central difference whose error is least, where values are rounded so."""
+    return max(1e-5, rounding ** (1.0 / 3.0))
 
 
 def _rough(model: Model, criterion: str) -> Theta:
@@ -94,20 +108,22 @@ def _inside(chart: Chart, x: Array) -> Array:
     return x
 
 
-def difference(negative, x: Array, which: np.ndarray | None = None) -> Array:  # type: ignore[no-untyped-def]
+def difference(  # type: ignore[no-untyped-def]
+    negative, x: Array, which: np.ndarray | None = None, step: float = 1e-5
+) -> Array:
     """Hessian of the negative criterion, by central differences of its gradient."""
     which = np.arange(x.size) if which is None else which
     H = np.empty((which.size, which.size))
     for row, i in enumerate(which):
-        step = 1e-5 * max(1.0, abs(x[i]))
+        h = step * max(1.0, abs(x[i]))
         ahead, behind = x.copy(), x.copy()
-        ahead[i] += step
-        behind[i] -= step
-        H[row] = (negative(ahead)[1] - negative(behind)[1])[which] / (2.0 * step)
+        ahead[i] += h
+        behind[i] -= h
+        H[row] = (negative(ahead)[1] - negative(behind)[1])[which] / (2.0 * h)
     return 0.5 * (H + H.T)
 
 
-def _newton(negative, x: Array) -> Array:  # type: ignore[no-untyped-def]
+def _newton(negative, x: Array, step: float) -> Array:  # type: ignore[no-untyped-def]
     from scipy.optimize import minimize
 
     if x.size == 0:
@@ -116,19 +132,20 @@ def _newton(negative, x: Array) -> Array:  # type: ignore[no-untyped-def]
         negative,
         x,
         jac=True,
-        hess=lambda at: difference(negative, at),
+        hess=lambda at: difference(negative, at, step=step),
         method="trust-exact",
         options={"gtol": 1e-7, "maxiter": 200, "max_trust_radius": 1e12},
     )
     return found.x
 
 
-def _distance(negative, x: Array, free: np.ndarray) -> float:  # type: ignore[no-untyped-def]
+def _distance(negative, x: Array, free: np.ndarray, step: float) -> float:  # type: ignore[no-untyped-def]
     """Expected gain of one more Newton step along the coordinates that are not at a boundary."""
     if free.size == 0:
         return 0.0
-    grad = negative(x)[1][free]
-    values, vectors = np.linalg.eigh(difference(negative, x, free))
+    unit = np.maximum(1.0, np.abs(x[free]))  # steps are relative where a factor is large
+    grad = negative(x)[1][free] * unit
+    values, vectors = np.linalg.eigh(difference(negative, x, free, step) * np.outer(unit, unit))
     if values[0] <= 0.0:
         return float("inf") if np.abs(grad).max() > 1e-4 else 0.0
     return float(0.5 * ((vectors.T @ grad) ** 2 / values).sum())

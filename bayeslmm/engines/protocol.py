@@ -10,7 +10,7 @@ from ..model import Model
 from ..recover import Thetas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """What one run of an engine found.
 

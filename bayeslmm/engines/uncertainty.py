@@ -12,7 +12,7 @@ import numpy as np
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
-from .maximise import Optimum, free_coordinates, difference
+from .maximise import Optimum, difference, free_coordinates, step_for
 
 
 def labels(model: Model) -> list[str]:
@@ -63,7 +63,7 @@ def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], 
     free = free_coordinates(chart, best.x)
     if free.size:
         negative = lambda x: tuple(-v for v in chart.value(x))  # noqa: E731
-        H = difference(negative, best.x, free)
+        H = difference(negative, best.x, free, step_for(best.rounding))
         slopes = np.empty((centre.size, free.size))
         for column, i in enumerate(free):
             step = 1e-6 * max(1.0, abs(best.x[i]))

@@ -35,7 +35,7 @@ class FixedPrior:
         return cls(np.zeros((0, p)), np.zeros(0), np.zeros(0))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Moments:
     """Exact mean and covariance of the coefficients given the scales."""
 
@@ -47,7 +47,7 @@ class Moments:
     effects_own_cov: Array  # of the eliminated factor, given beta and the other factors
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Primal:
     """A Gaussian linear model with its coefficients eliminated.
 
@@ -98,6 +98,17 @@ class Primal:
     def value(self, scales: Array, sigma: float, work: Work | None = None) -> float:
         """Log density of y given the scales; NaN where float64 cannot hold it."""
         return just_value(scales, sigma, self.data, work or self.work())
+
+    def rounding(self, scales: Array, sigma: float) -> float:
+        """To how much the log density is known: eps times the condition of the crossed factors.
+
+        Their scaled normal equations L'S L + I have a smallest eigenvalue of about one, and a
+        largest of signal over noise, squared. Without crossed factors nothing is lost.
+        """
+        work, m2 = self.work(), self.sums.random
+        self.value(scales, sigma, work)
+        largest = np.max(np.diag(work.chol)[:m2] ** 2, initial=1.0)
+        return float(np.finfo(float).eps * largest)
 
     def score(
         self, scales: Array, sigma: float, work: Work | None = None

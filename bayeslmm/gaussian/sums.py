@@ -41,7 +41,7 @@ class Factor:
         return self.levels * self.effects
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Rows:
     """The rows that the sums are taken over, in the order of the eliminated factor's groups."""
 
@@ -55,7 +55,7 @@ class Rows:
     values: Array  # (n, k)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sums:
     """What the rows say, for any variances.
 

@@ -27,6 +27,8 @@ from ..priors import (
 from ..space import Space
 from ..terms import GroupTerm
 
+FAR = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
+
 
 def lmm(
     formula: Any,
@@ -103,6 +105,7 @@ def lmm(
 def declare(design: Design, priors: Mapping[str, Any]) -> Model:
     """The model of a design: terms, laws of their variances, prior of beta."""
     _refuse_twins(design)
+    _refuse_offsets(design)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     check_names(priors, _names(design))
@@ -129,15 +132,38 @@ def declare(design: Design, priors: Mapping[str, Any]) -> Model:
 def _term(
     grouping: Grouping, design: Design, scales: Scales, priors: Mapping[str, Any]
 ) -> GroupTerm:
-    """Random effects of one factor: sd_g[effect] ~ HalfStudentT(3, sd y / rms z), corr_g ~ LKJ(2)."""
+    """Random effects of one factor: sd_g[effect] ~ HalfStudentT(3, sd y / sd z), corr_g ~ LKJ(2)."""
     name, q = grouping.name, len(grouping.effects)
-    width = scales.sd / np.sqrt(np.mean(grouping.Z**2, axis=0))
+    width = scales.sd / spread(grouping)
     default = Law("HalfStudentT", (3.0, float(width[0]) if q == 1 else width))
     return GroupTerm(
         grouping,
         positive_prior(f"sd_{name}", q, f"{name}_effect", default, priors.get(f"sd_{name}")),
         correlation_prior(grouping, priors.get(f"corr_{name}")),
     )
+
+
+def spread(grouping: Grouping) -> np.ndarray:
+    """How far each effect's column ranges, (q,): its sd beside an intercept, its rms without one."""
+    rms = np.sqrt(np.mean(grouping.Z**2, axis=0))
+    sd = np.std(grouping.Z, axis=0)
+    if "Intercept" not in grouping.effects:
+        return rms
+    return np.where(sd > 0.0, sd, rms)
+
+
+def _refuse_offsets(design: Design) -> None:
+    """A slope on a column far from zero is, to float64, the intercept once more."""
+    for g in design.groups:
+        beside = [b for b in g.blocks if any(g.effects[i] == "Intercept" for i in b)]
+        for j in beside[0] if beside else ():
+            mean, sd = float(np.mean(g.Z[:, j])), float(np.std(g.Z[:, j]))
+            if sd > 0.0 and abs(mean) > FAR * sd:
+                raise DesignError(
+                    f"the column {g.effects[j]!r} of (... | {g.name}) has mean {mean:.3g} and sd "
+                    f"{sd:.3g}: intercepts and slopes of the groups are then indistinguishable in "
+                    f"double precision. Centre the column, or write (0 + {g.effects[j]} | {g.name})"
+                )
 
 
 def _names(design: Design) -> list[str]:

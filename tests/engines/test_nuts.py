@@ -79,8 +79,13 @@ def test_a_prior_that_compiled_code_does_not_know_is_sampled_all_the_same(dyestu
     for prior in (pm.TruncatedNormal.dist(0.0, 50.0, lower=0.0), pm.HalfNormal.dist(50.0)):
         model = bl.lmm("Yield ~ 1 + (1 | Batch)", table, priors={"sd_Batch": prior})
         trees.append(bl.fit(model, bl.NUTS(draws=1000, tune=500), seed=1))
-    assert "TruncatedNormal" in repr(bl.lmm("Yield ~ 1 + (1 | Batch)", table, priors={
-        "sd_Batch": pm.TruncatedNormal.dist(0.0, 50.0, lower=0.0)}))
+    assert "TruncatedNormal" in repr(
+        bl.lmm(
+            "Yield ~ 1 + (1 | Batch)",
+            table,
+            priors={"sd_Batch": pm.TruncatedNormal.dist(0.0, 50.0, lower=0.0)},
+        )
+    )
     a, b = (t["posterior"]["sd_Batch"].values[..., 0] for t in trees)
     error = np.hypot(*(x.std() / np.sqrt(float(az.ess(x))) for x in (a, b)))
     assert abs(a.mean() - b.mean()) < 4 * error

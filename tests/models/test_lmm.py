@@ -59,7 +59,9 @@ def test_a_number_fixes_a_parameter(table):
 def test_a_normal_prior_on_one_coefficient_is_on_the_users_column(table):
     priors = {"Intercept": pm.Normal.dist(1.0, 2.0), "x": pm.Normal.dist(0.0, 0.3)}
     named = bl.lmm("y ~ x + (1 | g)", table, priors=priors)
-    whole = bl.lmm("y ~ x + (1 | g)", table, priors={"beta": pm.Normal.dist([1.0, 0.0], [2.0, 0.3])})
+    whole = bl.lmm(
+        "y ~ x + (1 | g)", table, priors={"beta": pm.Normal.dist([1.0, 0.0], [2.0, 0.3])}
+    )
     cov = np.diag([4.0, 0.09])
     joint = bl.lmm(
         "y ~ x + (1 | g)", table, priors={"beta": pm.MvNormal.dist(np.array([1.0, 0.0]), cov)}
