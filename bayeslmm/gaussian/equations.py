@@ -107,6 +107,7 @@ def gram(A, S):
 def factor_lower(M, chol):
     """Lower Cholesky factor of M; False where a pivot holds nothing but rounding in float64."""
     m = M.shape[0]
+    lost = LOST * (1.0 + m / 50.0)
     if m > 48:
         for i in range(m):
             if not np.isfinite(M[i, i]) or M[i, i] <= 0.0:
@@ -116,14 +117,14 @@ def factor_lower(M, chol):
         except Exception:  # the one form of except that Numba compiles
             return False
         for i in range(m):
-            if not chol[i, i] ** 2 > LOST * M[i, i]:
+            if not chol[i, i] ** 2 > lost * M[i, i]:
                 return False
         return True
     for j in range(m):
         pivot = M[j, j]
         for t in range(j):
             pivot -= chol[j, t] * chol[j, t]
-        if not pivot > LOST * M[j, j]:
+        if not pivot > lost * M[j, j]:
             return False
         root = np.sqrt(pivot)
         chol[j, j] = root

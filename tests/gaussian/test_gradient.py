@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from bayeslmm.gaussian.score import lower_product
 
@@ -75,7 +75,7 @@ def agrees(p: Problem, criterion: str, tolerance: float = TOLERANCE) -> None:
     assert abs(slope - truth) <= tolerance * size, (slope, truth)
 
 
-@quick
+@settings(quick, max_examples=25)
 @given(problems())
 def test_any_problem_has_the_derivatives_of_the_dense_normal(p):
     if p.y.size * sum(L.size for L in p.L) > 120:
