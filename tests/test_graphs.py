@@ -112,6 +112,10 @@ def plugged_in():
     return bl.lmm(formula, table(), weights="w", offset="o", priors=priors)
 
 
+OBJECT_MODE = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
+
+
+@OBJECT_MODE
 @pytest.mark.parametrize("graph", ["marginal", "graph"])
 def test_both_graphs_draw_the_response_from_the_same_normal(plugged_in, graph):
     d = plugged_in.design
@@ -135,7 +139,8 @@ def test_with_all_variances_fixed_the_graph_is_the_density_of_that_normal(plugge
     assert float(plugged_in.marginal.compile_logp()({})) == pytest.approx(truth, rel=1e-10)
 
 
-def test_a_prior_predictive_of_the_marginal_graph_has_its_shape(plugged_in):
+@OBJECT_MODE
+def test_a_prior_predictive_of_the_marginal_graph_has_its_shape():
     with slopes().marginal:
         tree = pm.sample_prior_predictive(20, random_seed=1)
     assert tree["prior_predictive"]["y"].shape == (1, 20, 48)

@@ -152,7 +152,9 @@ def test_the_constant_of_two_correlated_effects_is_a_beta_function(eta):
     """n = 2: (r + 1) / 2 ~ Beta(eta, eta)."""
     from scipy.integrate import quad
 
-    area = quad(lambda t: np.sin(t) ** (2 * eta - 1), 0, np.pi)[0]  # r = cos t: (1 - r^2)^(eta-1) dr
+    area = quad(lambda t: np.sin(t) ** (2 * eta - 1), 0, np.pi)[
+        0
+    ]  # r = cos t: (1 - r^2)^(eta-1) dr
     assert lkj_constant(2, eta) == pytest.approx(-np.log(area), rel=1e-9)
 
 

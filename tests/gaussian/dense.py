@@ -146,7 +146,9 @@ def dense(problem: Problem, criterion: str, number=mp.mpf, psi=None, sigma=None)
             d = K @ beta - known
             log = np.log if number is float else mp.log
             value += number(prior.log_det) - sum(log(s) for s in scale) - (d.T @ d)[0, 0] / 2
-    G = _block_diagonal([np.kron(np.eye(f.levels, dtype=int), g) for f, g in zip(problem.factors, psi)])
+    G = _block_diagonal(
+        [np.kron(np.eye(f.levels, dtype=int), g) for f, g in zip(problem.factors, psi)]
+    )
     WZG = forward(C, np.hstack([*ZG, X[:, :0]]))
     u = WZG.T @ r
     cov_u = G - WZG.T @ WZG

@@ -85,7 +85,9 @@ def test_any_problem_has_the_derivatives_of_the_dense_normal(p):
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-@pytest.mark.parametrize("shapes", [((4, 1),), ((4, 3),), ((6, 2), (4, 2)), ((5, 1), (4, 2), (3, 1))])
+@pytest.mark.parametrize(
+    "shapes", [((4, 1),), ((4, 3),), ((6, 2), (4, 2)), ((5, 1), (4, 2), (3, 1))]
+)
 @pytest.mark.parametrize("size", [1e-3, 1.0, 30.0])
 def test_every_entry_of_every_factor_and_the_noise(shapes, size, criterion):
     rng = np.random.default_rng(1)

@@ -26,9 +26,11 @@ def moments_agree(p, criterion):
     assert got.log_density == pytest.approx(float(truth.value), rel=TOLERANCE, abs=TOLERANCE)
     close(got.beta, truth.beta)
     close(got.beta_cov, truth.beta_cov)
-    for mean, cov, m, c in zip(
-        got.effects, got.effects_cov, truth.effects, truth.effects_cov, strict=True
-    ) if p.factors else ():
+    for mean, cov, m, c in (
+        zip(got.effects, got.effects_cov, truth.effects, truth.effects_cov, strict=True)
+        if p.factors
+        else ()
+    ):
         close(mean, m)
         close(cov, c)
 

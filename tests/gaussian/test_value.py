@@ -132,7 +132,9 @@ def test_the_order_of_the_factors_does_not_matter():
 
 
 def test_the_oracle_in_float64_is_the_oracle_with_50_digits():
-    p = random_problem(np.random.default_rng(10), 12, 2, ((4, 2), (3, 1)), prior="joint", extras=True)
+    p = random_problem(
+        np.random.default_rng(10), 12, 2, ((4, 2), (3, 1)), prior="joint", extras=True
+    )
     plain, fine = dense(p, "evidence", number=float), dense(p, "evidence")
     assert plain.value == pytest.approx(float(fine.value), rel=1e-12)
     np.testing.assert_allclose(plain.cov, fine.cov, atol=1e-12)
