@@ -89,7 +89,7 @@ def _positive(scale: Positive) -> Any:
     if scale.law is not None:
         dist = scale.law.dist(size)
     else:
-        dist = sized(scale.custom, scale.size) if size else scale.custom.copy()
+        dist = change_dist_size(scale.custom, (scale.size,) if size else ())
     dims = None if scale.dim is None else (scale.dim,)
     return pm.modelcontext(None).register_rv(dist, scale.name, dims=dims)
 

@@ -98,8 +98,18 @@ class Chart:
             L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
             x[b.at : b.at + b.rows.size] = L[b.rows, b.cols] * b.unit[b.rows] / theta.sigma
         if self.others.size:
-            x[self.natural :] = self.model.space.coordinates(theta)[self.others]
+            x[self.natural :] = self.model.space.coordinates(self._inner(theta))[self.others]
         return x
+
+    def _inner(self, theta: Theta) -> Theta:
+        """theta with the blocks' own scales at one: at a boundary they have no logarithm."""
+        h, corr = theta.h.copy(), theta.corr.copy()
+        widths = self.model.layout.widths
+        for b in self.blocks:
+            at = int(widths[: b.factor].sum())
+            h[at : at + b.q] = 1.0
+            corr[b.base : b.base + b.q * b.q] = np.eye(b.q).ravel()
+        return Theta(h, corr, theta.scales)
 
     def value(self, x: Array) -> tuple[float, Array]:
         """The criterion and its gradient at x; NaN where float64 cannot hold it."""

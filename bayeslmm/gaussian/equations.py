@@ -20,6 +20,7 @@ from .pair import factor_pair, solve_pair
 from .sums import Array
 
 SMALL = 12  # below this many columns plain loops beat a call to BLAS
+LOST = 1e-14  # a pivot below this share of its diagonal has lost all its digits to cancellation
 
 
 class Work(NamedTuple):
@@ -107,19 +108,26 @@ def gram(A, S):
 
 @jit
 def factor_lower(M, chol):
-    """Lower Cholesky factor of M; False where M is not positive definite in float64."""
+    """Lower Cholesky factor of M; False where a pivot holds nothing but rounding in float64."""
     m = M.shape[0]
+    lost = LOST * (1.0 + m / 50.0)
     if m > 48:
         for i in range(m):
             if not np.isfinite(M[i, i]) or M[i, i] <= 0.0:
                 return False
-        chol[:] = np.linalg.cholesky(M)
+        try:
+            chol[:] = np.linalg.cholesky(M)
+        except Exception:  # the one form of except that Numba compiles
+            return False
+        for i in range(m):
+            if not chol[i, i] ** 2 > lost * M[i, i]:
+                return False
         return True
     for j in range(m):
         pivot = M[j, j]
         for t in range(j):
             pivot -= chol[j, t] * chol[j, t]
-        if not pivot > 0.0:
+        if not pivot > lost * M[j, j]:
             return False
         root = np.sqrt(pivot)
         chol[j, j] = root

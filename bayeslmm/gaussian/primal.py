@@ -214,7 +214,8 @@ class Primal:
 
     def _batches(self, k: int, groups: bool) -> list[slice]:
         """Slices of the points whose random numbers fit in a few megabytes."""
-        numbers = self.data.C.shape[0] + (2 * self.data.R[:, 0].size if groups else 0)
+        chunks, q, _, lanes = self.data.R.shape
+        numbers = self.data.C.shape[0] + (2 * chunks * q * lanes if groups else 0)
         step = max(1, BATCH // max(numbers, 1))
         return [slice(at, min(at + step, k)) for at in range(0, k, step)]
 

@@ -124,7 +124,7 @@ def accumulate(
     starts = np.concatenate([[0], np.cumsum(np.bincount(first.codes, minlength=first.levels))])
     root = np.sqrt(weights * frequency)[order]
     Z = np.ascontiguousarray(first.Z[order] * root[:, None])
-    basis, T = _basis(X[order] * root[:, None], Z, starts, _constant(X))
+    basis, T = _basis(X[order], root, Z, starts, _constant(X))
     columns, values, layout = _spread(others, order, root)
     rows = Rows(order, root, offset[order], Z, starts.astype(np.int64), basis, columns, values)
     q, m2 = Z.shape[1], sum(f.columns for f in others)
@@ -224,8 +224,10 @@ def _constant(X: Array) -> int:
     return int(constant[0]) if constant.size else -1
 
 
-def _basis(X: Array, Z: Array, starts: NDArray, intercept: int) -> tuple[Array, Array]:
-    """Columns X T orthonormal over the rows (to sqrt n), diagonal within groups; and T.
+def _basis(
+    X: Array, root: Array, Z: Array, starts: NDArray, intercept: int
+) -> tuple[Array, Array]:
+    """Columns root X T orthonormal over the rows (to sqrt n), diagonal within groups; and T.
 
     The columns are centred before anything is multiplied, which is exact for a large offset.
     """
@@ -234,11 +236,11 @@ def _basis(X: Array, Z: Array, starts: NDArray, intercept: int) -> tuple[Array, 
         return X, np.eye(0)
     centre = np.eye(p)
     if intercept >= 0:
-        ones = X[:, intercept]
-        means = (ones @ X) / (ones @ ones)
+        means = (root**2 @ X) / (root @ root)
         means[intercept] = 0.0
         centre[intercept] -= means
-        X = X - np.outer(ones, means)
+        X = X - means
+    X = X * root[:, None]
     scale = np.sqrt(np.einsum("ij,ij->j", X, X) / n)
     Q, upper = np.linalg.qr(X / scale)
     rest = rest_of(Z, starts.astype(np.int64), np.ascontiguousarray(Q))
