@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .gaussian.lanes import jit
+from .gaussian.compiled import jit
 
 # name -> (code, parameters as PyMC names them, how PyMC's operator stores them)
 NAMES: dict[str, tuple[int, tuple[str, ...]]] = {

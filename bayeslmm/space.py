@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .gaussian.lanes import jit
+from .gaussian.compiled import jit
 from .gaussian.score import just_value, lower_product, value_and_score
 from .gaussian.sums import Array
 from .laws import Law, density, lkj_constant, lkj_sample

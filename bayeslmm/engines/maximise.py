@@ -176,7 +176,7 @@ def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped
                 if entries is row:  # a zero row of L: nothing of this effect is left below either
                     trial[b.at + np.flatnonzero(b.cols == i)] = 0.0
                 other = negative(trial)[0]
-                if other <= value + 1e-9 * max(1.0, abs(value)):
+                if other <= value + 1e-11 * max(1.0, abs(value)):
                     x, value = trial, min(value, other)
     return x
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .lanes import cholesky, jit, log_diagonal, outer_plus, solve_lower
+from .compiled import jit
+from .lanes import cholesky, log_diagonal, outer_plus, solve_lower
 from .pair import factor_pair, solve_pair
 from .sums import Array
 
@@ -45,8 +46,10 @@ class Data(NamedTuple):
     g: Array
     shift: Array
     layout: Array  # (factors - 1, 3) first column, levels, effects
-    P0: Array  # (p, p) prior precision of gamma; zero where flat
-    h0: Array  # (p,) P0 times the prior mean
+    K: Array  # (r, p) prior of gamma: K gamma ~ N(known, I); no rows where flat
+    known: Array  # (r,)
+    P0: Array  # (p, p) = K'K
+    h0: Array  # (p,) = K'known
     constants: Array  # rss, n, groups, constant of the log density, integrate beta (1.0) or not
 
 
@@ -280,11 +283,12 @@ def log_density(L, factors, sigma, data, work):
     quad = residual(data, work, delta) + rest / noise
     for j in range(m2):
         quad += work.v[j] * work.v[j]
-    prior = 0.0
-    for i in range(m - m2):  # (gamma - gamma0)'P0 (gamma - gamma0), up to its constant
-        prior -= 2.0 * data.h0[i] * work.mean[m2 + i]
+    prior = 0.0  # |K gamma - known|^2, not as a difference of squares
+    for i in range(data.K.shape[0]):
+        gap = -data.known[i]
         for j in range(m - m2):
-            prior += work.mean[m2 + i] * data.P0[i, j] * work.mean[m2 + j]
+            gap += data.K[i, j] * work.mean[m2 + j]
+        prior += gap * gap
     total = n * np.log(noise) + log_det + random + quad + prior
     if integrate > 0.0:
         total += fixed

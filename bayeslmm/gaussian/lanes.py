@@ -6,11 +6,8 @@ random effects. The loops are those of Golub & Van Loan (2013), algorithms 4.2.1
 """
 
 import numpy as np
-from numba import njit
 
-# Sums may be reordered and fused, but NaN and infinity keep their meaning: they are how a kernel
-# says that it was asked for something outside float64.
-jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
+from .compiled import jit
 
 
 @jit

@@ -15,8 +15,8 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
+from .compiled import DIGEST, jit
 from .equations import Data, scratch
-from .lanes import jit
 from .primal import FixedPrior, Primal
 from .score import lower_product, value_and_score
 from .sums import Factor, accumulate
@@ -36,7 +36,7 @@ class Condense(Op):
         tensors = [pt.as_tensor_variable(i) for i in inputs]
         outputs = [pt.tensor(dtype="float64", shape=(None,) * d) for d in (4, 4, 2, 1, 1)]
         outputs += [pt.matrix(dtype="int64")]
-        outputs += [pt.tensor(dtype="float64", shape=(None,) * d) for d in (2, 1, 1)]
+        outputs += [pt.tensor(dtype="float64", shape=(None,) * d) for d in (2, 1, 2, 1, 1)]
         return Apply(self, tensors, outputs)
 
     def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
@@ -87,11 +87,11 @@ class Evidence(Op):
 
 
 @jit
-def evaluate(scales, sigma, R, B, C, g, shift, layout, P0, h0, constants):
+def evaluate(scales, sigma, R, B, C, g, shift, layout, K, known, P0, h0, constants):
     """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
     chunks, q, _, lanes = R.shape
     m, m2 = C.shape[0], shift.size
-    data = Data(R, B, C, g, shift, layout, P0, h0, constants)
+    data = Data(R, B, C, g, shift, layout, K, known, P0, h0, constants)
     work = scratch(chunks, m, m2, q, lanes)
     J = np.zeros(scales.size)
     slopes = np.zeros(scales.size)
@@ -109,7 +109,7 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
     """Give PyTensor's Numba backend the compiled kernel itself."""
 
     @jit
-    def evidence(scales, sigma, R, B, C, g, shift, layout, P0, h0, constants):
+    def evidence(scales, sigma, R, B, C, g, shift, layout, K, known, P0, h0, constants):
         # Copies are plain contiguous arrays, so that `evaluate` is compiled once, not once more
         # for every kind of array that a graph may hold; they cost little beside the evaluation.
         value, slopes, slope = evaluate(
@@ -121,10 +121,12 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
             g.copy(),
             shift.copy(),
             layout.copy(),
+            K.copy(),
+            known.copy(),
             P0.copy(),
             h0.copy(),
             constants.copy(),
         )
         return np.asarray(value), slopes, np.asarray(slope)
 
-    return evidence, 1
+    return evidence, int(DIGEST[:12], 16)  # PyTensor keeps a cache of its own

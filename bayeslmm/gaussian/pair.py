@@ -4,7 +4,7 @@ An intercept and a slope make 2 x 2 matrices, whose algebra fits in registers: o
 groups in place of a dozen. The numbers are those of the general functions, held to them by a test.
 """
 
-from .lanes import jit
+from .compiled import jit
 
 
 @jit

@@ -73,7 +73,7 @@ class Primal:
         constant = 0.5 * sums.log_weights - 0.5 * sums.n * LOG_2PI
         if integrate:
             constant += sums.log_det_T + 0.5 * (p - r) * LOG_2PI
-            constant += prior.log_det - float(np.log(prior.scale).sum() + 0.5 * known @ known)
+            constant += prior.log_det - float(np.log(prior.scale).sum())
         else:
             K, known = np.zeros((0, p)), np.zeros(0)
         layout = np.array(sums.factors, dtype=np.int64).reshape(-1, 3)
@@ -84,6 +84,8 @@ class Primal:
             g=sums.g,
             shift=sums.shift,
             layout=layout,
+            K=K,
+            known=known,
             P0=K.T @ K,
             h0=K.T @ known,
             constants=np.array([sums.rss, sums.n, sums.groups, constant, float(integrate)]),

@@ -7,9 +7,8 @@ rows of D_rest say nothing about them. Nothing is squared here, so no digits are
 """
 
 import numpy as np
-from numba import njit
 
-jit = njit(cache=True, nogil=True, error_model="numpy")
+from .compiled import jit
 
 
 @jit

@@ -7,8 +7,9 @@ al. 2020, equation 9): no further factorisation, and exact at a variance of zero
 
 import numpy as np
 
+from .compiled import jit
 from .equations import log_density
-from .lanes import cholesky, jit, solve_lower, solve_upper
+from .lanes import cholesky, solve_lower, solve_upper
 from .score import combine, covariance_factor
 
 

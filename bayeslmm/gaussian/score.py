@@ -8,8 +8,9 @@ sd of the prior), so that the derivatives along all of them together are known.
 
 import numpy as np
 
+from .compiled import jit
 from .equations import SMALL, invert_lower, log_density, unscale_rows
-from .lanes import jit, solve_lower
+from .lanes import solve_lower
 from .pair import score_pair
 
 

@@ -224,9 +224,7 @@ def _constant(X: Array) -> int:
     return int(constant[0]) if constant.size else -1
 
 
-def _basis(
-    X: Array, root: Array, Z: Array, starts: NDArray, intercept: int
-) -> tuple[Array, Array]:
+def _basis(X: Array, root: Array, Z: Array, starts: NDArray, intercept: int) -> tuple[Array, Array]:
     """Columns root X T orthonormal over the rows (to sqrt n), diagonal within groups; and T.
 
     The columns are centred before anything is multiplied, which is exact for a large offset.
