@@ -16,6 +16,7 @@ from .fit import fit
 from .model import Model
 from .models.lmm import lmm
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
+from .report import report
 
 __all__ = [
     "NUTS",
@@ -29,5 +30,6 @@ __all__ = [
     "log_likelihood",
     "posterior_predictive",
     "prior_predictive",
+    "report",
     "simulate",
 ]
