@@ -161,10 +161,10 @@ def _check_rows(model: Model, name: str, tree: Any) -> None:
         raise ValueError(
             f"the result {name!r} is of another model: {formula}, not {model.design.formula}"
         )
-    if "observed_data" in tree and model.design.response in tree["observed_data"]:
-        y = tree["observed_data"][model.design.response].values
+    if "observed_data" in tree and model.response in tree["observed_data"]:
+        y = tree["observed_data"][model.response].values
         if not np.array_equal(y, model.design.y):
             raise ValueError(
-                f"the result {name!r} was fitted to other values of {model.design.response} than "
+                f"the result {name!r} was fitted to other values of {model.response} than "
                 f"the model holds; fit this model again"
             )

@@ -28,9 +28,9 @@ def rows(view: View) -> tuple[list[Image], str]:
         some = np.sort(np.random.default_rng(0).choice(some.size, POINTS, replace=False))
         note += f" Of {design.y.size:,} rows a random {POINTS:,} are drawn."
     images = [
-        _residuals(view.fitted[some], standard[some], design.response),
+        _residuals(view.fitted[some], standard[some], view.model.response),
         _quantiles(standard[some]),
-        _predictive(view, replicates(view), design.response),
+        _predictive(view, replicates(view), view.model.response),
     ]
     return images, note
 
@@ -44,14 +44,14 @@ def replicates(view: View) -> Array:
     model, (_, tree) = view.model, view.first
     few = max(2, min(REPLICATES, int(NUMBERS / model.design.y.size)))
     if "posterior_predictive" in tree:
-        held = tree["posterior_predictive"].dataset[model.design.response]
+        held = tree["posterior_predictive"].dataset[model.response]
         flat = held.transpose("chain", "draw", ...).values.reshape(-1, model.design.y.size)
         return flat[np.linspace(0, len(flat) - 1, min(few, len(flat))).astype(int)]
     posterior = tree["posterior"].dataset
     last = posterior.sizes["draw"] - 1
     thin = posterior.isel(chain=[0], draw=np.unique(np.linspace(0, last, few).astype(int)))
     drawn = posterior_predictive(model, xr.DataTree.from_dict({"posterior": thin}), seed=0)
-    return drawn["posterior_predictive"][model.design.response].values[0]
+    return drawn["posterior_predictive"][model.response].values[0]
 
 
 def _residuals(fitted: Array, standard: Array, response: str) -> Image:
