@@ -5,7 +5,8 @@
     fixef(tree); ranef(tree); varcorr(tree)                 read
     predict(m, tree, new_data, seed=2)                      predict
 
-PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `import bayeslmm` is light.
+PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `import bayeslmm` is
+light.
 """
 
 from . import datasets

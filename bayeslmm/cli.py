@@ -4,7 +4,6 @@ Exit codes: 0 done; 1 the data, the model or a file cannot be used (one line on 
 2 the command line cannot be understood; 130 interrupted (what was drawn is kept in the file).
 """
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -269,4 +268,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -149,14 +149,14 @@ def _shares(model: Model) -> None:
 
 def _marginal_logp(model: Model) -> Any:
     d, prior = model.design, model.fixed_prior
-    rows = [d.X, d.offset, model.precision, d.frequency]
+    rows: list[Any] = [d.X, d.offset, model.precision, d.frequency]
     rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
     for term in model.terms:
         rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        sums = Condense()(value, *rows)
-        return Evidence()(scales, sigma, *sums)[0]
+        sums: Any = Condense()(value, *rows)
+        return Evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
 
     return logp
 

@@ -1,4 +1,5 @@
-"""A model, as engines see it: a Gaussian block whose coefficients are eliminated, and a space theta.
+"""A model, as engines see it: a Gaussian block whose coefficients are eliminated, and a space
+theta.
 
     y = offset + X beta + sum_t Z_t u_t + e,   u_t ~ N(0, G_t(theta)),   e_i ~ N(0, sigma^2 / w_i)
 
@@ -211,7 +212,7 @@ class Target:
         evaluate = log_posterior if self.prior else log_criterion
         value = evaluate(z, self.layout, self.solver.data, self._work, grad)  # type: ignore[attr-defined]
         for custom, at in self._customs:  # type: ignore[attr-defined]
-            index = self.layout.index[at]
+            index = self.layout.at[at]
             h = np.exp(z[index])
             more, slope = custom(h)
             value += more
@@ -222,7 +223,7 @@ class Target:
         """Values at points Z (k, d), prior included."""
         values = log_posterior_many(Z, self.layout, self.solver.data, self._work)  # type: ignore[attr-defined]
         for custom, at in self._customs:  # type: ignore[attr-defined]
-            values += [custom(np.exp(z[self.layout.index[at]]))[0] for z in Z]
+            values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
         return values
 
     def scale_prior(self, h: Array) -> tuple[float, Array]:
@@ -255,7 +256,8 @@ class CustomPrior:
 
         x = pt.vector("x", dtype="float64", shape=(scale.size,))
         value = pm.logp(sized(dist, scale.size), x, warn_rvs=False).sum()
-        self._function = pytensor.function([x], [value, pytensor.grad(value, x)])
+        slope: Any = pytensor.grad(value, x)
+        self._function = pytensor.function([x], [value, slope])
 
     def __call__(self, h: Array) -> tuple[float, Array]:
         value, slope = self._function(h)

@@ -147,7 +147,8 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
     y = mean + noise * rng.standard_normal(mean.shape)
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
-    groups = {"prior": prior, "prior_predictive": {model.response: (("row",), y[None])}}
+    response = {model.response: (("row",), y[None])}
+    groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
     return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
 
 

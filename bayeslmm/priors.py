@@ -212,7 +212,8 @@ def _normal(name: str, given: Any) -> tuple[float, float] | None:
             return None
         if match is None:
             raise DesignError(
-                f"the prior of {name} written as text is 'Normal(mean, sd)' or 'flat'; got {given!r}"
+                f"the prior of {name} written as text is 'Normal(mean, sd)' or 'flat'; "
+                f"got {given!r}"
             )
         return float(match[1]), _positive_sd(name, float(match[2]))
     kind = type(getattr(getattr(given, "owner", None), "op", None)).__name__

@@ -203,7 +203,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
 def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     draws, _ = posterior_means(model, tree, np.random.default_rng(seed))
     mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1))
-    posterior, exact = _groups(tree)
+    _, exact = _groups(tree)
     if exact is not None and _plugged(tree):  # the mean is then known exactly
         design = model.design
         mean = design.offset.copy()

@@ -76,7 +76,7 @@ def recover(
     beta, effects = solver.draws(scales, sigma, rng, groups=not big)
     if model.design.fixed:
         variables["beta"] = (("fixed",), beta)
-    moments = {}
+    moments: dict[str, tuple[tuple[str, ...], Array]] = {}
     for number, (term, u) in enumerate(zip(model.terms, effects)):
         if number == 0 and big:
             mean, sd = solver.averaged(scales, sigma)
@@ -101,7 +101,7 @@ def _passes(draws: int, columns: int) -> bool:
 def theta_variables(
     model: Model, h: Array, corr: Array
 ) -> dict[str, tuple[tuple[str, ...], Array]]:
-    """sd_<g>, corr_<g>, sigma and icc_<g> at k points, from scales h (k, .) and factors corr (k, .)."""
+    """sd_<g>, corr_<g>, sigma and icc_<g> at k points, from scales h and factors corr (k, .)."""
     variables: dict[str, tuple[tuple[str, ...], Array]] = {}
     shares, at, flat = {}, 0, 0
     for term in model.terms:

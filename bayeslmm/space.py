@@ -2,7 +2,8 @@
 
     sd = exp(z),     L_t = diag(sd_t) K_t,     K_t K_t' a correlation matrix,     sigma = exp(z)
 
-A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC uses. Under LKJ(eta) the
+A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC uses. Under LKJ(eta)
+the
 log density of w is then (2 eta + n - 1) log K_ii, plus a constant, for every row. Fixed parameters
 have no coordinate. The map and its derivative are compiled; they know no model.
 """
@@ -76,7 +77,7 @@ class Correlation:
 class Layout(NamedTuple):
     """The space as arrays, the form that compiled code takes."""
 
-    index: np.ndarray  # (scales,) coordinate of each scale, or -1
+    at: np.ndarray  # (scales,) coordinate of each scale, or -1
     code: np.ndarray  # (scales,) code of its law
     parameters: Array  # (scales, 3)
     value: Array  # (scales,) where fixed
@@ -131,7 +132,9 @@ class Space:
                 list(np.broadcast_to(s.fixed, s.size)) if s.fixed is not None else [1.0] * s.size
             )
             parameters.append(s.law.table(s.size) if s.law else np.zeros((s.size, 3)))
-        blocks, members, eta = [], [], []
+        blocks: list[tuple[int, ...]] = []
+        members: list[int] = []
+        eta: list[tuple[float, float]] = []
         for factor, c in enumerate(self.correlations):
             for b in c.parts if c.free else ():
                 blocks.append((factor, len(b), len(members), z))
@@ -140,7 +143,7 @@ class Space:
                 z += len(b) * (len(b) - 1) // 2
         flat = [c.start.ravel() for c in self.correlations]
         return Layout(
-            index=np.array(index, np.int64),
+            at=np.array(index, np.int64),
             code=np.array(code, np.int64),
             parameters=np.vstack(parameters),
             value=np.array(value, np.float64),
@@ -154,7 +157,7 @@ class Space:
     def constrain(self, z: Array, layout: Layout | None = None) -> "Theta":
         """The variances at coordinates z (d,)."""
         layout = layout or self.layout()
-        h, corr, scales = np.zeros(layout.index.size), layout.start.copy(), layout.start.copy()
+        h, corr, scales = np.zeros(layout.at.size), layout.start.copy(), layout.start.copy()
         unpack(np.asarray(z, np.float64), layout, h, corr, scales)
         return Theta(h, corr, scales)
 
@@ -162,9 +165,9 @@ class Space:
         """The inverse of `constrain`; -inf where a scale is zero. Fixed ones are not looked at."""
         layout = self.layout()
         z = np.zeros(self.size)
-        free = layout.index >= 0
+        free = layout.at >= 0
         with np.errstate(divide="ignore"):
-            z[layout.index[free]] = np.log(theta.h[free])
+            z[layout.at[free]] = np.log(theta.h[free])
         starts = np.concatenate([[0], np.cumsum(layout.widths**2)])
         for factor, size, first, at in layout.blocks:
             q = layout.widths[factor]
@@ -264,14 +267,14 @@ def log_prior(z, layout, h, grad):
     """Log prior density of z (Jacobian included) without custom laws; adds its gradient."""
     total = 0.0
     for i in range(h.size):
-        if layout.index[i] >= 0:
-            total += z[layout.index[i]]
-            grad[layout.index[i]] += 1.0
+        if layout.at[i] >= 0:
+            total += z[layout.at[i]]
+            grad[layout.at[i]] += 1.0
             if layout.code[i] >= 0:
                 p = layout.parameters[i]
                 value, slope = density(layout.code[i], p[0], p[1], p[2], h[i])
                 total += value
-                grad[layout.index[i]] += slope * h[i]
+                grad[layout.at[i]] += slope * h[i]
     for b in range(layout.blocks.shape[0]):
         size, at = layout.blocks[b, 1], layout.blocks[b, 3]
         power = 2.0 * layout.eta[b, 0] + size - 1.0
@@ -295,7 +298,7 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
     for f in range(layout.widths.size):
         q = layout.widths[f]
         for i in range(q):
-            at = layout.index[scale + i]
+            at = layout.at[scale + i]
             if at >= 0:
                 total = 0.0
                 for j in range(i + 1):
@@ -303,8 +306,8 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
                 grad[at] += total * h[scale + i]
         base += q * q
         scale += q
-    if layout.index[last] >= 0:
-        grad[layout.index[last]] += slope_sigma * h[last]
+    if layout.at[last] >= 0:
+        grad[layout.at[last]] += slope_sigma * h[last]
     for b in range(layout.blocks.shape[0]):
         factor, size, first, at = layout.blocks[b]
         base = scale = 0
@@ -331,7 +334,7 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
 @jit
 def log_criterion(z, layout, data, work, grad):
     """Log density of y given z and its gradient, no prior; NaN where it fails."""
-    h = np.empty(layout.index.size)
+    h = np.empty(layout.at.size)
     corr = np.empty(layout.start.size)
     scales = np.empty(layout.start.size)
     J = np.empty(layout.start.size)
@@ -352,7 +355,7 @@ def log_criterion(z, layout, data, work, grad):
 def log_posterior(z, layout, data, work, grad):
     """Log density of z given y (up to the evidence) and its gradient; NaN where it fails."""
     value = log_criterion(z, layout, data, work, grad)
-    h = np.empty(layout.index.size)
+    h = np.empty(layout.at.size)
     deviations(z, layout, h)
     value += log_prior(z, layout, h, grad)
     for i in range(grad.size):
@@ -365,13 +368,13 @@ def log_posterior(z, layout, data, work, grad):
 def deviations(z, layout, h):
     """Fill the standard deviations h."""
     for i in range(h.size):
-        h[i] = layout.value[i] if layout.index[i] < 0 else np.exp(z[layout.index[i]])
+        h[i] = layout.value[i] if layout.at[i] < 0 else np.exp(z[layout.at[i]])
 
 
 @jit
 def log_posterior_many(Z, layout, data, work):
     """`log_posterior` without gradient at many points (k, d)."""
-    h = np.empty(layout.index.size)
+    h = np.empty(layout.at.size)
     corr = np.empty(layout.start.size)
     scales = np.empty(layout.start.size)
     grad = np.empty(Z.shape[1])
@@ -386,7 +389,7 @@ def log_posterior_many(Z, layout, data, work):
 @jit
 def unpack_many(Z, layout):
     """`unpack` at k points: scales (k, .), correlation factors (k, .), L (k, .)."""
-    h = np.empty((Z.shape[0], layout.index.size))
+    h = np.empty((Z.shape[0], layout.at.size))
     corr = np.empty((Z.shape[0], layout.start.size))
     scales = np.empty((Z.shape[0], layout.start.size))
     for i in range(Z.shape[0]):

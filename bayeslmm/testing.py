@@ -63,10 +63,12 @@ def check_model(model: Model, *, seed: int = 0, points: int = 3, graphs: bool = 
 
 
 def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
-    """All columns C (n, k) of (beta, u...), and the prior precision (k, k) of their coefficients."""
+    """All columns C (n, k) of (beta, u...), and their coefficients' prior precision (k, k)."""
     design, prior = model.design, model.fixed_prior
     root = prior.H / prior.scale[:, None]
-    columns, blocks, at = [design.X], [root.T @ root], 0
+    columns: list[Array] = [design.X]
+    blocks: list[Array] = [root.T @ root]
+    at = 0
     for term in model.terms:
         levels, q = term.shape
         L = theta.scales[at : at + q * q].reshape(q, q)
@@ -74,7 +76,7 @@ def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
         for j in range(q):
             Z[np.arange(design.y.size), term.grouping.codes * q + j] = term.grouping.Z[:, j]
         columns.append(Z)
-        blocks.append(np.kron(np.eye(levels), np.linalg.inv(L @ L.T)))
+        blocks.append(np.asarray(np.kron(np.eye(levels), np.linalg.inv(L @ L.T)), float))
         at += q * q
     size = sum(b.shape[0] for b in blocks)
     precision, at = np.zeros((size, size)), 0
@@ -184,7 +186,8 @@ class _Graphs:
 
     def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
         """Values of the graph's free variables at theta (and coefficients b)."""
-        model, natural, at, base = self.model, {}, 0, 0
+        model, at, base = self.model, 0, 0
+        natural: dict[str, Any] = {}
         for term in model.terms:
             q = term.shape[1]
             natural[term.sd.name] = theta.h[at : at + q]
@@ -261,7 +264,7 @@ def check_engine(engine: Any, model: Model, *, seed: int = 0) -> Any:
 
 def _names(tree: Any, model: Model) -> None:
     posterior = tree["posterior"]
-    wanted = {"sigma": ()}
+    wanted: dict[str, tuple[str, ...]] = {"sigma": ()}
     if model.design.fixed:
         wanted["beta"] = ("fixed",)
     for term in model.terms:

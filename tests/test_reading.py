@@ -142,7 +142,7 @@ def test_simulated_data_refit(fits):
     again = bl.fit(model.with_data(y), bl.EmpiricalBayes("reml", draws=5), seed=1)
     assert again.attrs["converged"] == 1
     flat = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors={"beta": "flat"})
-    with pytest.raises(ValueError, match="flat prior and cannot be drawn"):
+    with pytest.raises(ValueError, match=r"flat prior and cannot be drawn"):
         bl.simulate(flat, seed=1)
 
 
@@ -156,5 +156,5 @@ def test_a_saved_tree_is_read_back_whole(fits, tmp_path):
 
 
 def test_what_is_no_fit_is_refused():
-    with pytest.raises(TypeError, match="what bayeslmm.fit returned, got int"):
+    with pytest.raises(TypeError, match=r"what bayeslmm\.fit returned, got int"):
         bl.fixef(3)

@@ -1,4 +1,4 @@
-"""The map from coordinates to variances, its prior, and the gradient of the log posterior in them."""
+"""The map from coordinates to variances, its prior, and the gradient in them."""
 
 import numpy as np
 import pymc as pm

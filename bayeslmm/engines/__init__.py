@@ -1,1 +1,1 @@
-"""Algorithms are values: an engine is a frozen dataclass with a `run` method, and knows no model."""
+"""Algorithms are values: a frozen dataclass with a `run` method that knows no model."""

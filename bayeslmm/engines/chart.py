@@ -1,6 +1,6 @@
 """Coordinates for maximising over theta that are smooth where a variance is zero.
 
-    x = r_i L_ij / sigma  (relative triangular factor, r_i the rms of the effect's column),   log sigma
+    x = r_i L_ij / sigma,    log sigma       (r_i the rms of the effect's column)
 
 as lme4 does (Bates et al. 2015, section 3), made free of units. The criterion depends on L through
 L L' alone, so it is even in the columns of x: a maximum at a variance of zero is an ordinary
@@ -62,7 +62,7 @@ class Chart:
         owners = {b.factor for b in self.blocks}
         for number, term in enumerate(self.model.terms):
             if number in owners:
-                taken |= set(layout.index[scale : scale + term.shape[1]].tolist())
+                taken |= set(layout.at[scale : scale + term.shape[1]].tolist())
             scale += term.shape[1]
         for factor, size, _, first in layout.blocks:
             if factor in owners:

@@ -4,8 +4,8 @@
     "reml"      beta integrated, density one   "map"       evidence times the prior of theta
 
 (Patterson & Thompson 1971 for REML; MacKay 1992 for the evidence.) The variances are plugged in, so
-the coefficients' posterior is too narrow by what theta's uncertainty would add; `laplace` adds it by
-the Gaussian approximation of log sd, the correlations' coordinates and log sigma at the maximum.
+the coefficients' posterior is too narrow by what theta's uncertainty would add; `laplace` adds it
+by the Gaussian approximation of log sd, the correlations' coordinates and log sigma at the maximum.
 """
 
 from dataclasses import dataclass
@@ -59,7 +59,8 @@ class EmpiricalBayes:
     def __post_init__(self) -> None:
         if self.criterion not in CRITERIA:
             raise ValueError(
-                f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; got {self.criterion!r}"
+                f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; "
+                f"got {self.criterion!r}"
             )
         if not isinstance(self.draws, int | np.integer) or self.draws < 1:
             raise ValueError(f"EmpiricalBayes(draws=...) must be at least 1, got {self.draws!r}")
@@ -111,10 +112,10 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
     for term in model.terms:
         if term.shape[0] >= n and term.sd.free:
             raise ValueError(
-                f"{term.name} has one row per group ({term.shape[0]} groups, {n:g} rows): its variance "
-                f"and sigma cannot be told apart by the data. Fix sigma (priors={{'sigma': ...}}), give "
-                f"noise_sd=, use EmpiricalBayes('map') or NUTS with informative priors, or drop "
-                f"(... | {term.name})"
+                f"{term.name} has one row per group ({term.shape[0]} groups, {n:g} rows): its "
+                f"variance and sigma cannot be told apart by the data. Fix sigma "
+                f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
+                f"with informative priors, or drop (... | {term.name})"
             )
 
 
@@ -141,8 +142,8 @@ def message(best: Optimum, zeros: tuple[str, ...]) -> str:
     parts = []
     if not best.converged:
         parts.append(
-            "not converged: the criterion is flat or too ill-conditioned around its maximum; centre "
-            "and rescale the predictors, simplify the random effects, or use NUTS"
+            "not converged: the criterion is flat or too ill-conditioned around its maximum; "
+            "centre and rescale the predictors, simplify the random effects, or use NUTS"
         )
     elif best.rounding > 1e-4:
         parts.append(

@@ -1,6 +1,7 @@
 """The log evidence with the variances integrated out as well, under proper priors.
 
-Up to three free coordinates: the trapezoid rule in t, z = mode + s sinh(t), on a box that grows until
+Up to three free coordinates: the trapezoid rule in t, z = mode + s sinh(t), on a box that grows
+until
 its faces hold nothing. For a smooth integrand that decays this rule converges exponentially in
 the number of points (Trefethen & Weideman 2014, section 5). Above three: importance sampling from
 a multivariate t fitted to the posterior, with its Monte Carlo error and the Pareto k-hat of the
@@ -96,8 +97,8 @@ def check_proper(model: Model) -> None:
         improper.append("beta")
     if improper:
         raise ValueError(
-            f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; give it "
-            f"one by priors={{{improper[0]!r}: ...}}"
+            f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; "
+            f"give it one by priors={{{improper[0]!r}: ...}}"
         )
 
 

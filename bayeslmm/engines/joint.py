@@ -1,4 +1,4 @@
-"""NUTS on a PyMC graph: the joint one, as a textbook writes it, or the marginal one as a fallback."""
+"""NUTS on a PyMC graph: the joint one, or the marginal one where nutpie is missing."""
 
 import importlib.util
 from typing import TYPE_CHECKING, Any

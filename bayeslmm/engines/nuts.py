@@ -112,8 +112,8 @@ def _refuse_improper(model: Model) -> None:
     few = [t for t in model.terms if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]
     if few:
         raise ValueError(
-            f"{few[0].sd.name} has a flat prior and {few[0].name} has {few[0].shape[0]} groups: the "
-            f"posterior is improper; give a proper prior, such as 'HalfStudentT(3, 1)'"
+            f"{few[0].sd.name} has a flat prior and {few[0].name} has {few[0].shape[0]} groups: "
+            f"the posterior is improper; give a proper prior, such as 'HalfStudentT(3, 1)'"
         )
 
 

@@ -191,8 +191,8 @@ def lr_test(small: Any, large: Any) -> Any:
     fixed = [_fixed(t) for t in (small, large)]
     if criteria[0] == "reml" and fixed[0] != fixed[1]:
         raise ValueError(
-            "REML criteria are comparable only between models with the same fixed effects; fit both "
-            "by EmpiricalBayes('ml')"
+            "REML criteria are comparable only between models with the same fixed effects; fit "
+            "both by EmpiricalBayes('ml')"
         )
     variances = [t["variance_parameters"].sizes["parameter"] for t in (small, large)]
     df = variances[1] - variances[0] + len(fixed[1]) - len(fixed[0])

@@ -1,5 +1,7 @@
 """Where to start: the mode of theta's coordinates, found roughly, and the width around it."""
 
+from typing import Any
+
 import numpy as np
 
 from ..gaussian.sums import Array
@@ -13,12 +15,12 @@ def centre(model: Model) -> Array:
     """
     space, design = model.space, model.design
     spread = float(np.std(design.y - design.offset)) or 1.0
-    h = []
+    h: list[Any] = []
     for term in model.terms:
         h.append(0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0)))
     h.append([0.5 * spread * float(np.sqrt(np.mean(model.precision)))])
     z = np.zeros(space.size)
-    index = model.layout.index
+    index = model.layout.at
     z[index[index >= 0]] = np.log(np.concatenate(h))[index >= 0]
     return z
 

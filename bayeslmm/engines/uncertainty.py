@@ -79,7 +79,11 @@ def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], 
             errors[(centre == 0.0) | (np.abs(np.abs(centre) - 1.0) < 1e-9) & _is_corr(names)] = (
                 np.nan
             )
-    table = {"estimate": (("parameter",), centre), "se": (("parameter",), errors)}
+    dims = ("parameter",)
+    table: dict[str, tuple[tuple[str, ...], Array]] = {
+        "estimate": (dims, centre),
+        "se": (dims, errors),
+    }
     return table, {"parameter": names}
 
 

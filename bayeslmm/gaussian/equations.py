@@ -1,7 +1,7 @@
 """Normal equations of the remainder, after the groups of one factor are eliminated.
 
-For group g, V_g = sigma^2 I + (R_g L)(R_g L)' is its q rotated rows' covariance; with C_g C_g' = V_g
-the whitened columns W_g = C_g^-1 B_g add up to
+For group g, V_g = sigma^2 I + (R_g L)(R_g L)' is its q rotated rows' covariance; with C_g C_g' =
+V_g the whitened columns W_g = C_g^-1 B_g add up to
 
     S = sum_g W_g' W_g + D_rest' D_rest / sigma^2,     M = [L'S L + I, .; ., S_xx + P0]
 
@@ -45,7 +45,7 @@ class Data(NamedTuple):
     C: Array
     g: Array
     shift: Array
-    layout: Array  # (factors - 1, 3) first column, levels, effects
+    layout: np.ndarray  # (factors - 1, 3) first column, levels, effects
     K: Array  # (r, p) prior of gamma: K gamma ~ N(known, I); no rows where flat
     known: Array  # (r,)
     P0: Array  # (p, p) = K'K
@@ -122,7 +122,7 @@ def factor_lower(M, chol):
             chol[:] = np.linalg.cholesky(M)
         except Exception:  # the one form of except that Numba compiles
             return False
-        for i in range(m):
+        for i in range(m):  # noqa: SIM110  (a generator would not compile)
             if not chol[i, i] ** 2 > lost * M[i, i]:
                 return False
         return True

@@ -39,7 +39,7 @@ class Condense(Op):
         outputs += [pt.tensor(dtype="float64", shape=(None,) * d) for d in (2, 1, 2, 1, 1)]
         return Apply(self, tensors, outputs)
 
-    def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         y, X, offset, weights, frequency, H, location, scale, log_det, *rest = inputs
         factors = tuple(
             Factor(rest[i].astype(np.intp), int(rest[i + 2]), rest[i + 1])
@@ -53,7 +53,7 @@ class Condense(Op):
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[False] * SUMS for _ in node.inputs]
 
-    def pullback(self, inputs: list, outputs: list, cotangents: list) -> list:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
         return [DisconnectedType()() for _ in inputs]
 
 
@@ -62,16 +62,16 @@ class Evidence(Op):
 
     __props__ = ()
 
-    def make_node(self, scales: Any, sigma: Any, *sums: Any) -> Apply:
-        inputs = [pt.as_tensor_variable(i) for i in (scales, sigma, *sums)]
+    def make_node(self, *inputs: Any) -> Apply:
+        tensors = [pt.as_tensor_variable(i) for i in inputs]
         outputs = [
             pt.scalar(dtype="float64"),
             pt.vector(dtype="float64"),
             pt.scalar(dtype="float64"),
         ]
-        return Apply(self, inputs, outputs)
+        return Apply(self, tensors, outputs)
 
-    def perform(self, node: Apply, inputs: list, output_storage: list) -> None:
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         scales, sigma, *sums = inputs
         value, slopes, slope = evaluate(scales, float(sigma), *sums)
         for storage, result in zip(output_storage, (value, slopes, slope)):
@@ -80,7 +80,7 @@ class Evidence(Op):
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         return [[True, False, False], [True, False, False], *[[False] * 3] * SUMS]
 
-    def pullback(self, inputs: list, outputs: list, cotangents: list) -> list:
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
         _, slopes, slope = outputs
         weight = cotangents[0]
         return [weight * slopes, weight * slope, *[DisconnectedType()() for _ in inputs[2:]]]

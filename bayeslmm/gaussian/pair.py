@@ -34,7 +34,7 @@ def solve_pair(V, B, W):
 
 @jit
 def score_pair(R, V, T, J):
-    """Lower part of J += sum E'(T T' - I)E with E = C^-1 R, for all columns T (columns, 2, lanes)."""
+    """Lower part of J += sum E'(T T' - I)E with E = C^-1 R, over columns T (., 2, lanes)."""
     lanes = R.shape[2]
     s00 = s10 = s11 = 0.0
     for k in range(lanes):

@@ -1,8 +1,8 @@
 """The coefficients given the scales: exact moments, and exact draws.
 
 A draw of the groups' effects takes a draw (u0, e0) from the prior and corrects it by what the
-data say of the difference, u = u0 + Psi R'V^-1 (B_y - B_D b - R u0 - e0) (Matheron's rule; Wilson et
-al. 2020, equation 9): no further factorisation, and exact at a variance of zero.
+data say of the difference, u = u0 + Psi R'V^-1 (B_y - B_D b - R u0 - e0) (Matheron's rule; Wilson
+et al. 2020, equation 9): no further factorisation, and exact at a variance of zero.
 """
 
 import numpy as np
@@ -37,7 +37,7 @@ def draw_remainder(data, work, normals, out):
 
 @jit
 def draw_groups(L, sigma, data, work, delta, prior, noise, out):
-    """Draw u (groups, q) given the remainder; `prior` and `noise` are (chunks, q, lanes) normals."""
+    """Draw u (groups, q) given the remainder; `prior`, `noise`: (chunks, q, lanes) normals."""
     chunks, q, _, lanes = data.R.shape
     m = data.C.shape[0]
     a = np.empty((q, lanes))

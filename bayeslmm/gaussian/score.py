@@ -69,7 +69,7 @@ def group_score(L, data, work, delta, J):
 
 @jit
 def score_lanes(R, V, T, J):
-    """Lower part of J += sum E'(T T' - I)E with E = C^-1 R, for all columns T (columns, q, lanes)."""
+    """Lower part of J += sum E'(T T' - I)E with E = C^-1 R, over columns T (., q, lanes)."""
     q, _, lanes = R.shape
     E = np.empty((q, q, lanes))
     r = np.empty((q, lanes))

@@ -132,7 +132,7 @@ def declare(design: Design, priors: Mapping[str, Any]) -> Model:
 def _term(
     grouping: Grouping, design: Design, scales: Scales, priors: Mapping[str, Any]
 ) -> GroupTerm:
-    """Random effects of one factor: sd_g[effect] ~ HalfStudentT(3, sd y / sd z), corr_g ~ LKJ(2)."""
+    """Random effects of one factor: sd_g ~ HalfStudentT(3, sd y / sd z), corr_g ~ LKJ(2)."""
     name, q = grouping.name, len(grouping.effects)
     width = scales.sd / spread(grouping)
     default = Law("HalfStudentT", (3.0, float(width[0]) if q == 1 else width))
@@ -144,7 +144,7 @@ def _term(
 
 
 def spread(grouping: Grouping) -> np.ndarray:
-    """How far each effect's column ranges, (q,): its sd beside an intercept, its rms without one."""
+    """How far each effect's column ranges, (q,): its sd beside an intercept, else its rms."""
     rms = np.sqrt(np.mean(grouping.Z**2, axis=0))
     sd = np.std(grouping.Z, axis=0)
     if "Intercept" not in grouping.effects:

@@ -1,5 +1,7 @@
 """Panel: posterior densities of the variance parameters, the plugged-in estimates marked."""
 
+from typing import Any
+
 from .drawing import COLOURS, Image, curve, draw, name_axes
 from .scalars import VARIANCES, Scalar
 from .view import View
@@ -21,7 +23,7 @@ def densities(view: View) -> tuple[list[Image], str]:
 
 
 def _figure(name: str, each: dict[str, Scalar], engines: list[str]) -> Image:
-    def paint(axes: object) -> None:
+    def paint(axes: Any) -> None:
         for number, engine in enumerate(engines):
             if engine not in each:
                 continue

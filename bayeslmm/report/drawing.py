@@ -17,7 +17,7 @@ from .show import label
 COLOURS = ("#1f5fa8", "#c4501b", "#2a7f4f", "#7b4fa0", "#8a6d00", "#555555")
 MARKS = ("o", "s", "^", "D", "v", "P")
 INK = "#333a44"
-STYLE = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bayeslmm",  # the same figure gives the same bytes
     "font.family": "sans-serif",
@@ -72,9 +72,7 @@ def draw(paint: Callable[[Any], None], alt: str, height: float = 2.5) -> Image:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     source = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Image(
-        f"data:image/svg+xml;base64,{source}", alt, round(WIDTH * 96), round(height * 96)
-    )
+    return Image(f"data:image/svg+xml;base64,{source}", alt, round(WIDTH * 96), round(height * 96))
 
 
 def plain(figure: Any) -> None:

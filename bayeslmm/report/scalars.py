@@ -105,7 +105,10 @@ def elements(array: Any, known: dict[str, tuple[float, float]]) -> Iterator[tupl
         labels = [str(v) for v in array[dims[0]].values]
         for j, label in enumerate(labels):
             bare = name == "beta"
-            yield (label if bare else name if len(labels) == 1 else f"{name}[{label}]"), values[..., j]
+            yield (
+                (label if bare else name if len(labels) == 1 else f"{name}[{label}]"),
+                values[..., j],
+            )
     else:
         labels = [str(v) for v in array[dims[0]].values]
         for j, first in enumerate(labels):

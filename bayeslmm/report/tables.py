@@ -135,18 +135,23 @@ def data_summary(model: Model) -> list[tuple[str, str]]:
     """The data in a few lines."""
     d = model.design
     sd = float(np.std(d.y, ddof=1)) if d.y.size > 1 else np.nan
+    low, mean, high = (number(float(f(d.y)), sd) for f in (np.min, np.mean, np.max))
     lines = [
         ("rows", f"{d.y.size:,}"),
         ("rows dropped", f"{d.dropped.size:,}"),
-        (f"response {d.response}", f"mean {number(float(d.y.mean()), sd)}, sd {number(sd, sd)}, "
-                                   f"{number(float(d.y.min()), sd)} to {number(float(d.y.max()), sd)}"),
-    ]  # fmt: skip
+        (f"response {d.response}", f"mean {mean}, sd {number(sd, sd)}, {low} to {high}"),
+    ]
     for term in model.terms:
         size = np.bincount(term.grouping.codes, minlength=term.shape[0])
-        span = f"{size.min():,}" if size.min() == size.max() else f"{size.min():,} to {size.max():,}"
+        span = (
+            f"{size.min():,}" if size.min() == size.max() else f"{size.min():,} to {size.max():,}"
+        )
         effects = ", ".join(term.grouping.effects)
         lines.append(
-            (f"groups {term.name}", f"{term.shape[0]:,} levels, {span} rows each; effects: {effects}")
+            (
+                f"groups {term.name}",
+                f"{term.shape[0]:,} levels, {span} rows each; effects: {effects}",
+            )
         )
     extras = {
         "offset": bool(d.offset.any()),

@@ -95,6 +95,6 @@ def blocks(tree: Any) -> list[Block]:
             tails = [0.5 - PROB / 2.0, 0.5 + PROB / 2.0]
             lower, upper = np.quantile(array.values, tails, axis=(0, 1))
             dims = array.dims[2:]
-        labels = [[str(v) for v in array[dim].values] for dim in dims]
-        found.append(Block(name.removeprefix("u_"), *labels, mean, lower, upper))
+        levels, effects = ([str(v) for v in array[dim].values] for dim in dims)
+        found.append(Block(name.removeprefix("u_"), levels, effects, mean, lower, upper))
     return found

@@ -1,9 +1,10 @@
 """Empirical Bayes reproduces lme4: 22 fits by REML and ML, pinned in tests/references."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
-from pathlib import Path
 
 import bayeslmm as bl
 

@@ -1,4 +1,4 @@
-"""Maximising over the variances: the chart's gradient, and a zero that is accepted only if it is one."""
+"""Maximising over the variances: the chart's gradient, and zeros accepted only if they are."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Small random problems: every number of factors, of effects, of rows, and every degenerate point."""
+"""Small random problems: every number of factors, effects and rows, every degenerate point."""
 
 import numpy as np
 from hypothesis import settings

@@ -5,6 +5,7 @@ algebra.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def derivatives(p: Problem, criterion: str) -> tuple[list[np.ndarray], list[np.n
     flat, ends = np.zeros_like(J), [0]
     for L in p.L:
         ends.append(lower_product(p.scales, J, flat, ends[-1], len(L)))
-    cut = [slice(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+    cut = [slice(a, b) for a, b in pairwise(ends)]
     slopes = [flat[c].reshape(L.shape) for c, L in zip(cut, p.L, strict=True)]
     return slopes, [J[c].reshape(L.shape) for c, L in zip(cut, p.L, strict=True)], slope
 

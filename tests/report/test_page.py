@@ -64,7 +64,16 @@ def test_the_page_fetches_nothing(fits, tmp_path):
 
 def test_markup_in_names_and_levels_comes_out_escaped(tmp_path):
     rng = np.random.default_rng(0)
-    pieces = ["<b>", "</td>", "<script>alert(1)</script>", "&amp;", '"', "'", "{{ 7*7 }}", "<img src=x>"]
+    pieces = [
+        "<b>",
+        "</td>",
+        "<script>alert(1)</script>",
+        "&amp;",
+        '"',
+        "'",
+        "{{ 7*7 }}",
+        "<img src=x>",
+    ]
     levels = ["".join(rng.choice(pieces, 3)) + f"{i}" for i in range(100)]
     g = np.repeat(levels, 4)
     names = ["<i>y</i>", "<script>x", "a<b>&g"]
