@@ -20,6 +20,7 @@ from .models.lmm import lmm
 from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .reading import fitted, fixef, r2, ranef, residuals, varcorr
+from .report import report
 
 __all__ = [
     "NUTS",
@@ -43,6 +44,7 @@ __all__ = [
     "prior_predictive",
     "r2",
     "ranef",
+    "report",
     "residuals",
     "simulate",
     "varcorr",

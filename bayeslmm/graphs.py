@@ -32,7 +32,7 @@ def joint_graph(model: Model) -> pm.Model:
             columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
             mean = mean + columns.sum(axis=1)
         sd = sigma / np.sqrt(model.precision[repeat])
-        pm.Normal(d.response, mean, sd, observed=d.y[repeat], dims="row")
+        pm.Normal(model.response, mean, sd, observed=d.y[repeat], dims="row")
         _shares(model)
     return graph
 
@@ -45,7 +45,7 @@ def marginal_graph(model: Model) -> pm.Model:
         flat = [L.flatten() for L in factors]
         scales = pt.concatenate(flat) if flat else pt.zeros(0)
         pm.CustomDist(
-            d.response,
+            model.response,
             scales,
             sigma,
             d.offset.astype(np.float64),

@@ -102,7 +102,8 @@ class Law:
 
 def _show(value: Any) -> str:
     array = np.asarray(value, dtype=float)
-    return f"{float(array):.4g}" if array.ndim == 0 else np.array2string(array, precision=4)
+    texts = [f"{v:.4g}" for v in array.ravel()]
+    return texts[0] if array.ndim == 0 else f"[{', '.join(texts)}]"
 
 
 def _constant(code: int, a: float, b: float) -> float:

@@ -114,6 +114,11 @@ class Model:
         return Target(self.solver(criterion), self.space, self.layout, prior)
 
     @property
+    def response(self) -> str:
+        """Name of the response as a variable: as written, a slash (which paths use) replaced."""
+        return self.design.response.replace("/", "\N{DIVISION SLASH}")
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the variance parameters."""
         return tuple(s.name for s in self.space.scales) + tuple(
@@ -147,7 +152,7 @@ class Model:
         d = self.design
         parts = (["offset"] if d.offset.any() else []) + (["X beta"] if d.fixed else [])
         parts += [f"Z u_{t.name}" for t in self.terms]
-        return f"{d.response} = {' + '.join(parts)} + e"
+        return f"{self.response} = {' + '.join(parts)} + e"
 
     def __repr__(self) -> str:
         d = self.design

@@ -147,7 +147,7 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
     y = mean + noise * rng.standard_normal(mean.shape)
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
-    groups = {"prior": prior, "prior_predictive": {model.design.response: (("row",), y[None])}}
+    groups = {"prior": prior, "prior_predictive": {model.response: (("row",), y[None])}}
     return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
 
 
@@ -232,7 +232,7 @@ def posterior_predictive(
         mean, sigma = _new_means(model, tree["posterior"].dataset, rng)
     noise = sigma[..., None] / np.sqrt(model.precision)
     y = mean + noise * rng.standard_normal(mean.shape)
-    return add_group(model, tree, "posterior_predictive", {model.design.response: (("row",), y)})
+    return add_group(model, tree, "posterior_predictive", {model.response: (("row",), y)})
 
 
 def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -281,4 +281,4 @@ def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     sd = sigma[..., None] / np.sqrt(model.precision)
     value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
     value *= model.design.frequency
-    return add_group(model, tree, "log_likelihood", {model.design.response: (("row",), value)})
+    return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})

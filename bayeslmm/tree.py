@@ -23,7 +23,7 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
 
     design = model.design
     datasets = {name: dataset(model, name, group) for name, group in groups.items()}
-    observed = {design.response: (("row",), design.y)}
+    observed = {model.response: (("row",), design.y)}
     datasets["observed_data"] = dataset(model, "observed_data", observed)
     datasets["constant_data"] = dataset(model, "constant_data", _constants(model))
     tree = xr.DataTree.from_dict(datasets)
@@ -32,7 +32,7 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
         tree.attrs[f"version_{package}"] = _version(package)
     tree.attrs["model"] = model.kind
     tree.attrs["formula"] = design.formula
-    tree.attrs["response"] = design.response
+    tree.attrs["response"] = model.response
     tree.attrs["rows_dropped"] = int(design.dropped.size)
     return tree
 

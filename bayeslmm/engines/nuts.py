@@ -188,19 +188,27 @@ def _cores(target: Target, z: Array, chains: int) -> int:
     return 1 if short else min(chains, os.cpu_count() or 1)
 
 
+def _most(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """The chains, and how many draws of each, that keep most draws in a rectangle."""
+    order = np.argsort(-counts, kind="stable")
+    kept = counts[order] * np.arange(1, counts.size + 1)
+    best = int(np.argmax(kept))
+    if kept[best] == 0:
+        raise KeyboardInterrupt("interrupted before the first draw after tuning")
+    return np.sort(order[: best + 1]), int(counts[order[best]])
+
+
 def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, Any]]:
-    """Draws and statistics; after an interrupt, as many as every chain has."""
+    """Draws and statistics; after an interrupt, what most chains have."""
     z = tree["posterior"]["z"].values
     stats = tree["sample_stats"]
     names = {"depth": "tree_depth", "mean_tree_accept": "acceptance_rate"}
     found = {names.get(n, n): stats[n].values for n in STATS if n in stats}
     attrs: dict[str, Any] = {"interrupted": int(not whole)}
     if not whole:
-        complete = np.isfinite(z).all(axis=(0, 2))
-        count = int(np.argmin(complete)) if not complete.all() else z.shape[1]
-        if count == 0:
-            raise KeyboardInterrupt("interrupted before the first draw after tuning")
-        z = z[:, :count]
-        found = {n: v[:, :count] for n, v in found.items()}
-        attrs["message"] = f"interrupted: {count} draws of every chain were kept"
+        chains, count = _most(np.isfinite(z).all(axis=2).sum(axis=1))
+        z = z[chains, :count]
+        found = {n: v[chains, :count] for n, v in found.items()}
+        kept = f"{count} draws of each of {len(chains)} chains were kept"
+        attrs["message"] = f"interrupted: {kept}"
     return z, found, attrs

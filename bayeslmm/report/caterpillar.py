@@ -1,0 +1,63 @@
+"""Panel: random effects, level by level, in the order of their size."""
+
+from typing import Any
+
+import numpy as np
+
+from .drawing import COLOURS, MARKS, Image, draw, name_axes
+from .scalars import INTERVAL
+from .show import label
+from .view import Block, View
+
+LEVELS = 60  # of one factor; more would not be read
+FIGURES = 6  # of one factor
+
+
+def caterpillar(view: View) -> tuple[list[Image], str]:
+    """One figure a factor and effect; the factor with fewest levels first."""
+    images, notes = [], []
+    for factor, by_engine in view.blocks.items():
+        first = next(iter(by_engine.values()))
+        for j, effect in enumerate(first.effects[:FIGURES]):
+            images.append(_figure(factor, effect, j, by_engine, list(view.trees)))
+        if len(first.levels) > LEVELS:
+            notes.append(
+                f"{factor}: of {len(first.levels)} levels the {LEVELS // 2} lowest and the "
+                f"{LEVELS // 2} highest are shown."
+            )
+        if len(first.effects) > FIGURES:
+            notes.append(f"{factor}: of {len(first.effects)} effects {FIGURES} are shown.")
+    return images, " ".join(notes)
+
+
+def _figure(
+    factor: str, effect: str, j: int, by_engine: dict[str, Block], engines: list[str]
+) -> Image:
+    first = next(iter(by_engine.values()))
+    order = np.argsort(first.mean[:, j], kind="stable")
+    if order.size > LEVELS:
+        order = np.concatenate([order[: LEVELS // 2], order[-LEVELS // 2 :]])
+    place = np.arange(order.size, dtype=float)
+    step = 0.5 / max(len(by_engine), 1)
+
+    def paint(axes: Any) -> None:
+        axes.axvline(0.0, color="#b9c0c8", linewidth=0.8)
+        for number, engine in enumerate(engines):
+            if engine not in by_engine:
+                continue
+            block, colour = by_engine[engine], COLOURS[number % len(COLOURS)]
+            y = place + (number - 0.5 * (len(engines) - 1)) * step
+            lower, upper = block.lower[order, j], block.upper[order, j]
+            axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
+            mark = MARKS[number % len(MARKS)]
+            axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2, label=engine)
+        axes.set_yticks(place, [label(first.levels[i], 18) for i in order], parse_math=False)
+        axes.tick_params(axis="y", length=0, labelsize=7.5)
+        axes.set_ylim(-0.8, order.size - 0.2)
+        axes.locator_params(axis="x", nbins=6)
+        if len(by_engine) > 1:
+            axes.legend(frameon=False, fontsize=8, loc="lower right")
+        name_axes(axes, title=f"{factor}: {effect}")
+
+    told = f"Random effect {effect} of {order.size} levels of {factor}: mean and {INTERVAL}"
+    return draw(paint, told, height=0.9 + 0.155 * order.size)

@@ -1,0 +1,100 @@
+"""Figures without global state: matplotlib's object API, one SVG each, ready for an <img>.
+
+Each figure is small; the page puts as many side by side as its width takes. Text stays text, drawn
+by the reader's fonts, so labels in any script show. Nothing of pyplot is touched.
+"""
+
+import base64
+import io
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..gaussian.sums import Array
+from .show import label
+
+COLOURS = ("#1f5fa8", "#c4501b", "#2a7f4f", "#7b4fa0", "#8a6d00", "#555555")
+MARKS = ("o", "s", "^", "D", "v", "P")
+INK = "#333a44"
+STYLE = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "bayeslmm",  # the same figure gives the same bytes
+    "font.family": "sans-serif",
+    "font.size": 9.0,
+    "axes.edgecolor": "#9aa3ad",
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.formatter.useoffset": False,
+}
+WIDTH = 3.7  # inches: one column of a phone
+
+
+@dataclass(frozen=True)
+class Image:
+    """One drawn figure."""
+
+    source: str  # a data: address
+    alt: str
+    width: int  # CSS pixels
+    height: int
+
+
+def draw(paint: Callable[[Any], None], alt: str, height: float = 2.5) -> Image:
+    """Paint one pair of axes and keep it as SVG.
+
+    Parameters
+    ----------
+    paint : callable
+        Takes the axes.
+    alt : str
+        What the figure shows, for who cannot see it.
+    height : float
+        Inches.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(STYLE), warnings.catch_warnings():
+        # The reader's fonts draw the text; that this machine lacks a glyph says nothing.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        paint(axes)
+        plain(figure)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    source = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return Image(
+        f"data:image/svg+xml;base64,{source}", alt, round(WIDTH * 96), round(height * 96)
+    )
+
+
+def plain(figure: Any) -> None:
+    """Take every text as it is: a dollar in a column's name is no formula."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+
+
+def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:
+    """Title and labels, shortened and never read as mathematics."""
+    axes.set_title(label(title, 44), loc="left", fontweight="bold", parse_math=False)
+    axes.set_xlabel(label(x, 44), parse_math=False)
+    axes.set_ylabel(label(y, 44), parse_math=False)
+
+
+def curve(draws: Array) -> tuple[Array, Array]:
+    """Density of some draws on a grid; the ends of their range are taken for walls."""
+    from arviz_stats.base import array_stats
+
+    grid, density, _ = array_stats.kde(draws.ravel(), grid_len=256)
+    return grid, density

@@ -1,0 +1,48 @@
+"""The numbers of one result as plain text, in columns."""
+
+from typing import Any
+
+from .scalars import INTERVAL, KINDS, scalars
+from .show import interval, number
+from .tables import chained
+
+
+def terminal(tree: Any) -> str:
+    """Fixed effects, variance parameters and how the engine ran, for a terminal.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> print(terminal(eb).splitlines()[2])
+    Intercept  1527.5  19.4  1496.5 to 1558.5
+    """
+    found = scalars(tree)
+    head = ["mean", "sd", INTERVAL.split()[0] + " interval"]
+    head += ["R-hat", "ESS"] if chained(found) else []
+    lines: list[list[str]] = [["", *head]]
+    for kind in KINDS:
+        own = [s for s in found if s.kind == kind]
+        lines += [[kind.title]] if own else []
+        for s in own:
+            cells = [s.name, number(s.mean, s.sd), number(s.sd, s.sd)]
+            cells.append(interval(s.lower, s.upper, s.sd))
+            cells += [f"{s.rhat:.3f}", f"{s.ess:,.0f}"] if chained(found) else []
+            lines.append([c.replace("nan", "–") for c in cells[:1]] + cells[1:])
+    return "\n".join(align(lines))
+
+
+def align(lines: list[list[str]]) -> list[str]:
+    """First column to the left, the others to the right; a line of one cell is a heading."""
+    wide = [line for line in lines if len(line) > 1]
+    widths = [max(len(line[i]) for line in wide) for i in range(len(wide[0]))]
+    out = []
+    for line in lines:
+        if len(line) == 1:
+            out.append(line[0])
+            continue
+        cells = [line[0].ljust(widths[0])]
+        cells += [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
+        out.append("  ".join(cells).rstrip())
+    return out

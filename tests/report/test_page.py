@@ -1,0 +1,115 @@
+"""The page: one file, nothing fetched, everything escaped, written whole or not at all."""
+
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+
+
+@pytest.fixture(scope="module")
+def fits():
+    model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    nuts = bl.fit(model, bl.NUTS(draws=200, tune=300, chains=2), seed=1)
+    return model, {"NUTS": nuts, "EB": bl.fit(model, bl.EmpiricalBayes("reml"), seed=1)}
+
+
+class Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.found, self.text = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(path):
+    parser = Tags()
+    parser.feed(path.read_text(encoding="utf-8"))
+    return parser
+
+
+def test_a_page_with_two_engines_shows_their_numbers(fits, tmp_path):
+    model, trees = fits
+    page = read(bl.report(model, trees, tmp_path / "r.html"))
+    text = " ".join(page.text)
+    for word in ("NUTS", "EB", "251.4", "sd_Subject[Days]", "LKJ(2)", "89% equal-tailed", "180"):
+        assert word in text
+    assert sum(tag in ("img", "svg") for tag, _ in page.found) >= 5
+
+
+@pytest.mark.parametrize("engine", ["NUTS", "EB"])
+def test_a_page_with_one_engine_needs_no_dict(fits, tmp_path, engine):
+    model, trees = fits
+    assert bl.report(model, trees[engine], tmp_path / "r.html").stat().st_size > 10_000
+
+
+def test_the_page_fetches_nothing(fits, tmp_path):
+    model, trees = fits
+    path = bl.report(model, trees, tmp_path / "r.html")
+    page = read(path)
+    assert not [t for t, _ in page.found if t in ("script", "link", "iframe", "object")]
+    for _, attrs in page.found:
+        for name in ("src", "href", "srcset"):
+            assert (attrs.get(name) or "data:").startswith(("data:", "#"))
+    style = re.sub(r'xmlns(:\w+)?="[^"]*"|<dc:[^>]*>|rdf:[^>]*', "", path.read_text("utf-8"))
+    assert "url(http" not in style
+    assert "@import" not in style
+
+
+def test_markup_in_names_and_levels_comes_out_escaped(tmp_path):
+    rng = np.random.default_rng(0)
+    pieces = ["<b>", "</td>", "<script>alert(1)</script>", "&amp;", '"', "'", "{{ 7*7 }}", "<img src=x>"]
+    levels = ["".join(rng.choice(pieces, 3)) + f"{i}" for i in range(100)]
+    g = np.repeat(levels, 4)
+    names = ["<i>y</i>", "<script>x", "a<b>&g"]
+    table = {names[0]: rng.normal(size=400), names[1]: rng.normal(size=400), names[2]: g}
+    model = bl.lmm(f"`{names[0]}` ~ `{names[1]}` + (1 | `{names[2]}`)", table)
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=50), seed=1)
+    page = read(bl.report(model, tree, tmp_path / "r.html", title="<script>t</script>"))
+    tags = {t for t, _ in page.found}
+    assert not {"script", "b", "i"} & tags
+    assert not [a for t, a in page.found if t == "img" and a.get("src") == "x"]
+    assert "<script>t</script>" in "".join(page.text)
+    assert "49" not in "".join(page.text).split("Priors")[0][:200]
+
+
+def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(fits, tmp_path):
+    model, trees = fits
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        bl.report(model, trees, tmp_path / "no" / "r.html")
+    with pytest.raises(IsADirectoryError):
+        bl.report(model, trees, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failure_half_way_keeps_the_old_page(fits, tmp_path, monkeypatch):
+    model, trees = fits
+    path = tmp_path / "r.html"
+    path.write_text("old")
+    from bayeslmm.report import page
+
+    def fail(view, title):
+        raise RuntimeError("half way")
+
+    monkeypatch.setattr(page, "render", fail)
+    with pytest.raises(RuntimeError):
+        bl.report(model, trees, path)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_results_of_another_model_are_refused(fits, tmp_path):
+    model, trees = fits
+    other = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    with pytest.raises(ValueError, match="is of another model"):
+        bl.report(other, trees, tmp_path / "r.html")
+    with pytest.raises(ValueError, match="at least one result"):
+        bl.report(model, {}, tmp_path / "r.html")
+    with pytest.raises(TypeError, match="takes a model first"):
+        bl.report(trees, model, tmp_path / "r.html")
