@@ -4,9 +4,10 @@ Exit codes: 0 done; 1 the data, the model or a file cannot be used (one line on 
 2 the command line cannot be understood; 130 interrupted (what was drawn is kept in the file).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-READERS = {".csv": "read_csv", ".gz": "read_csv", ".parquet": "read_parquet", ".pq": "read_parquet"}
 INTERRUPTED = 130
 
 
@@ -51,10 +51,14 @@ class Missing(StrEnum):
 Table = Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.")]
 Formula = Annotated[str, typer.Argument(help='lme4 formula: "y ~ x + (x | group)".')]
 Engines = Annotated[list[EngineName], typer.Option("--engine", "-e", help="May be repeated.")]
-CriterionOption = Annotated[Criterion, typer.Option(help="What --engine eb maximises.")]
+CriterionOption = Annotated[
+    Criterion | None, typer.Option(help="What --engine eb maximises; reml by default.")
+]
 Draws = Annotated[int, typer.Option(min=1, help="Draws kept, per chain.")]
-Tune = Annotated[int, typer.Option(min=0, help="Draws of adaptation, per chain.")]
-Chains = Annotated[int, typer.Option(min=1)]
+Tune = Annotated[
+    int | None, typer.Option(min=0, help="--engine nuts: draws of adaptation; 1000 by default.")
+]
+Chains = Annotated[int | None, typer.Option(min=1, help="--engine nuts: chains; 4 by default.")]
 Seed = Annotated[int | None, typer.Option(min=0, help="Drawn and stored where not given.")]
 Priors = Annotated[
     list[str] | None,
@@ -65,6 +69,10 @@ Offset = Annotated[str | None, typer.Option(help="Column: known part of the mean
 Frequency = Annotated[str | None, typer.Option(help="Column: how often each row counts.")]
 NoiseSd = Annotated[str | None, typer.Option(help="Column: known noise sd of each row.")]
 MissingOption = Annotated[Missing, typer.Option(help="Rows with missing values.")]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Read as labels: 007 stays 007. May be repeated."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -74,10 +82,10 @@ def fit(
     formula: Formula,
     output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
     engine: Engines = [EngineName.nuts],  # noqa: B006  (typer reads it, nobody changes it)
-    criterion: CriterionOption = Criterion.reml,
+    criterion: CriterionOption = None,
     draws: Draws = 1000,
-    tune: Tune = 1000,
-    chains: Chains = 4,
+    tune: Tune = None,
+    chains: Chains = None,
     seed: Seed = None,
     prior: Priors = None,
     weights: Weights = None,
@@ -85,23 +93,25 @@ def fit(
     frequency: Frequency = None,
     noise_sd: NoiseSd = None,
     missing: MissingOption = Missing.error,
+    group: Group = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model, print its tables, and save the posterior as netCDF."""
     if len(engine) != 1:
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
+    make = _makers(engine, draws, criterion=criterion, tune=tune, chains=chains)
     columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
     with _told():
-        from .report.files import check_writable, whole
+        from .report.files import whole
 
-        target = check_writable(output)
-        model = _model(table, formula, prior, columns, missing)
+        target = _target(output, table, (".nc",))
+        model = _model(table, formula, prior, columns, missing, group)
         _say(quiet, repr(model), "")
-        tree = _fit(model, engine[0], criterion, draws, tune, chains, seed, quiet)
+        tree = _fit(model, make[0](), seed, quiet)
         with whole(target) as draft:
             tree.to_netcdf(draft, engine="h5netcdf")
         _say(quiet, *_tables(tree), f"Saved: {target}")
-    _stop_if_interrupted(tree)
+    _stop_if_interrupted(bool(tree.attrs.get("interrupted")))
 
 
 @app.command()
@@ -112,10 +122,10 @@ def report(
         "report.html"
     ),
     engine: Engines = [EngineName.nuts, EngineName.eb],  # noqa: B006
-    criterion: CriterionOption = Criterion.reml,
+    criterion: CriterionOption = None,
     draws: Draws = 1000,
-    tune: Tune = 1000,
-    chains: Chains = 4,
+    tune: Tune = None,
+    chains: Chains = None,
     seed: Seed = None,
     prior: Priors = None,
     weights: Weights = None,
@@ -123,26 +133,36 @@ def report(
     frequency: Frequency = None,
     noise_sd: NoiseSd = None,
     missing: MissingOption = Missing.error,
+    group: Group = None,
     title: Annotated[str | None, typer.Option(help="Heading; the formula by default.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model by one or several engines and write one self-contained HTML page."""
+    make = _makers(engine, draws, criterion=criterion, tune=tune, chains=chains)
     columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
-    trees = {}
+    trees: dict[str, Any] = {}
     with _told():
-        from .report.files import check_writable
         from .report.page import report as write
 
-        target = check_writable(output)
-        model = _model(table, formula, prior, columns, missing)
+        target = _target(output, table, (".html", ".htm"))
+        model = _model(table, formula, prior, columns, missing, group)
         _say(quiet, repr(model), "")
-        for name in dict.fromkeys(engine):
-            tree = _fit(model, name, criterion, draws, tune, chains, seed, quiet)
+        for engine_of in make:
+            try:
+                tree = _fit(model, engine_of(), seed, quiet)
+            except KeyboardInterrupt:
+                if not trees:
+                    raise
+                whole = False  # the page is about the engines that are done
+                break
             trees[tree.attrs["engine"]] = tree
             _say(quiet, *_tables(tree))
+            whole = not tree.attrs.get("interrupted")
+            if not whole:
+                break
         write(model, trees, target, title=title)
         _say(quiet, f"Report: {target.resolve()}")
-    _stop_if_interrupted(*trees.values())
+    _stop_if_interrupted(not whole)
 
 
 def _version(value: bool) -> None:
@@ -176,32 +196,30 @@ def _told() -> Iterator[None]:
         raise typer.Exit(INTERRUPTED) from None
 
 
+def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
+    """Where the result goes: a file of the right ending, never the table itself."""
+    from .report.files import check_writable
+
+    if output.suffix.lower() not in endings:
+        raise ValueError(f"{output}: name an output that ends in {endings[0]}")
+    if output.exists() and table.exists() and output.samefile(table):
+        raise ValueError(f"{output} is the table itself; name another output")
+    return check_writable(output)
+
+
 def _model(
-    path: Path, formula: str, priors: list[str] | None, columns: dict[str, Any], missing: Missing
+    path: Path,
+    formula: str,
+    priors: list[str] | None,
+    columns: dict[str, Any],
+    missing: Missing,
+    labels: list[str] | None,
 ) -> Any:
     from .models.lmm import lmm
+    from .report.table_file import read_table_file
 
-    return lmm(formula, _read(path), priors=_priors(priors or []), missing=missing.value, **columns)
-
-
-def _read(path: Path) -> Any:
-    """A table by the ending of its file."""
-    import pandas as pd
-
-    reader = READERS.get(path.suffix.lower())
-    if reader is None or (path.suffix == ".gz" and not path.name.endswith(".csv.gz")):
-        raise ValueError(
-            f"{path}: the ending {path.suffix or '(none)'!r} is not known; give a .csv, .csv.gz or "
-            f".parquet file"
-        )
-    if not path.is_file():
-        raise ValueError(f"{path}: there is no such file")
-    try:
-        return getattr(pd, reader)(path)
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path}: the file is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError, ValueError, OSError) as error:
-        raise ValueError(f"{path}: cannot be read as a table: {error}") from None
+    data = read_table_file(path, labels or ())
+    return lmm(formula, data, priors=_priors(priors or []), missing=missing.value, **columns)
 
 
 def _priors(given: list[str]) -> dict[str, Any]:
@@ -218,23 +236,32 @@ def _priors(given: list[str]) -> dict[str, Any]:
     return found
 
 
-def _fit(
-    model: Any,
-    name: EngineName,
-    criterion: Criterion,
-    draws: int,
-    tune: int,
-    chains: int,
-    seed: int | None,
-    quiet: bool,
-) -> Any:
+USES = {EngineName.nuts: ("tune", "chains"), EngineName.eb: ("criterion",)}
+
+
+def _makers(names: list[EngineName], draws: int, **given: Any) -> list[Callable[[], Any]]:
+    """One maker per engine; an option that none of the engines takes is refused, not ignored."""
     from .engines.evidence import EmpiricalBayes
     from .engines.nuts import NUTS
+
+    kinds: dict[EngineName, Any] = {EngineName.nuts: NUTS, EngineName.eb: EmpiricalBayes}
+    taken = {option for name in names for option in USES[name]}
+    for option, value in given.items():
+        if value is not None and option not in taken:
+            owner = next(name for name, options in USES.items() if option in options)
+            raise typer.BadParameter(f"--{option} goes with --engine {owner.value}")
+    defaults: dict[str, Any] = {"criterion": Criterion.reml, "tune": 1000, "chains": 4}
+    values = {k: defaults[k] if value is None else value for k, value in given.items()}
+    values["criterion"] = values["criterion"].value
+    return [
+        partial(kinds[name], draws=draws, **{option: values[option] for option in USES[name]})
+        for name in dict.fromkeys(names)
+    ]
+
+
+def _fit(model: Any, engine: Any, seed: int | None, quiet: bool) -> Any:
     from .fit import fit as infer
 
-    engine: Any = EmpiricalBayes(criterion.value, draws=draws)
-    if name is EngineName.nuts:
-        engine = NUTS(draws=draws, tune=tune, chains=chains)
     return infer(model, engine, seed=seed, progress=False if quiet else None)
 
 
@@ -256,8 +283,8 @@ def _say(quiet: bool, *lines: str) -> None:
             typer.echo(line)
 
 
-def _stop_if_interrupted(*trees: Any) -> None:
-    if any(tree.attrs.get("interrupted") for tree in trees):
+def _stop_if_interrupted(interrupted: bool) -> None:
+    if interrupted:
         typer.echo("bayeslmm: interrupted; the draws made before were kept", err=True)
         raise typer.Exit(INTERRUPTED)
 

@@ -67,10 +67,10 @@ def test_priors_and_columns_reach_the_model(tmp_path):
     ("table", "formula", "options", "message"),
     [
         ("none.csv", FORMULA, [], "none.csv: there is no such file"),
-        ("table.xlsx", FORMULA, [], "the ending '.xlsx' is not known"),
-        ("empty.csv", FORMULA, [], "empty.csv: the file is empty"),
-        ("header.csv", FORMULA, [], "the table is empty: it has 0 rows"),
-        ("broken.csv", FORMULA, [], "cannot be read as a table"),
+        ("table.xlsx", FORMULA, [], "a table is a file that ends in .csv"),
+        ("empty.csv", FORMULA, [], "empty.csv is empty: it has no header"),
+        ("header.csv", FORMULA, [], "header.csv is empty: it has 2 columns and no rows"),
+        ("broken.csv", FORMULA, [], "broken.csv is broken: EOF inside string"),
         (TABLE, "Yield ~ 1 + (1 | Bach)", [], "Batch"),
         (TABLE, "Yield ~ 1 + (1 | Batch", [], "^"),
         (TABLE, "Yield ~ __import__('os').system('touch x')", [], "not"),
@@ -131,3 +131,73 @@ def test_an_interrupt_keeps_the_draws_and_exits_with_130(tmp_path):
     assert "the draws made before were kept" in err
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as tree:
         assert 1 <= tree["posterior"].sizes["draw"] < 300_000
+
+
+def test_the_table_is_never_overwritten(tmp_path):
+    table = tmp_path / "t.csv"
+    before = bl.datasets.path("Dyestuff").read_text(encoding="utf-8")
+    table.write_text(before, encoding="utf-8")
+    for name, command in (("t.csv", "report"), ("t.csv", "fit"), ("t.html", "fit")):
+        done = run(command, table, FORMULA, "--engine", "eb", "-o", tmp_path / name)
+        assert done.exit_code == 1
+        assert "name an output that ends in" in done.stderr
+    link = tmp_path / "t.nc"
+    link.symlink_to(table)
+    done = run("fit", table, FORMULA, "--engine", "eb", "-o", link)
+    assert done.exit_code == 1
+    assert "is the table itself" in done.stderr
+    assert table.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "message"),
+    [
+        ("y,x,y\n1,2,3\n2,3,4\n3,4,9\n4,7,1\n", [], "the column 'y' stands twice"),
+        ("y,x\n1,2,3\n2,3,4\n3,5,4\n1,2,2\n", [], "more fields than the header"),
+        ("y;x\n1;2\n2;3\n", [], "separated by semicolons"),
+        ("y,x\n1,2\n2,3\n", ["--group", "z"], "--group z:"),
+    ],
+)
+def test_a_table_that_would_be_read_wrongly_is_refused(tmp_path, text, options, message):
+    (tmp_path / "t.csv").write_text(text)
+    done = run("fit", tmp_path / "t.csv", "y ~ x", "-e", "eb", "-o", tmp_path / "f.nc", *options)
+    assert done.exit_code == 1
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])
+def test_labels_stay_as_they_are_written(tmp_path, ending):
+    table = pd.read_csv(TABLE)
+    codes = {name: f"00{i}" for i, name in enumerate(sorted(set(table["Batch"])))}
+    table["Batch"] = table["Batch"].map(codes)
+    path = tmp_path / f"t.{ending}"
+    table.to_parquet(path) if ending == "parquet" else table.to_csv(path, index=False)
+    out = tmp_path / "f.nc"
+    done = run("fit", path, FORMULA, "-e", "eb", "--group", "Batch", "-o", out, "-q")
+    assert done.exit_code == 0, done.output
+    with xr.open_datatree(out, engine="h5netcdf") as tree:
+        assert list(tree["posterior"]["Batch"].values) == sorted(codes.values())
+
+
+def test_an_option_of_another_engine_is_refused():
+    for engine, option in (("nuts", "--criterion=ml"), ("eb", "--tune=10"), ("eb", "--chains=2")):
+        done = run("fit", TABLE, FORMULA, "-e", engine, option, "-o", "x.nc")
+        assert done.exit_code == 2
+        assert "goes with --engine" in done.stderr
+
+
+def test_an_interrupt_in_the_second_engine_keeps_the_first(tmp_path, monkeypatch):
+    def stop(self, model, rng, progress):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bl.EmpiricalBayes, "run", stop)
+    options = ["--draws", 50, "--tune", 50, "--chains", 2, "--quiet"]
+    out = tmp_path / "r.html"
+    done = run("report", TABLE, FORMULA, "-e", "nuts", "-e", "eb", *options, "-o", out)
+    assert done.exit_code == 130
+    assert "the draws made before were kept" in done.stderr
+    assert "NUTS" in out.read_text(encoding="utf-8")
+    done = run("report", TABLE, FORMULA, "-e", "eb", "-o", tmp_path / "s.html")
+    assert done.exit_code == 130
+    assert "before anything was kept" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["r.html"]

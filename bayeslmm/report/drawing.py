@@ -85,14 +85,14 @@ def plain(figure: Any) -> None:
 
 def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:
     """Title and labels, shortened and never read as mathematics."""
-    axes.set_title(label(title, 44), loc="left", fontweight="bold", parse_math=False)
+    axes.set_title(label(title, 38), loc="left", fontweight="bold", parse_math=False)
     axes.set_xlabel(label(x, 44), parse_math=False)
     axes.set_ylabel(label(y, 44), parse_math=False)
 
 
-def curve(draws: Array) -> tuple[Array, Array]:
-    """Density of some draws on a grid; the ends of their range are taken for walls."""
+def curve(draws: Array, walls: bool = True) -> tuple[Array, Array]:
+    """Density of some draws on a grid; with `walls` none beyond the ends of their range."""
     from arviz_stats.base import array_stats
 
-    grid, density, _ = array_stats.kde(draws.ravel(), grid_len=256)
+    grid, density, _ = array_stats.kde(draws.ravel(), grid_len=256, bound_correction=walls)
     return grid, density

@@ -79,11 +79,15 @@ def _quantiles(standard: Array) -> Image:
 
 
 def _predictive(view: View, drawn: Array, response: str) -> Image:
+    observed = curve(view.model.design.y, walls=False)
+
     def paint(axes: Any) -> None:
         for number, y in enumerate(drawn):
             name = f"{len(drawn)} draws" if number == 0 else None
-            axes.plot(*curve(y), color=COLOURS[0], alpha=0.3, linewidth=0.7, label=name)
-        axes.plot(*curve(view.model.design.y), color="black", linewidth=1.6, label="observed")
+            axes.plot(
+                *curve(y, walls=False), color=COLOURS[0], alpha=0.3, linewidth=0.7, label=name
+            )
+        axes.plot(*observed, color="black", linewidth=1.6, label="observed")
         axes.set_ylim(bottom=0.0)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)

@@ -6,17 +6,23 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from .scalars import ESS_PER_CHAIN, KINDS, RHAT_LIMIT, Scalar
+from .scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar
 from .show import NONE, count, interval, number, seconds
 from .view import View
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A text, and whether it lies beyond a limit."""
+    """A text, whether it lies beyond a limit, and whether an engine's columns start with it."""
 
     text: str
     bad: bool = False
+    first: bool = False
+
+    @property
+    def style(self) -> str:
+        """Its CSS classes."""
+        return " ".join(name for name in ("bad", "first") if getattr(self, name))
 
 
 @dataclass(frozen=True)
@@ -37,8 +43,9 @@ class Section:
 
 def columns(view: View) -> dict[str, list[str]]:
     """Engine -> the columns of its part of the table."""
+    span = f"{INTERVAL.split()[0]} interval"
     return {
-        engine: ["mean", "sd", "interval", *(["R-hat", "ESS"] if chained(found) else [])]
+        engine: ["mean", "sd", span, *(["R-hat", "ESS"] if chained(found) else [])]
         for engine, found in view.scalars.items()
     }
 
@@ -69,10 +76,10 @@ def estimates(view: View) -> list[Section]:
 
 def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
     if scalar is None:
-        return [Cell(NONE)] * width
+        return [Cell(NONE, first=True), *[Cell(NONE)] * (width - 1)]
     s = scalar
     cells = [
-        Cell(number(s.mean, s.sd)),
+        Cell(number(s.mean, s.sd), first=True),
         Cell(number(s.sd, s.sd)),
         Cell(interval(s.lower, s.upper, s.sd)),
         Cell(f"{s.rhat:.3f}" if np.isfinite(s.rhat) else NONE, s.rhat > RHAT_LIMIT),
@@ -95,14 +102,17 @@ def engines(view: View) -> list[Row]:
             facts.setdefault(name, [])
     for name in facts:
         facts[name] = [found.get(name, Cell(NONE)) for found in each]
+    facts["seed"] = facts.pop("seed")  # the last
     return [Row(name, cells) for name, cells in facts.items()]
 
 
 def _facts(tree: Any, found: list[Scalar]) -> dict[str, Cell]:
     attrs, posterior = tree.attrs, tree["posterior"].dataset
     sizes = posterior.sizes
-    rhat = [s.rhat for s in found if np.isfinite(s.rhat)]
-    ess = [s.ess for s in found if np.isfinite(s.ess)]
+    # The engine has looked at its own coordinates too; the worst of all counts.
+    rhats = [*(s.rhat for s in found), float(attrs.get("rhat_max", np.nan))]
+    sizes_ = [*(s.ess for s in found), float(attrs.get("ess_min", np.nan))]
+    rhat, ess = ([v for v in values if np.isfinite(v)] for values in (rhats, sizes_))
     facts = {
         "algorithm": Cell(str(attrs.get("options", attrs.get("engine", NONE)))),
         "draws": Cell(f"{sizes['chain']} x {sizes['draw']:,}"),

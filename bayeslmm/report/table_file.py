@@ -1,0 +1,118 @@
+"""A table from a file named on the command line: CSV (also compressed) or Parquet, by its ending.
+
+Nothing is guessed: a file that does not read as what its name says is refused with what to do.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
+
+
+class TableError(ValueError):
+    """The file cannot be read as a table."""
+
+
+def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : Path
+        A file that ends in .csv, .csv.gz or .parquet.
+    labels : collection of str
+        Columns whose entries are labels, taken as text: 007 stays 007.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Raises
+    ------
+    TableError
+        Where there is no such file, its ending or content is another one, it is empty, or a column
+        stands twice or is missing.
+    """
+    ending = next((e for e in READERS if path.name.lower().endswith(e)), None)
+    if ending is None:
+        raise TableError(
+            f"{path}: a table is a file that ends in {', '.join(READERS)}; convert it first"
+        )
+    if not path.exists():
+        raise TableError(f"{path}: there is no such file")
+    if path.is_dir():
+        raise TableError(f"{path} is a folder, not a table")
+    try:
+        table = READERS[ending](path, labels)
+    except TableError:
+        raise
+    except OSError as error:
+        raise TableError(f"{path} cannot be read: {error.strerror or error}") from None
+    if table.shape[0] == 0:
+        raise TableError(f"{path} is empty: it has {table.shape[1]} columns and no rows")
+    return table
+
+
+def _read_csv(path: Path, labels: Collection[str]) -> Any:
+    import pandas as pd
+
+    options: dict[str, Any] = {"encoding": "utf-8-sig"}
+    try:
+        head = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0]
+        names = [str(name) for name in head if not pd.isna(name)]
+        _check_header(path, names, labels)
+        table = pd.read_csv(path, low_memory=False, dtype=dict.fromkeys(labels, str), **options)
+    except pd.errors.EmptyDataError:
+        raise TableError(f"{path} is empty: it has no header and no rows") from None
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{path} is not UTF-8 text (byte {error.start}); save it as CSV in UTF-8"
+        ) from None
+    except (pd.errors.ParserError, EOFError) as error:
+        reason = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+        raise TableError(f"{path} is broken: {reason}") from None
+    if not isinstance(table.index, pd.RangeIndex):
+        raise TableError(
+            f"{path}: the rows have more fields than the header has names; name every column"
+        )
+    return table
+
+
+def _check_header(path: Path, names: list[str], labels: Collection[str]) -> None:
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise TableError(f"{path}: the column {twice[0]!r} stands twice in the header; rename one")
+    if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
+        mark = "semicolons" if ";" in names[0] else "tabs"
+        raise TableError(f"{path} is separated by {mark}; save it with commas (and decimal points)")
+    _check_labels(path, names, labels)
+
+
+def _check_labels(path: Path, names: Collection[str], labels: Collection[str]) -> None:
+    for name in labels:
+        if name not in names:
+            raise TableError(
+                f"--group {name}: {path} has no such column; it has: {', '.join(names)}"
+            )
+
+
+def _read_parquet(path: Path, labels: Collection[str]) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    try:
+        table = pd.read_parquet(path, engine="pyarrow")
+    except pa.ArrowException as error:
+        raise TableError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
+    table.columns = table.columns.map(str)
+    _check_labels(path, list(table.columns), labels)
+    for name in labels:
+        table[name] = table[name].map(str, na_action="ignore")
+    return table.reset_index(drop=True)
+
+
+READERS: dict[str, Callable[[Path, Collection[str]], Any]] = {
+    ".csv": _read_csv,
+    ".csv.gz": _read_csv,
+    ".parquet": _read_parquet,
+}
