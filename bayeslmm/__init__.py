@@ -10,6 +10,7 @@ light.
 """
 
 from . import datasets
+from .criticism.rows import fitted, r2, residuals
 from .design import DesignError, FormulaError
 from .engines.evidence import EmpiricalBayes
 from .engines.integral import LogEvidence, log_evidence
@@ -20,7 +21,7 @@ from .model import Model
 from .models.lmm import lmm
 from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
-from .reading import fitted, fixef, r2, ranef, residuals, varcorr
+from .reading import fixef, ranef, varcorr
 from .report import report
 
 __all__ = [

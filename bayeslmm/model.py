@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from .coordinates import Layout, log_criterion, log_posterior, log_posterior_many
 from .design import Design
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
 from .laws import density
-from .space import Layout, Positive, Space, Theta, log_criterion, log_posterior, log_posterior_many
+from .space import Positive, Space, Theta
 from .terms import GroupTerm
 
 CRITERIA = ("ml", "reml", "evidence", "map")

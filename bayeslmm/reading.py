@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from .gaussian.sums import Array
-from .model import Model
-from .predictive import posterior_means
 
 
 def fixef(tree: Any, *, prob: float = 0.95) -> Any:
@@ -46,16 +44,16 @@ def fixef(tree: Any, *, prob: float = 0.95) -> Any:
     """
     import pandas as pd
 
-    _check(prob)
-    posterior, exact = _groups(tree)
+    check_prob(prob)
+    posterior, exact = groups(tree)
     if "beta" not in posterior:
         return pd.DataFrame(columns=["mean", "sd", "lower", "upper"])
     names = posterior["fixed"].values
-    if exact is not None and "beta_mean" in exact and _plugged(tree):
+    if exact is not None and "beta_mean" in exact and plugged(tree):
         mean, sd = exact["beta_mean"].values, exact["beta_sd"].values
         lower, upper = _gaussian(mean, sd, prob)
     else:
-        mean, sd, lower, upper = _summary(posterior["beta"].values, prob)
+        mean, sd, lower, upper = summary(posterior["beta"].values, prob)
     return pd.DataFrame({"mean": mean, "sd": sd, "lower": lower, "upper": upper}, index=list(names))
 
 
@@ -89,22 +87,22 @@ def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
     """
     import pandas as pd
 
-    _check(prob)
-    posterior, exact = _groups(tree)
+    check_prob(prob)
+    posterior, exact = groups(tree)
     found = {}
     for name in _effects(posterior, exact):
         variable = f"u_{name}"
         if (
             exact is not None
             and f"{variable}_mean" in exact
-            and (_plugged(tree) or variable not in posterior)
+            and (plugged(tree) or variable not in posterior)
         ):
             array = exact[f"{variable}_mean"]
             mean, sd = array.values, exact[f"{variable}_sd"].values
             lower, upper = _gaussian(mean, sd, prob)
         else:
             array = posterior[variable].isel(chain=0, draw=0)
-            mean, sd, lower, upper = _summary(posterior[variable].values, prob)
+            mean, sd, lower, upper = summary(posterior[variable].values, prob)
         levels, effects = (array[d].values for d in array.dims)
         index = pd.MultiIndex.from_product([levels, effects], names=[name, "effect"])
         columns = {"mean": mean, "sd": sd, "lower": lower, "upper": upper}
@@ -143,15 +141,15 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     """
     import pandas as pd
 
-    _check(prob)
-    if _plugged(tree) and "variance_parameters" in tree:
+    check_prob(prob)
+    if plugged(tree) and "variance_parameters" in tree:
         table = tree["variance_parameters"].dataset
         columns = {name: table[name].values for name in table.data_vars}
         return pd.DataFrame(columns, index=[str(p) for p in table["parameter"].values])
-    posterior, _ = _groups(tree)
+    posterior, _ = groups(tree)
     rows = {}
     for label, values in scalars(posterior):
-        rows[label] = _summary(values[..., None], prob)
+        rows[label] = summary(values[..., None], prob)
     table = {k: [float(v[0]) for v in row] for k, row in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
 
@@ -172,140 +170,15 @@ def scalars(posterior: Any) -> Iterable[tuple[str, Array]]:
             yield name, array.values
 
 
-def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
-    """Fitted values: posterior mean and sd of every row's mean, groups' effects included.
-
-    Parameters
-    ----------
-    model : Model
-    tree : DataTree
-    seed : int, optional
-        Used only where draws of random effects were not kept.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Columns mean and sd, one row per row of the table.
-
-    Examples
-    --------
-    >>> import bayeslmm as bl
-    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
-    >>> bl.fitted(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)).shape
-    (30, 2)
-    """
-    import pandas as pd
-
-    mean, sd = _fitted(model, tree, seed)
-    return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
-
-
-def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
-    draws, _ = posterior_means(model, tree, np.random.default_rng(seed))
-    mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1))
-    _, exact = _groups(tree)
-    if exact is not None and _plugged(tree):  # the mean is then known exactly
-        design = model.design
-        mean = design.offset.copy()
-        if design.fixed:
-            mean += design.X @ exact["beta_mean"].values
-        for term in model.terms:
-            mean += term.times(exact[f"{term.coefficients}_mean"].values)
-    return mean, sd
-
-
-def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
-    """Response less fitted mean, by row.
-
-    Parameters
-    ----------
-    model : Model
-    tree : DataTree
-    standardized : bool
-        Divide by the posterior mean of each row's noise sd, sigma / sqrt(w).
-
-    Returns
-    -------
-    pandas.Series
-
-    Examples
-    --------
-    >>> import bayeslmm as bl
-    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
-    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
-    >>> bool(abs(bl.residuals(m, eb).mean()) < 1e-6)
-    True
-    """
-    import pandas as pd
-
-    values = model.design.y - _fitted(model, tree, 0)[0]
-    if standardized:
-        sigma = float(tree["posterior"]["sigma"].mean())
-        values = values * np.sqrt(model.precision) / sigma
-    return pd.Series(values, index=model.design.rows, name="residual")
-
-
-def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
-    """Marginal and conditional R^2 (Nakagawa & Schielzeth 2013; Johnson 2014 for random slopes).
-
-    Marginal: var(X beta) over the total. Conditional: var(X beta) plus the random effects' share.
-    The total adds sigma^2 (the mean of sigma^2 / w with weights).
-
-    Parameters
-    ----------
-    model : Model
-    tree : DataTree
-    prob : float
-        Probability of the equal-tailed interval.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Rows marginal and conditional; mean, sd, lower, upper over the draws.
-
-    Examples
-    --------
-    >>> import bayeslmm as bl
-    >>> m = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
-    >>> bl.r2(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1))["mean"].round(1).tolist()
-    [0.3, 0.8]
-    """
-    import pandas as pd
-
-    from .recover import theta_points
-
-    _check(prob)
-    posterior, _ = _groups(tree)
-    design = model.design
-    scales, sigma = theta_points(model, posterior)
-    share = np.zeros(sigma.size)
-    at = 0
-    for term in model.terms:
-        q = term.shape[1]
-        L = scales[:, at : at + q * q].reshape(-1, q, q)
-        moment = term.second_moment(design.frequency)
-        share += np.einsum("kij,klj,il->k", L, L, moment)
-        at += q * q
-    fixed = np.zeros(sigma.size)
-    if design.fixed:
-        beta = posterior["beta"].values.reshape(sigma.size, -1)
-        weight = design.frequency / design.frequency.sum()
-        centred = design.X - weight @ design.X
-        fixed = np.einsum("kp,pr,kr->k", beta, centred.T @ (centred * weight[:, None]), beta)
-    total = fixed + share + sigma**2 * np.mean(1.0 / model.precision)
-    rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}
-    table = {k: [float(v[0]) for v in _summary(r[None, :, None], prob)] for k, r in rows.items()}
-    return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
-
-
-def _groups(tree: Any) -> tuple[Any, Any]:
+def groups(tree: Any) -> tuple[Any, Any]:
+    """The posterior, and the exact moments where they were kept."""
     if "posterior" not in getattr(tree, "children", {}):
         raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}")
     exact = tree["posterior_moments"].dataset if "posterior_moments" in tree else None
     return tree["posterior"].dataset, exact
 
 
-def _plugged(tree: Any) -> bool:
+def plugged(tree: Any) -> bool:
     """Whether the variances were plugged in, so that the kept moments are the whole answer."""
     return bool(tree["posterior"].attrs.get("fixed"))
 
@@ -317,12 +190,14 @@ def _effects(posterior: Any, exact: Any) -> list[str]:
     return list(dict.fromkeys(n.removeprefix("u_") for n in names if n.startswith("u_")))
 
 
-def _check(prob: float) -> None:
+def check_prob(prob: float) -> None:
+    """Refuse a probability outside (0, 1)."""
     if not 0.0 < prob < 1.0:
         raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
 
 
-def _summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:
+def summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:
+    """Mean, sd and equal-tailed interval over the chains and draws, the first two axes."""
     flat = values.reshape(-1, *values.shape[2:])
     tail = 0.5 * (1.0 - prob)
     lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0)

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .coordinates import unpack_many
 from .gaussian.sums import Array
 from .model import Model
-from .space import Theta, unpack_many
+from .space import Theta
 
 BUDGET = 200e6  # bytes of one variable
 

@@ -2,21 +2,18 @@
 
     sd = exp(z),     L_t = diag(sd_t) K_t,     K_t K_t' a correlation matrix,     sigma = exp(z)
 
-A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC uses. Under LKJ(eta)
-the
-log density of w is then (2 eta + n - 1) log K_ii, plus a constant, for every row. Fixed parameters
-have no coordinate. The map and its derivative are compiled; they know no model.
+A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC uses. Fixed parameters
+have no coordinate. `coordinates` holds the map and its derivative, compiled; they know no model.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from .gaussian.compiled import jit
-from .gaussian.score import just_value, lower_product, value_and_score
+from .coordinates import Layout, unpack
 from .gaussian.sums import Array
-from .laws import Law, density, lkj_constant, lkj_sample
+from .laws import Law, lkj_constant, lkj_sample
 
 FIXED, CUSTOM = -1, -2  # in place of a law's code
 
@@ -72,20 +69,6 @@ class Correlation:
     def start(self) -> Array:
         """Cholesky factor before any free correlation is put in."""
         return np.eye(self.size) if self.fixed is None else np.linalg.cholesky(self.fixed)
-
-
-class Layout(NamedTuple):
-    """The space as arrays, the form that compiled code takes."""
-
-    at: np.ndarray  # (scales,) coordinate of each scale, or -1
-    code: np.ndarray  # (scales,) code of its law
-    parameters: Array  # (scales, 3)
-    value: Array  # (scales,) where fixed
-    widths: np.ndarray  # (factors,) effects per factor
-    blocks: np.ndarray  # (blocks, 4): factor, size, first member, first coordinate
-    members: np.ndarray  # (sum of sizes,)
-    eta: Array  # (blocks, 2): eta, log constant
-    start: Array  # flat Cholesky factors of the correlations before the blocks are filled
 
 
 @dataclass(frozen=True)
@@ -229,169 +212,3 @@ class Theta:
     @property
     def sigma(self) -> float:
         return float(self.h[-1])
-
-
-@jit
-def unpack(z, layout, h, corr, scales):
-    """Fill the scales h, the correlations' factors and L = diag(sd) K."""
-    deviations(z, layout, h)
-    corr[:] = layout.start
-    for b in range(layout.blocks.shape[0]):
-        factor, size, first, at = layout.blocks[b]
-        base = 0
-        for f in range(factor):
-            base += layout.widths[f] ** 2
-        q = layout.widths[factor]
-        for i in range(size):
-            row = base + layout.members[first + i] * q
-            norm = 1.0
-            for j in range(i):
-                norm += z[at + j] ** 2
-            norm = np.sqrt(norm)
-            for j in range(i):
-                corr[row + layout.members[first + j]] = z[at + j] / norm
-            corr[row + layout.members[first + i]] = 1.0 / norm
-            at += i
-    base = scale = 0
-    for f in range(layout.widths.size):
-        q = layout.widths[f]
-        for i in range(q):
-            for j in range(q):
-                scales[base + i * q + j] = h[scale + i] * corr[base + i * q + j]
-        base += q * q
-        scale += q
-
-
-@jit
-def log_prior(z, layout, h, grad):
-    """Log prior density of z (Jacobian included) without custom laws; adds its gradient."""
-    total = 0.0
-    for i in range(h.size):
-        if layout.at[i] >= 0:
-            total += z[layout.at[i]]
-            grad[layout.at[i]] += 1.0
-            if layout.code[i] >= 0:
-                p = layout.parameters[i]
-                value, slope = density(layout.code[i], p[0], p[1], p[2], h[i])
-                total += value
-                grad[layout.at[i]] += slope * h[i]
-    for b in range(layout.blocks.shape[0]):
-        size, at = layout.blocks[b, 1], layout.blocks[b, 3]
-        power = 2.0 * layout.eta[b, 0] + size - 1.0
-        total += layout.eta[b, 1]
-        for i in range(1, size):
-            norm = 1.0
-            for j in range(i):
-                norm += z[at + j] ** 2
-            total -= 0.5 * power * np.log(norm)
-            for j in range(i):
-                grad[at + j] -= power * z[at + j] / norm
-            at += i
-    return total
-
-
-@jit
-def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
-    """Add the gradient in z of a function with derivative `slope_scales` in the flat L."""
-    base = scale = 0
-    last = h.size - 1
-    for f in range(layout.widths.size):
-        q = layout.widths[f]
-        for i in range(q):
-            at = layout.at[scale + i]
-            if at >= 0:
-                total = 0.0
-                for j in range(i + 1):
-                    total += slope_scales[base + i * q + j] * corr[base + i * q + j]
-                grad[at] += total * h[scale + i]
-        base += q * q
-        scale += q
-    if layout.at[last] >= 0:
-        grad[layout.at[last]] += slope_sigma * h[last]
-    for b in range(layout.blocks.shape[0]):
-        factor, size, first, at = layout.blocks[b]
-        base = scale = 0
-        for f in range(factor):
-            base += layout.widths[f] ** 2
-            scale += layout.widths[f]
-        q = layout.widths[factor]
-        for i in range(1, size):
-            row = base + layout.members[first + i] * q
-            sd = h[scale + layout.members[first + i]]
-            norm = 1.0
-            for j in range(i):
-                norm += z[at + j] ** 2
-            norm = np.sqrt(norm)
-            along = slope_scales[row + layout.members[first + i]] * sd
-            for j in range(i):
-                along += slope_scales[row + layout.members[first + j]] * sd * z[at + j]
-            for j in range(i):
-                own = slope_scales[row + layout.members[first + j]] * sd
-                grad[at + j] += own / norm - z[at + j] * along / norm**3
-            at += i
-
-
-@jit
-def log_criterion(z, layout, data, work, grad):
-    """Log density of y given z and its gradient, no prior; NaN where it fails."""
-    h = np.empty(layout.at.size)
-    corr = np.empty(layout.start.size)
-    scales = np.empty(layout.start.size)
-    J = np.empty(layout.start.size)
-    slopes = np.empty(layout.start.size)
-    unpack(z, layout, h, corr, scales)
-    grad[:] = 0.0
-    value, slope = value_and_score(scales, h[h.size - 1], data, work, J)
-    if not np.isfinite(value):
-        return np.nan
-    at = 0
-    for f in range(layout.widths.size):
-        at = lower_product(scales, J, slopes, at, layout.widths[f])
-    pull(z, layout, h, corr, slopes, slope, grad)
-    return value
-
-
-@jit
-def log_posterior(z, layout, data, work, grad):
-    """Log density of z given y (up to the evidence) and its gradient; NaN where it fails."""
-    value = log_criterion(z, layout, data, work, grad)
-    h = np.empty(layout.at.size)
-    deviations(z, layout, h)
-    value += log_prior(z, layout, h, grad)
-    for i in range(grad.size):
-        if not np.isfinite(grad[i]):
-            return np.nan
-    return value
-
-
-@jit
-def deviations(z, layout, h):
-    """Fill the standard deviations h."""
-    for i in range(h.size):
-        h[i] = layout.value[i] if layout.at[i] < 0 else np.exp(z[layout.at[i]])
-
-
-@jit
-def log_posterior_many(Z, layout, data, work):
-    """`log_posterior` without gradient at many points (k, d)."""
-    h = np.empty(layout.at.size)
-    corr = np.empty(layout.start.size)
-    scales = np.empty(layout.start.size)
-    grad = np.empty(Z.shape[1])
-    out = np.empty(Z.shape[0])
-    for i in range(Z.shape[0]):
-        unpack(Z[i], layout, h, corr, scales)
-        out[i] = just_value(scales, h[h.size - 1], data, work)
-        out[i] += log_prior(Z[i], layout, h, grad)
-    return out
-
-
-@jit
-def unpack_many(Z, layout):
-    """`unpack` at k points: scales (k, .), correlation factors (k, .), L (k, .)."""
-    h = np.empty((Z.shape[0], layout.at.size))
-    corr = np.empty((Z.shape[0], layout.start.size))
-    scales = np.empty((Z.shape[0], layout.start.size))
-    for i in range(Z.shape[0]):
-        unpack(Z[i], layout, h[i], corr[i], scales[i])
-    return h, corr, scales

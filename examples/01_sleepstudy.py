@@ -194,5 +194,4 @@ print(bl.predict(model, nuts, new, seed=2, groups="none"))  # the line of the po
 
 # %%
 nuts.to_netcdf("sleepstudy.nc", engine="h5netcdf")
-if hasattr(bl, "report"):
-    bl.report(model, {"NUTS": nuts, "EB": eb}, "sleepstudy.html")
+bl.report(model, {"NUTS": nuts, "EB": eb}, "sleepstudy.html")

@@ -24,7 +24,7 @@ def test_links_and_names(page):
     text = page.read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert (DOCS / link).exists(), link
-    named = set(re.findall(r"\bbl\.(\w+)", text)) - {"report"}
+    named = set(re.findall(r"\bbl\.(\w+)", text))
     assert sorted(n for n in named if not hasattr(bl, n)) == []
 
 

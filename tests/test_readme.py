@@ -19,6 +19,7 @@ def test_the_code_runs(tmp_path, monkeypatch, capsys):
     assert len(blocks(README)) >= 5
     assert "1743.628" in capsys.readouterr().out.splitlines()
     assert (tmp_path / "fit.nc").exists()
+    assert (tmp_path / "report.html").exists()
     assert names["nuts"].attrs["engine"] == "NUTS"
 
 
@@ -32,7 +33,7 @@ def test_an_error_tells_the_line_of_the_page(tmp_path):
 
 def test_every_public_name_that_is_mentioned_exists():
     text = README.read_text(encoding="utf-8")
-    named = set(re.findall(r"\bbl\.(\w+)", text)) - {"report"}
+    named = set(re.findall(r"\bbl\.(\w+)", text))
     assert sorted(n for n in named if not hasattr(bl, n)) == []
 
 
@@ -41,3 +42,16 @@ def test_every_public_name_that_is_mentioned_exists():
 )
 def test_files_that_are_named_exist(path):
     assert (ROOT / path).exists()
+
+
+def test_options_of_the_command_line_exist():
+    """Every --option of the README is one of `bayeslmm fit`, or of the program itself."""
+    import typer
+
+    from bayeslmm import cli
+
+    app = next(v for v in vars(cli).values() if isinstance(v, typer.Typer))
+    group = typer.main.get_command(app)
+    known = {o for c in (group, group.commands["fit"]) for p in c.params for o in p.opts}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))
+    assert sorted(named - known - {"--help"}) == []

@@ -6,8 +6,9 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
+from bayeslmm.coordinates import log_posterior_many, unpack_many
 from bayeslmm.laws import Law
-from bayeslmm.space import Correlation, Positive, Space, log_posterior_many, unpack_many
+from bayeslmm.space import Correlation, Positive, Space
 
 from .tables import crossed_table
 
@@ -74,7 +75,7 @@ def test_the_prior_of_the_row_coordinates_is_lkj(eta):
         return (K @ K.T)[below]
 
     def logp(z):
-        from bayeslmm.space import log_prior
+        from bayeslmm.coordinates import log_prior
 
         return log_prior(z, space.layout(), np.ones(4), np.zeros(3))
 

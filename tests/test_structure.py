@@ -13,6 +13,7 @@ ROOMS = (
     ("gaussian",),
     ("design",),
     ("laws",),
+    ("coordinates",),
     ("space",),
     ("terms",),
     ("priors",),
@@ -23,7 +24,8 @@ ROOMS = (
     ("graphs",),
     ("engines",),
     ("fit",),
-    ("predict", "reading", "criticism", "testing"),
+    ("predict", "reading", "testing"),
+    ("criticism",),
     ("report",),
     ("cli",),
 )

@@ -13,9 +13,10 @@ from functools import cached_property
 
 import numpy as np
 
+from ..coordinates import pull
 from ..gaussian.sums import Array
 from ..model import Model, Target
-from ..space import Theta, pull
+from ..space import Theta
 
 
 @dataclass(frozen=True)

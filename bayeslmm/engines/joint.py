@@ -1,7 +1,8 @@
 """NUTS on a PyMC graph: the joint one, or the marginal one where nutpie is missing."""
 
 import importlib.util
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,16 +12,13 @@ from ..recover import Thetas, theta_points
 from .convergence import judge
 from .protocol import Outcome
 
-if TYPE_CHECKING:
-    from .nuts import NUTS
-
 
 def sample_graph(
-    model: Model, options: "NUTS", rng: np.random.Generator, progress: bool
+    model: Model, settings: Mapping[str, Any], rng: np.random.Generator, progress: bool
 ) -> Outcome:
     """Sample `model.graph` by nutpie, or by PyMC's own sampler where nutpie is not installed."""
     sampler = "nutpie" if importlib.util.find_spec("nutpie") else "pymc"
-    tree = _sample(model.graph, options, rng, progress, sampler)
+    tree = _sample(model.graph, settings, rng, progress, sampler)
     hidden = {"chain", "draw"}
     variables = {
         name: (tuple(d for d in array.dims if d not in hidden), array.values)
@@ -33,31 +31,25 @@ def sample_graph(
 
 
 def sample_marginal(
-    model: Model, options: "NUTS", rng: np.random.Generator, progress: bool
+    model: Model, settings: Mapping[str, Any], rng: np.random.Generator, progress: bool
 ) -> Outcome:
     """Sample `model.marginal` by PyMC's own sampler: the fallback where nutpie is missing."""
-    tree = _sample(model.marginal, options, rng, progress, "pymc")
+    tree = _sample(model.marginal, settings, rng, progress, "pymc")
     posterior = tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)
     z = np.array([model.space.coordinates(model.space.theta(*t)) for t in zip(scales, sigma)])
-    shape = (options.chains, options.draws, model.space.size)
-    return Outcome(
-        thetas=Thetas.at(model, z.reshape(shape)),
-        sample_stats=_stats(tree),
-        attrs={"sampler": "pymc"},
-    )
+    z = z.reshape(settings["chains"], settings["draws"], model.space.size)
+    stats = _stats(tree)
+    attrs = {"sampler": "pymc", **judge({"z": z}, stats)}
+    return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs=attrs)
 
 
-def _sample(graph: Any, options: "NUTS", rng: Any, progress: bool, sampler: str) -> Any:
+def _sample(graph: Any, settings: Mapping[str, Any], rng: Any, progress: bool, sampler: str) -> Any:
     import pymc as pm
 
     with graph:
         return pm.sample(
-            draws=options.draws,
-            tune=options.tune,
-            chains=options.chains,
-            cores=options.cores,
-            target_accept=options.target_accept,
+            **settings,
             random_seed=int(rng.integers(2**31)),
             progressbar=progress,
             nuts_sampler=sampler,

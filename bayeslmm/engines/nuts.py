@@ -83,12 +83,18 @@ class NUTS:
     def name(self) -> str:
         return "NUTS" if self.marginal else "NUTS (joint)"
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What every sampler is told."""
+        names = ("draws", "tune", "chains", "cores", "target_accept")
+        return {name: getattr(self, name) for name in names}
+
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sample; an interrupt keeps the draws made so far."""
         if not model.space.proper or not self.marginal:
             _refuse_improper(model)
         if not self.marginal:
-            return sample_graph(model, self, rng, progress)
+            return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
             return Outcome(
                 thetas=Thetas.at(model, np.zeros((self.chains, self.draws, 0))),
@@ -98,7 +104,7 @@ class NUTS:
                 },
             )
         if importlib.util.find_spec("nutpie") is None:
-            return sample_marginal(model, self, rng, progress)
+            return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
         judged = judge({"z": z}, stats)

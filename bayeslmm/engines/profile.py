@@ -159,8 +159,8 @@ def lr_test(small: Any, large: Any) -> Any:
     pandas.Series
         deviance of both, chisq, df, p_value, and p_boundary: where variances are tested the null
         lies on the boundary and p_value is conservative. p_boundary halves it, which is exact
-        for one variance alone (Self & Liang 1987, case 5), NaN where more than one parameter
-        or a fixed effect is tested.
+        for one variance alone (Self & Liang 1987, case 5), and NaN where anything else is tested
+        (a correlation of zero, or a fixed effect, is not at a boundary).
 
     Raises
     ------
@@ -194,8 +194,8 @@ def lr_test(small: Any, large: Any) -> Any:
             "REML criteria are comparable only between models with the same fixed effects; fit "
             "both by EmpiricalBayes('ml')"
         )
-    variances = [t["variance_parameters"].sizes["parameter"] for t in (small, large)]
-    df = variances[1] - variances[0] + len(fixed[1]) - len(fixed[0])
+    names = [list(t["variance_parameters"]["parameter"].values) for t in (small, large)]
+    df = len(names[1]) - len(names[0]) + len(fixed[1]) - len(fixed[0])
     missing = set(fixed[0]) - set(fixed[1])
     chisq = 2.0 * (large.attrs["log_marginal"] - small.attrs["log_marginal"])
     if df < 1 or missing or chisq < -1e-4:
@@ -204,7 +204,8 @@ def lr_test(small: Any, large: Any) -> Any:
             + (f"; {', '.join(sorted(missing))} is only in the first" if missing else "")
         )
     p_value = float(chi2.sf(max(chisq, 0.0), df))
-    alone = df == 1 and fixed[0] == fixed[1]
+    added = [name for name in names[1] if name not in names[0]]
+    alone = df == 1 and fixed[0] == fixed[1] and all(n.startswith("sd_") for n in added)
     return pd.Series(
         {
             "deviance_small": -2.0 * small.attrs["log_marginal"],

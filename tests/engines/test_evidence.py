@@ -94,8 +94,22 @@ def test_likelihood_ratio_test_of_a_slope():
     assert found["chisq"] == pytest.approx(1794.0786430052 - 1751.9393444632, abs=1e-4)
     assert found["df"] == 2
     assert found["p_value"] == pytest.approx(stats.chi2.sf(found["chisq"], 2))
+    assert np.isnan(found["p_boundary"])  # two parameters at once: no simple mixture
     with pytest.raises(ValueError, match="give the smaller fit first"):
         bl.lr_test(large, small)
+
+
+def test_one_variance_alone_is_tested_at_its_boundary_and_a_correlation_is_not():
+    data = bl.datasets.load("sleepstudy")
+    formulas = (
+        "Reaction ~ Days + (1 | Subject)",
+        "Reaction ~ Days + (Days || Subject)",
+        "Reaction ~ Days + (Days | Subject)",
+    )
+    fits = [bl.fit(bl.lmm(f, data), bl.EmpiricalBayes("ml", draws=10), seed=1) for f in formulas]
+    variance, correlation = bl.lr_test(*fits[:2]), bl.lr_test(*fits[1:])
+    assert variance["p_boundary"] == pytest.approx(0.5 * variance["p_value"])
+    assert np.isnan(correlation["p_boundary"])
 
 
 def test_a_likelihood_ratio_test_refuses_fits_that_cannot_be_compared(slopes):

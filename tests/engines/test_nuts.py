@@ -68,6 +68,7 @@ def test_pymcs_own_sampler_takes_over_where_nutpie_is_missing(dyestuff, monkeypa
     )
     tree = bl.fit(dyestuff, bl.NUTS(draws=300, tune=500, chains=2, cores=1), seed=1)
     assert tree.attrs["sampler"] == "pymc"
+    assert tree.attrs["rhat_max"] < 1.05
     table = bl.varcorr(tree)
     assert 35 < table.loc["sigma", "mean"] < 75
     assert set(tree["posterior"].data_vars) >= {"beta", "u_Batch", "sd_Batch", "sigma"}

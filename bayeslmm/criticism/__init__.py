@@ -1,0 +1,1 @@
+"""How well a fit describes its data."""

@@ -1,0 +1,157 @@
+"""Is a model the same in its solver, its graphs and its recovery?
+
+* the candidate's identity (Besag 1989; Chib 1995), at random theta and random coefficients b,
+  log joint(theta, b, y) = log p(theta) + log p(y | theta) + log N(b; conditional),
+  which ties both graphs and the recovery together without sampling;
+* the Gaussian of y by dense algebra;
+* derivatives by finite differences.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from ..engines.start import centre
+from ..gaussian.sums import Array
+from ..model import Model
+from ..space import Theta
+from .dense import close, conditional, dense_evidence
+
+
+def check_model(model: Model, *, seed: int = 0, points: int = 3, graphs: bool = True) -> None:
+    """Check that a model's declaration, solver and graphs say the same.
+
+    Parameters
+    ----------
+    model : Model
+        On a small table: the truth is an n x n matrix (n at most 2,000).
+    seed : int
+        Seed of the random points.
+    points : int
+        How many points are tried.
+    graphs : bool
+        Compile and compare both PyMC graphs too (seconds).
+
+    Raises
+    ------
+    AssertionError
+        Telling what differs, where, and by how much.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> from bayeslmm.testing import check_model
+    >>> check_model(bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")), graphs=False)
+    """
+    rng = np.random.default_rng(seed)
+    if model.design.y.size > 2000:
+        raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 rows")
+    start = centre(model)
+    compiled = _Graphs(model) if graphs else None
+    for _ in range(points):
+        z = start + 0.7 * rng.standard_normal(start.size)
+        theta = model.space.constrain(z)
+        _dense(model, theta)
+        _gradient(model, z)
+        _moments(model, theta)
+        if compiled is not None:
+            compiled.check(z, theta, rng)
+    _refit(model, rng)
+
+
+def _dense(model: Model, theta: Theta) -> None:
+    ours = model.solver().value(theta.scales, theta.sigma)
+    truth = dense_evidence(model, theta)
+    condition = np.linalg.cond(conditional(model, theta)[1])
+    allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(truth))
+    close(ours, truth, allowed, "log p(y | theta) and the dense normal")
+
+
+def _gradient(model: Model, z: Array) -> None:
+    target = model.target()
+    grad = target(z)[1]
+    for i in range(z.size):
+        e = np.zeros_like(z)
+        e[i] = 1e-5
+        slope = (target(z + e)[0] - target(z - e)[0]) / 2e-5
+        close(grad[i], slope, 1e-5 * max(1.0, abs(slope), abs(target(z)[0])), f"gradient {i}")
+
+
+def _moments(model: Model, theta: Theta) -> None:
+    exact = model.solver().condition(theta.scales, theta.sigma)
+    mean, precision = conditional(model, theta)
+    cov = np.linalg.inv(precision)
+    p = len(model.design.fixed)
+    ours = np.concatenate([exact.beta, *(u.ravel() for u in exact.effects)])
+    sd = np.sqrt(np.diag(cov))
+    worst = float(np.abs((ours - mean) / sd).max())
+    close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
+    variances = [np.diag(exact.beta_cov)]
+    variances += [np.diagonal(c, axis1=1, axis2=2).ravel() for c in exact.effects_cov]
+    ratio = float(np.abs(np.concatenate(variances) / sd**2 - 1.0).max())
+    close(ratio, 0.0, 1e-6, f"conditional variance of {p} fixed and all random effects, relative")
+
+
+def _refit(model: Model, rng: np.random.Generator) -> None:
+    y = model.design.y + np.std(model.design.y) * rng.standard_normal(model.design.y.size)
+    other = model.with_data(y)
+    if other.space is not model.space or other.fixed_prior is not model.fixed_prior:
+        raise AssertionError("with_data must keep the priors")
+    back = other.with_data(model.design.y)
+    theta = model.space.constrain(centre(model))
+    values = [m.solver().value(theta.scales, theta.sigma) for m in (model, back)]
+    close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
+
+
+class _Graphs:
+    """Both PyMC graphs, compiled once."""
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.joint = model.graph.compile_logp()
+        self.marginal = model.marginal.compile_logp()
+
+    def check(self, z: Array, theta: Theta, rng: np.random.Generator) -> None:
+        model = self.model
+        value = model.target()(z)[0]
+        point = self.point(model.marginal, theta)
+        allowed = 1e-7 * max(1.0, abs(value))  # PyMC keeps some constants in float32
+        close(float(self.marginal(point)), value, allowed, "marginal graph and compiled kernel")
+        mean, precision = conditional(model, theta)
+        root = np.linalg.cholesky(precision)
+        white = rng.standard_normal(mean.size)
+        b = mean + np.linalg.solve(root.T, white)
+        log_normal = np.log(np.diag(root)).sum() - 0.5 * (
+            white @ white + mean.size * np.log(2.0 * np.pi)
+        )
+        point = self.point(model.graph, theta, b)
+        joint = float(self.joint(point))
+        close(joint, value + float(log_normal), allowed, "the candidate's identity")
+
+    def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
+        """Values of the graph's free variables at theta (and coefficients b)."""
+        model, at, base = self.model, 0, 0
+        natural: dict[str, Any] = {}
+        for term in model.terms:
+            q = term.shape[1]
+            natural[term.sd.name] = theta.h[at : at + q]
+            K = theta.corr[base : base + q * q].reshape(q, q)
+            parts = term.correlation.parts
+            for number, part in enumerate(parts):
+                suffix = f"_{number}" if len(parts) > 1 else ""
+                natural[f"chol_{term.correlation.name}{suffix}"] = K[np.ix_(part, part)]
+            at, base = at + q, base + q * q
+        natural["sigma"] = np.float64(theta.sigma)
+        if b is not None:
+            p = len(model.design.fixed)
+            natural["beta"], at = b[:p], p
+            for term in model.terms:
+                natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
+                at += term.columns
+        point = {}
+        for rv in graph.free_RVs:
+            value, transform = natural[rv.name], graph.rvs_to_transforms[rv]
+            if transform is not None:
+                value = transform.forward(value, *rv.owner.inputs).eval()
+            point[graph.rvs_to_values[rv].name] = np.asarray(value)
+        return point
