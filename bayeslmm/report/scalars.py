@@ -14,7 +14,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 
-PROB = 0.89  # as ArviZ 1.x
+PROB = 0.95
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
 Z = NormalDist().inv_cdf(0.5 + PROB / 2.0)
 RHAT_LIMIT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)

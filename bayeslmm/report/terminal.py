@@ -16,7 +16,7 @@ def terminal(tree: Any) -> str:
     >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
     >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
     >>> print(terminal(eb).splitlines()[2])
-    Intercept  1527.5  19.4  1496.5 to 1558.5
+    Intercept  1527.5  19.4  1489.5 to 1565.5
     """
     found = scalars(tree)
     head = ["mean", "sd", INTERVAL.split()[0] + " interval"]

@@ -36,7 +36,7 @@ def check_engine(engine: Any, model: Model, *, seed: int = 0) -> Any:
     >>> check_engine(bl.EmpiricalBayes("reml", draws=100), m).attrs["engine"]
     'EB (reml)'
     """
-    from .fit import fit
+    from ..fit import fit
 
     tree = fit(model, engine, seed=seed, progress=False)
     _names(tree, model)

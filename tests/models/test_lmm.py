@@ -5,7 +5,8 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.testing import check_model, dense_evidence
+from bayeslmm.testing import check_model
+from bayeslmm.testing.dense import dense_evidence
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_a_page_with_two_engines_shows_their_numbers(fits, tmp_path):
     model, trees = fits
     page = read(bl.report(model, trees, tmp_path / "r.html"))
     text = " ".join(page.text)
-    for word in ("NUTS", "EB", "251.4", "sd_Subject[Days]", "LKJ(2)", "89% equal-tailed", "180"):
+    for word in ("NUTS", "EB", "251.4", "sd_Subject[Days]", "LKJ(2)", "95% equal-tailed", "180"):
         assert word in text
     assert sum(tag in ("img", "svg") for tag, _ in page.found) >= 5
 
