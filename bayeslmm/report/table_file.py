@@ -19,7 +19,7 @@ def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
     Parameters
     ----------
     path : Path
-        A file that ends in .csv, .csv.gz or .parquet.
+        A file that ends in .csv, .csv.gz, .parquet or .pq.
     labels : collection of str
         Columns whose entries are labels, taken as text: 007 stays 007.
 
@@ -115,4 +115,5 @@ READERS: dict[str, Callable[[Path, Collection[str]], Any]] = {
     ".csv": _read_csv,
     ".csv.gz": _read_csv,
     ".parquet": _read_parquet,
+    ".pq": _read_parquet,
 }
