@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from .engines.protocol import Engine, Outcome
 from .gaussian.sums import Array
-from .laws import density
+from .laws import log_densities
 from .model import Model
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
@@ -137,17 +137,22 @@ def _variables(
 def log_prior(
     model: Model, variables: dict[str, tuple[tuple[str, ...], Array]]
 ) -> dict[str, tuple[tuple[str, ...], Array]]:
-    """Log prior density of the variance parameters, draw by draw, on their declared scale."""
-    found = {}
+    """Log prior density draw by draw, each parameter on its declared scale (sd, correlation).
+
+    beta has one value a draw, its joint density; parameters that are fixed or flat have none.
+    """
+    found: dict[str, tuple[tuple[str, ...], Array]] = {}
     for scale in model.space.scales:
-        if scale.law is None or scale.name not in variables:
-            continue
-        dims, values = variables[scale.name]
-        table = scale.law.table(scale.size)
-        flat = values.reshape(-1, scale.size)
-        out = np.empty_like(flat)
-        for j, (a, b, constant) in enumerate(table):
-            for i in range(flat.shape[0]):
-                out[i, j] = density(scale.law.code, a, b, constant, flat[i, j])[0]
-        found[scale.name] = (dims, out.reshape(values.shape))
+        if scale.law is not None and scale.law.proper and scale.name in variables:
+            dims, values = variables[scale.name]
+            found[scale.name] = (dims, log_densities(scale.law, values))
+    for c in model.space.correlations:
+        if c.free and c.name in variables:
+            found[c.name] = ((), c.log_density(variables[c.name][1]))
+    prior = model.fixed_prior
+    if prior.H.shape[0] and "beta" in variables:
+        white = (variables["beta"][1] @ prior.H.T - prior.location) / prior.scale
+        constant = prior.log_det - np.log(prior.scale).sum()
+        constant -= 0.5 * prior.scale.size * np.log(2.0 * np.pi)
+        found["beta"] = ((), constant - 0.5 * (white**2).sum(axis=-1))
     return found

@@ -147,6 +147,22 @@ def density(code, a, b, constant, x):
     return constant, 0.0
 
 
+def log_densities(law: Law, values: np.ndarray) -> np.ndarray:
+    """Log density of every value; the last axis holds the elements of a vector of parameters."""
+    flat = np.ascontiguousarray(values, dtype=np.float64)
+    size = 1 if all(np.ndim(p) == 0 for p in law.parameters) else flat.shape[-1]
+    return _each(law.code, law.table(size), flat.reshape(-1)).reshape(flat.shape)
+
+
+@jit
+def _each(code, table, x):
+    out = np.empty(x.size)
+    for i in range(x.size):
+        row = table[i % table.shape[0]]
+        out[i] = density(code, row[0], row[1], row[2], x[i])[0]
+    return out
+
+
 def lkj_constant(n: int, eta: float) -> float:
     """Log normalising constant of the LKJ law (Lewandowski, Kurowicka & Joe 2009, theorem 5)."""
     total = (n - 1) * lgamma(eta + 0.5 * (n - 1))

@@ -65,6 +65,15 @@ class Correlation:
             return "fixed at " + np.array2string(self.fixed, precision=4).replace("\n", "")
         return f"LKJ({self.eta:g})"
 
+    def log_density(self, corr: Array) -> Array:
+        """Log LKJ density of correlation matrices (..., q, q), as densities of the matrix."""
+        total = np.zeros(corr.shape[:-2])
+        for block in self.parts:
+            own = corr[..., block, :][..., :, block]
+            total += lkj_constant(len(block), self.eta)
+            total += (self.eta - 1.0) * np.linalg.slogdet(own)[1]
+        return total
+
     @property
     def start(self) -> Array:
         """Cholesky factor before any free correlation is put in."""

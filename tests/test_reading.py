@@ -106,6 +106,19 @@ def test_the_log_prior_is_that_of_the_declared_laws(fits):
     np.testing.assert_allclose(nuts["log_prior"]["sigma"], truth, rtol=1e-10)
 
 
+def test_the_log_prior_of_beta_and_the_correlations_is_the_declared_one(fits):
+    from scipy import stats
+
+    model, nuts, _ = fits
+    prior, p = model.fixed_prior, nuts["posterior"]
+    centred = p["beta"].values @ prior.H.T
+    truth = stats.norm.logpdf(centred, prior.location, prior.scale).sum(axis=-1)
+    np.testing.assert_allclose(nuts["log_prior"]["beta"], truth)
+    rho = p["corr_Subject"].values[..., 0, 1]  # LKJ(2) of a 2 x 2 matrix is a Beta(2, 2)
+    truth = stats.beta.logpdf(0.5 * (rho + 1.0), 2.0, 2.0) - np.log(2.0)
+    np.testing.assert_allclose(nuts["log_prior"]["corr_Subject"], truth)
+
+
 def test_replicated_responses_have_the_right_mean_and_variance(fits):
     model, _, eb = fits
     draws = eb["posterior_predictive"]["Reaction"].values[0]
