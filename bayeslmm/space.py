@@ -36,7 +36,8 @@ class Positive:
     @property
     def prior(self) -> str:
         if self.fixed is not None:
-            return "fixed at " + np.array2string(np.squeeze(self.fixed), precision=4)
+            values = np.unique(self.fixed) if np.ptp(self.fixed) == 0.0 else self.fixed
+            return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
 
 

@@ -29,6 +29,9 @@ def mode(target: Target, start: Array) -> Array:
     """A rough mode by L-BFGS-B; the start itself where no better point is found."""
     from scipy.optimize import minimize
 
+    if start.size == 0:
+        return start
+
     def negative(z: Array) -> tuple[float, Array]:
         value, grad = target(z)
         return (-value, -grad) if np.isfinite(value) else (1e300, np.zeros_like(z))

@@ -176,3 +176,14 @@ def test_a_singular_correlation_is_found_and_told():
     table = bl.varcorr(tree)
     assert np.isnan(table.loc["corr_g[Intercept, x]", "se"])
     assert np.isfinite(table.loc["sigma", "se"])
+
+
+def test_with_every_variance_fixed_only_the_coefficients_are_left(slopes):
+    fixed = {"sd_Subject": [24.0, 6.0], "corr_Subject": 0.1, "sigma": 25.0}
+    data = bl.datasets.load("sleepstudy")
+    model = bl.lmm("Reaction ~ Days + (Days | Subject)", data, priors=fixed)
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=20), seed=1)
+    theta = model.space.constrain(np.zeros(0))
+    exact = model.solver("reml").condition(theta.scales, 25.0)
+    np.testing.assert_allclose(bl.fixef(tree)["mean"], exact.beta)
+    assert tree.attrs["log_marginal"] == pytest.approx(exact.log_density)
