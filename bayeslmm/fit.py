@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from .engines.protocol import Engine, Outcome
 from .gaussian.sums import Array
 from .laws import log_densities
-from .model import Model
+from .model import Model, foreign_log_density
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
 from .recover import Recovered, recover
@@ -66,6 +66,9 @@ def fit(
     319.6543
     """
     _check(model, engine, keep)
+    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
+    keep = (keep,) if isinstance(keep, str) else keep
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
@@ -113,7 +116,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             f"got {engine!r}"
         )
     known = [t.coefficients for t in model.terms]
-    for name in keep:
+    for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:
             raise ValueError(
                 f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}"
@@ -143,8 +146,12 @@ def log_prior(
     """
     found: dict[str, tuple[tuple[str, ...], Array]] = {}
     for scale in model.space.scales:
-        if scale.law is not None and scale.law.proper and scale.name in variables:
-            dims, values = variables[scale.name]
+        if scale.name not in variables or scale.fixed is not None:
+            continue
+        dims, values = variables[scale.name]
+        if scale.law is None:
+            found[scale.name] = (dims, foreign_log_density(scale, values))
+        elif scale.law.proper:
             found[scale.name] = (dims, log_densities(scale.law, values))
     for c in model.space.correlations:
         if c.free and c.name in variables:

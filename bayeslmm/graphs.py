@@ -59,9 +59,9 @@ def marginal_graph(model: Model) -> pm.Model:
     return graph
 
 
-def sized(dist: Any, size: int) -> Any:
-    """A fresh unnamed copy of a scalar or vector distribution, as a vector (size,)."""
-    return change_dist_size(dist, (size,))
+def sized(dist: Any, *shape: int) -> Any:
+    """A fresh unnamed copy of a scalar or vector distribution, with independent draws."""
+    return change_dist_size(dist, shape)
 
 
 def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
@@ -142,7 +142,7 @@ def _shares(model: Model) -> None:
         moment = term.second_moment(model.design.frequency)
         corr = graph[c.name] if c.parts else np.eye(term.shape[1])
         parts[term.name] = (sd[:, None] * corr * sd[None, :] * moment).sum()
-    total = graph["sigma"] ** 2 + sum(parts.values())
+    total = graph["sigma"] ** 2 * model.noise_share + sum(parts.values())
     for name, part in parts.items():
         pm.Deterministic(f"icc_{name}", part / total)
 

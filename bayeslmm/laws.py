@@ -51,6 +51,13 @@ class Law:
     name: str
     parameters: tuple[Any, ...] = ()  # floats, or arrays with one value per element
 
+    def __post_init__(self) -> None:
+        for parameter, value in zip(NAMES[self.name][1], self.parameters):
+            values = np.asarray(value, dtype=float)
+            if not np.isfinite(values).all() or (parameter != "mu" and (values <= 0.0).any()):
+                wanted = "finite" if parameter == "mu" else "positive and finite"
+                raise ValueError(f"{self.name}: {parameter} must be {wanted}, but is {value}")
+
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(_show(p) for p in self.parameters)})"
 

@@ -9,7 +9,7 @@ theta as compiled code, the exact recovery of the coefficients, and both PyMC gr
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,11 @@ from .laws import density
 from .space import Positive, Space, Theta
 from .terms import GroupTerm
 
+FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 CRITERIA = ("ml", "reml", "evidence", "map")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A declared model. Made by `bayeslmm.lmm` and its siblings, not by hand.
 
@@ -74,6 +75,11 @@ class Model:
         d = self.design
         return d.weights if d.noise_sd is None else 1.0 / d.noise_sd**2
 
+    @property
+    def noise_share(self) -> float:
+        """Mean of 1 / w over the rows: sigma^2 times it is the noise of an average row."""
+        return float(self.design.frequency @ (1.0 / self.precision) / self.sums.n)
+
     @cached_property
     def graph(self) -> Any:
         """The joint graph: every coefficient is a named random variable."""
@@ -98,6 +104,23 @@ class Model:
             flat = FixedPrior.flat(self.design.X.shape[1])
             return Primal.of(self.sums, flat, integrate=criterion == "reml")
         return Primal.of(self.sums, self.fixed_prior)
+
+    @property
+    def advice(self) -> list[str]:
+        """What makes this model hard to infer, and what to do: slopes on columns far from zero."""
+        found = []
+        for term in self.terms:
+            Z, effects = term.grouping.Z, term.grouping.effects
+            for part in term.correlation.parts if "Intercept" in effects else ():
+                for j in part:
+                    mean, sd = float(np.mean(Z[:, j])), float(np.std(Z[:, j]))
+                    if sd > 0.0 and abs(mean) > FAR * sd:
+                        found.append(
+                            f"{effects[j]} lies {abs(mean) / sd:.0f} sds from zero, so that "
+                            f"intercepts and slopes by {term.name} are almost one: centre it, as "
+                            f"in (center({effects[j]}) | {term.name})"
+                        )
+        return found
 
     def with_data(self, y: Array) -> "Model":
         """The same model, priors and compiled code with another response (n,).
@@ -139,6 +162,13 @@ class Model:
             if term.correlated:
                 coords[f"{term.name}_effect_2"] = list(term.grouping.effects)
         return coords
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: the declaration; graphs and sums are made again when needed."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
 
     def term(self, name: str) -> GroupTerm:
         """The term of one grouping factor."""
@@ -263,6 +293,16 @@ class CustomPrior:
     def __call__(self, h: Array) -> tuple[float, Array]:
         value, slope = self._function(h)
         return float(value), slope
+
+
+def foreign_log_density(scale: Positive, values: Array) -> Array:
+    """Log prior density of values (..., size) under a PyMC law that compiled code lacks."""
+    import pymc as pm
+
+    from .graphs import sized
+
+    flat = values.reshape(-1, scale.size)
+    return pm.logp(sized(scale.custom, *flat.shape), flat).eval().reshape(values.shape)
 
 
 def _custom_scales(space: Space) -> list[tuple[tuple[Any, slice], Positive]]:

@@ -17,6 +17,7 @@ from .model import Model
 from .predictive import redraw
 from .recover import theta_points
 from .terms import GroupTerm
+from .tree import check_tree
 
 
 @dataclass(frozen=True)
@@ -124,6 +125,7 @@ def predict(
     """
     if groups not in ("known", "none"):
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
+    check_tree(model, tree)
     rng = np.random.default_rng(seed)
     if new_data is None:
         rows = _fitted_rows(model)
@@ -132,7 +134,6 @@ def predict(
             new_data, weights=weights, offset=offset, noise_sd=noise_sd
         )
     posterior = tree["posterior"].dataset
-    _same_model(model, posterior)
     scales, sigma = theta_points(model, posterior)
     mean = np.broadcast_to(rows.offset, (sigma.size, rows.offset.size)).copy()
     if model.design.fixed:
@@ -149,6 +150,11 @@ def predict(
         precision = rows.weights if rows.noise_sd is None else 1.0 / rows.noise_sd**2
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
+        weighted = (model.design.weights != 1.0).any() and rows.noise_sd is None
+        if weighted and weights is None and (rows.weights == 1.0).all():
+            raise ValueError(
+                "noise=True needs the weights of the new rows: give their column, or weights="
+            )
         mean += sigma[:, None] / np.sqrt(precision) * rng.standard_normal(mean.shape)
     return Prediction(mean, rows.rows, noise)
 
@@ -159,18 +165,6 @@ def _fitted_rows(model: Model) -> NewRows:
         NewGroup(g.name, g.Z, g.codes, np.array([], dtype=object)) for g in design.groups
     )
     return NewRows(design.X, design.offset, design.weights, design.noise_sd, groups, design.rows)
-
-
-def _same_model(model: Model, posterior: Any) -> None:
-    wanted = [s.name for s in model.space.scales] + (["beta"] if model.design.fixed else [])
-    missing = [name for name in wanted if name not in posterior]
-    if missing or (
-        model.design.fixed and list(posterior["fixed"].values) != list(model.design.fixed)
-    ):
-        raise ValueError(
-            f"this tree is not a fit of this model ({model.design.formula}); "
-            f"it holds {', '.join(posterior.data_vars)}"
-        )
 
 
 def _effects(

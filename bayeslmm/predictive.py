@@ -67,7 +67,8 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     ----------
     model : Model
     tree : DataTree, optional
-        One draw of its posterior gives beta and the variances; without it they come from the prior.
+        One draw of its posterior gives beta and the variances; under empirical Bayes both are the
+        estimates (the parametric bootstrap). Without a tree they come from the prior.
     seed : int, optional
 
     Returns
@@ -92,12 +93,16 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
         theta = model.space.sample(rng)
         return simulate_rows(model, theta.scales, theta.sigma, rng)
     from .recover import theta_points
+    from .tree import check_tree
 
+    check_tree(model, tree)
     posterior = tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)
     i = int(rng.integers(sigma.size))
     beta = np.zeros(0)
-    if model.design.fixed:
+    if model.design.fixed and posterior.attrs.get("fixed"):
+        beta = tree["posterior_moments"]["beta_mean"].values
+    elif model.design.fixed:
         beta = posterior["beta"].values.reshape(-1, len(model.design.fixed))[i]
     return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
 
@@ -222,8 +227,9 @@ def posterior_predictive(
     >>> bl.posterior_predictive(m, eb, seed=2)["posterior_predictive"]["Yield"].shape
     (1, 100, 30)
     """
-    from .tree import add_group
+    from .tree import add_group, check_tree
 
+    check_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
     rng = np.random.default_rng(seed)
@@ -276,8 +282,9 @@ def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     >>> bl.log_likelihood(m, eb)["log_likelihood"]["Yield"].dims
     ('chain', 'draw', 'row')
     """
-    from .tree import add_group
+    from .tree import add_group, check_tree
 
+    check_tree(model, tree)
     mean, sigma = posterior_means(model, tree, np.random.default_rng(seed))
     sd = sigma[..., None] / np.sqrt(model.precision)
     value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)

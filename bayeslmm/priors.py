@@ -3,8 +3,8 @@
 | parameter | default |
 |---|---|
 | Intercept | Normal(mean y, 2.5 sd y), at the mean of the other columns |
-| other fixed effects | Normal(0, 2.5 sd y / sd x) |
-| sd_<group> | HalfStudentT(3, sd y / sd z), one per effect; rms z without an intercept |
+| other fixed effects | Normal(0, 2.5 sd y / sd x); without an intercept rms y / rms x |
+| sd_<group> | HalfStudentT(3, sd y / sd z), one per effect; rms z without an intercept effect |
 | corr_<group> | LKJ(2) |
 | sigma | HalfStudentT(3, sd y) |
 
@@ -32,28 +32,45 @@ WIDE = 2.5
 
 @dataclass(frozen=True)
 class Scales:
-    """What default priors are scaled by."""
+    """What default priors are scaled by. A row that counts f times is f rows."""
 
-    mean: float  # of y
-    sd: float  # of y
+    share: Array  # (n,) of the rows, by their frequency
+    mean: float  # of y after its offset
+    sd: float
+    rms: float
     root_weight: float  # rms of sqrt(w): sigma is the noise of a row of weight one
 
 
 def scales_of(design: Design, precision: Array) -> Scales:
-    """Mean and sd of the response after its offset."""
-    y = design.y - design.offset
-    sd = float(np.std(y))
-    return Scales(float(np.mean(y)), sd, float(np.sqrt(np.mean(precision))))
+    """Mean, spread and size of the response after its offset."""
+    y, share = design.y - design.offset, design.frequency / design.frequency.sum()
+    mean = float(share @ y)
+    sd, rms = (float(np.sqrt(share @ (y - centre) ** 2)) for centre in (mean, 0.0))
+    if not _spans_a_constant(design.X):  # then the random effects have to carry the mean
+        sd = rms
+    return Scales(share, mean, sd, rms, float(np.sqrt(share @ precision)))
+
+
+def _spans_a_constant(X: Array) -> bool:
+    ones = np.ones(X.shape[0])
+    if X.shape[1] == 0:
+        return False
+    scaled = X / np.abs(X).max(axis=0)
+    return bool(np.abs(scaled @ np.linalg.lstsq(scaled, ones, rcond=None)[0] - ones).max() < 1e-8)
 
 
 def check_names(priors: Mapping[str, Any], valid: list[str]) -> None:
     """Refuse the name of a parameter that the model does not have."""
+    if not isinstance(priors, Mapping):
+        raise DesignError(
+            f"priors= is a dict from names of parameters to priors, not {type(priors).__name__}"
+        )
     for name in priors:
         if name not in valid:
             close = difflib.get_close_matches(str(name), valid, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise DesignError(
-                f"priors={{{name!r}: ...}} names no parameter of this model{hint} "
+                f"priors={{{name!r}: ...}} names no parameter of this model{hint}. "
                 f"The parameters are: {', '.join(valid)}"
             )
 
@@ -110,7 +127,10 @@ def _read_law(name: str, given: Any) -> Any:
             f"the prior of {name} must be a number, a text such as 'HalfNormal(50)', or an unnamed "
             f"PyMC distribution such as pm.HalfNormal.dist(50.0); got {type(given).__name__}"
         )
-    law = law_of(given)
+    try:
+        law = law_of(given)
+    except ValueError as error:
+        raise DesignError(f"{name}: {error}") from None
     if law is not None:
         return law
     if type(given.owner.op).__name__ in (
@@ -138,7 +158,7 @@ def correlation_prior(grouping: Grouping, given: Any) -> Correlation:
             raise DesignError(
                 f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {given!r}"
             )
-        return _lkj(name, grouping, float(match[1]))
+        return _lkj(name, grouping, match[1])
     if isinstance(given, int | float | np.ndarray | list | np.number):
         matrix = np.asarray(given, dtype=np.float64)
         if matrix.ndim == 0:
@@ -158,10 +178,14 @@ def correlation_prior(grouping: Grouping, given: Any) -> Correlation:
     )
 
 
-def _lkj(name: str, grouping: Grouping, eta: float) -> Correlation:
-    if not eta > 0:
-        raise DesignError(f"{name}: eta of LKJ must be positive, but is {eta:g}")
-    return Correlation(name, len(grouping.effects), grouping.blocks, eta)
+def _lkj(name: str, grouping: Grouping, eta: Any) -> Correlation:
+    try:
+        value = float(eta)
+    except ValueError:
+        value = float("nan")
+    if not (np.isfinite(value) and value > 0):
+        raise DesignError(f"{name}: eta of LKJ must be a positive number, but is {eta}")
+    return Correlation(name, len(grouping.effects), grouping.blocks, value)
 
 
 def fixed_prior(
@@ -175,15 +199,16 @@ def fixed_prior(
             raise DesignError(f"priors name both 'beta' and {clash[0]!r}; give one of them")
         return _whole_prior(names, priors["beta"])
     centred = "Intercept" in names and "Intercept" not in priors
-    means = design.X.mean(axis=0)
+    means = scales.share @ design.X
+    spreads = np.sqrt(scales.share @ (design.X - means) ** 2)
+    sizes = np.sqrt(scales.share @ design.X**2)
     rows, location, scale, table = [], [], [], {}
     for j, name in enumerate(names):
         row = np.zeros(len(names))
         row[j] = 1.0
-        spread = float(np.std(design.X[:, j])) or float(np.abs(design.X[:, j]).max())
-        if "Intercept" not in names:
-            spread = float(np.sqrt(np.mean(design.X[:, j] ** 2)))
-        law = (0.0, WIDE * scales.sd / spread)
+        law = (0.0, WIDE * scales.rms / float(sizes[j]))
+        if "Intercept" in names and spreads[j] > 1e-10 * sizes[j]:
+            law = (0.0, WIDE * scales.sd / float(spreads[j]))
         if name == "Intercept" and centred:
             row[:] = means
             row[j] = 1.0
@@ -215,7 +240,7 @@ def _normal(name: str, given: Any) -> tuple[float, float] | None:
                 f"the prior of {name} written as text is 'Normal(mean, sd)' or 'flat'; "
                 f"got {given!r}"
             )
-        return float(match[1]), _positive_sd(name, float(match[2]))
+        return _normal_numbers(name, given, match[1], match[2])
     kind = type(getattr(getattr(given, "owner", None), "op", None)).__name__
     if kind == "FlatRV":
         return None
@@ -223,8 +248,20 @@ def _normal(name: str, given: Any) -> tuple[float, float] | None:
         mean, sd = operator_parameters(given)  # type: ignore[misc]
         if mean.ndim or sd.ndim:
             raise DesignError(f"the prior of {name} must be a scalar")
-        return float(mean), _positive_sd(name, float(sd))
+        return _normal_numbers(name, given, mean, sd)
     raise DesignError(_other_law(name, kind, given))
+
+
+def _normal_numbers(name: str, given: Any, mean: Any, sd: Any) -> tuple[float, float]:
+    try:
+        values = float(mean), float(sd)
+    except ValueError:
+        raise DesignError(
+            f"the prior of {name}, {given!r}: mean and sd must be numbers, as in 'Normal(0, 10)'"
+        ) from None
+    if not np.isfinite(values[0]):
+        raise DesignError(f"the mean of the prior of {name} must be finite, but is {values[0]:g}")
+    return values[0], _positive_sd(name, values[1])
 
 
 def _positive_sd(name: str, sd: float) -> float:

@@ -119,7 +119,7 @@ def theta_variables(
         shares[term.name] = np.einsum("ki,kij,kj,ij->k", sd, matrix, sd, moment)
         at, flat = at + q, flat + q * q
     variables["sigma"] = ((), h[:, -1])
-    total = h[:, -1] ** 2 + sum(shares.values())
+    total = h[:, -1] ** 2 * model.noise_share + sum(shares.values())
     for name, share in shares.items():
         variables[f"icc_{name}"] = ((), share / total)
     return variables

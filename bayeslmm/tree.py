@@ -37,6 +37,40 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
     return tree
 
 
+def check_tree(model: Model, tree: Any) -> None:
+    """Refuse what is no fit, or a fit of another model or other rows.
+
+    Raises
+    ------
+    TypeError
+        Where `model` is no model, or `tree` no tree with a posterior.
+    ValueError
+        Where the formula, the response or the groups' levels differ.
+    """
+    if not isinstance(model, Model):
+        raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
+    if "posterior" not in getattr(tree, "children", {}):
+        raise TypeError(f"expected what bayeslmm.fit returned, not {_kind(tree)}")
+    formula = tree.attrs.get("formula", model.design.formula)
+    told = f"this tree is not a fit of this model ({model.design.formula})"
+    if formula != model.design.formula:
+        raise ValueError(f"{told}: it is of {formula}")
+    posterior = tree["posterior"]
+    for term in model.terms:
+        if term.name in posterior.coords and not np.array_equal(
+            posterior[term.name].values, term.grouping.levels
+        ):
+            raise ValueError(f"{told}: the levels of {term.name} differ")
+    if "observed_data" in tree.children and model.response in tree["observed_data"]:
+        held = tree["observed_data"][model.response].values
+        if not np.array_equal(held, model.design.y):
+            raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
 def add_group(
     model: Model, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
 ) -> Any:

@@ -99,7 +99,7 @@ def test_make_runs_the_whole_fast_suite_and_the_report():
     test = recipe("test").splitlines()[-1]
     assert re.search(r"-m pytest( -n 2 --dist worksteal)?$", test), test  # no -k, -m, --ignore
     assert "sleepstudy.csv" in recipe("report")
-    assert "--engine nuts --engine eb -o report.html" in recipe("report")
+    assert "--engine nuts --engine eb --seed 1 -o report.html" in recipe("report")
 
 
 @posix

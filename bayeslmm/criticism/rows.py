@@ -8,6 +8,9 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import posterior_means
 from ..reading import check_prob, groups, plugged, summary
+from ..tree import check_tree
+
+BLOCK = 10_000_000  # numbers of a block of draws
 
 
 def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
@@ -34,22 +37,43 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """
     import pandas as pd
 
+    check_tree(model, tree)
     mean, sd = _fitted(model, tree, seed)
     return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
 
 
 def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
-    draws, _ = posterior_means(model, tree, np.random.default_rng(seed))
-    mean, sd = draws.mean(axis=(0, 1)), draws.std(axis=(0, 1))
+    """Mean and sd by row, over blocks of draws so that few (draws, n) numbers are held at once."""
+    rng = np.random.default_rng(seed)
+    posterior = tree["posterior"]
+    step = max(1, BLOCK // (model.design.y.size * posterior.sizes["chain"]))
+    total, square, count = np.zeros(model.design.y.size), np.zeros(model.design.y.size), 0
+    exact = _exact_mean(model, tree)
+    for at in range(0, posterior.sizes["draw"], step):
+        block = {"posterior": posterior.isel(draw=slice(at, at + step))}
+        draws = posterior_means(model, block, rng)[0].reshape(-1, total.size)
+        if at == 0:
+            origin = draws[0] if exact is None else exact
+        total += (draws - origin).sum(axis=0)
+        square += ((draws - origin) ** 2).sum(axis=0)
+        count += draws.shape[0]
+    mean = total / count
+    sd = np.sqrt(np.maximum(square / count - mean**2, 0.0))
+    return (origin + mean if exact is None else exact), sd
+
+
+def _exact_mean(model: Model, tree: Any) -> Array | None:
+    """Mean of every row where the variances were plugged in, so that it is known exactly."""
     _, exact = groups(tree)
-    if exact is not None and plugged(tree):  # the mean is then known exactly
-        design = model.design
-        mean = design.offset.copy()
-        if design.fixed:
-            mean += design.X @ exact["beta_mean"].values
-        for term in model.terms:
-            mean += term.times(exact[f"{term.coefficients}_mean"].values)
-    return mean, sd
+    if exact is None or not plugged(tree):
+        return None
+    design = model.design
+    mean = design.offset.copy()
+    if design.fixed:
+        mean += design.X @ exact["beta_mean"].values
+    for term in model.terms:
+        mean += term.times(exact[f"{term.coefficients}_mean"].values)
+    return mean
 
 
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
@@ -76,7 +100,9 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     """
     import pandas as pd
 
-    values = model.design.y - _fitted(model, tree, 0)[0]
+    check_tree(model, tree)
+    exact = _exact_mean(model, tree)
+    values = model.design.y - (_fitted(model, tree, 0)[0] if exact is None else exact)
     if standardized:
         sigma = float(tree["posterior"]["sigma"].mean())
         values = values * np.sqrt(model.precision) / sigma
@@ -113,6 +139,7 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
     from ..recover import theta_points
 
     check_prob(prob)
+    check_tree(model, tree)
     posterior, _ = groups(tree)
     design = model.design
     scales, sigma = theta_points(model, posterior)
@@ -130,7 +157,7 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
         weight = design.frequency / design.frequency.sum()
         centred = design.X - weight @ design.X
         fixed = np.einsum("kp,pr,kr->k", beta, centred.T @ (centred * weight[:, None]), beta)
-    total = fixed + share + sigma**2 * np.mean(1.0 / model.precision)
+    total = fixed + share + sigma**2 * model.noise_share
     rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}
     table = {k: [float(v[0]) for v in summary(r[None, :, None], prob)] for k, r in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])

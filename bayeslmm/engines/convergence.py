@@ -37,7 +37,7 @@ def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
             found["rhat_max"] = float(max(array_stats.rhat(c) for c in _columns(z)))
             if not found["rhat_max"] <= RHAT:
                 advice.append(
-                    f"R-hat is {found['rhat_max']:.3f}, above {RHAT}: tune and draw longer, or "
+                    f"R-hat is {found['rhat_max']:.4f}, above {RHAT}: tune and draw longer, or "
                     f"simplify the random effects"
                 )
         if not found["ess_min"] >= min(ESS, 0.1 * z.shape[0] * z.shape[1]):

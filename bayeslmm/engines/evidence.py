@@ -110,7 +110,9 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
         return
     n = model.sums.n
     for term in model.terms:
-        if term.shape[0] >= n and term.sd.free:
+        noise = term.grouping.Z[:, 0] ** 2 * model.precision  # what tells u from e, row by row
+        alike = term.shape[1] == 1 and np.ptp(noise) <= 1e-8 * np.abs(noise).max()
+        if term.shape[0] >= n and term.sd.free and (alike or term.shape[1] > 1):
             raise ValueError(
                 f"{term.name} has one row per group ({term.shape[0]} groups, {n:g} rows): its "
                 f"variance and sigma cannot be told apart by the data. Fix sigma "
@@ -139,7 +141,7 @@ def at_boundary(best: Optimum) -> tuple[str, ...]:
 
 def message(best: Optimum, zeros: tuple[str, ...]) -> str:
     """What happened, and what to do about it."""
-    parts = []
+    parts = [] if best.converged else best.model.advice
     if not best.converged:
         parts.append(
             "not converged: the criterion is flat or too ill-conditioned around its maximum; "
@@ -152,9 +154,10 @@ def message(best: Optimum, zeros: tuple[str, ...]) -> str:
         )
     for name in zeros:
         if name.startswith("sd_"):
+            keep = "use NUTS" if best.criterion != "map" else "give it a Gamma or LogNormal prior"
             parts.append(
                 f"{name} is at zero: the data do not support this random effect; drop it or keep a "
-                f"prior (EmpiricalBayes('map'), NUTS)"
+                f"prior ({keep})"
             )
         else:
             parts.append(

@@ -8,6 +8,7 @@ a multivariate t fitted to the posterior, with its Monte Carlo error and the Par
 weights (Vehtari et al. 2024).
 """
 
+import warnings
 from dataclasses import dataclass
 from itertools import product
 
@@ -16,8 +17,10 @@ import numpy as np
 from ..gaussian.sums import Array
 from ..model import Model, Target
 from . import start
+from .mode import posterior_mode
 
 DROP = 25.0  # nats below the maximum at which the box ends
+TRUSTED = 0.7  # largest k-hat of weights that can be averaged
 MOST = 3  # coordinates for quadrature
 
 
@@ -105,7 +108,7 @@ def check_proper(model: Model) -> None:
 def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
-    mode = start.mode(target, start.centre(model))
+    mode = posterior_mode(model, target)
     width = start.width(target, mode)
     box = _box(target, mode, width)
     previous, count = np.inf, 24
@@ -152,7 +155,7 @@ def _sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     from arviz_stats.base import array_stats
 
     target = model.target()
-    centre = start.mode(target, start.centre(model))
+    centre = posterior_mode(model, target)
     values, vectors = np.linalg.eigh(-start.hessian(target, centre))
     root = vectors / np.sqrt(np.maximum(values, 0.05))
     for size in (draws // 4, draws // 4, draws):
@@ -169,6 +172,12 @@ def _sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
     khat = float(array_stats.psislw(-logs)[1])  # it takes minus the log weights
+    if khat > TRUSTED:
+        warnings.warn(
+            f"the log evidence is not to be trusted: the importance weights have k-hat {khat:.2f}, "
+            f"above {TRUSTED}; centre the predictors, give tighter priors, or raise draws=",
+            stacklevel=3,
+        )
     return LogEvidence(value, error, f"importance sampling, {draws} draws, k-hat {khat:.2f}")
 
 

@@ -20,6 +20,7 @@ from ..recover import Thetas
 from . import start
 from .convergence import judge
 from .joint import sample_graph, sample_marginal
+from .mode import posterior_mode
 from .protocol import Outcome
 
 STATS = ("diverging", "energy", "step_size", "n_steps", "depth", "mean_tree_accept")
@@ -108,6 +109,7 @@ class NUTS:
         target = model.target()
         z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
         judged = judge({"z": z}, stats)
+        judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
             judged["message"] = f"{attrs['message']}; {judged['message']}"
         return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged})
@@ -125,7 +127,7 @@ def _refuse_improper(model: Model) -> None:
 
 def _around(model: Model, target: Target) -> tuple[Array, Array]:
     """Mode and width: chains start about twice as wide as the posterior."""
-    mode = start.mode(target, start.centre(model))
+    mode = posterior_mode(model, target)
     return mode, 2.0 * start.width(target, mode)
 
 

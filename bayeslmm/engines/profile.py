@@ -11,12 +11,13 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
+from ..tree import check_tree
 from .maximise import Optimum, maximise
 from .uncertainty import estimates, labels, values
 
 
 def confint(
-    model: Model, tree: Any, *, prob: float = 0.95, parameters: list[str] | None = None
+    model: Model, tree: Any, *, prob: float = 0.95, parameters: str | list[str] | None = None
 ) -> Any:
     """Profile-likelihood intervals of the variance parameters.
 
@@ -27,7 +28,7 @@ def confint(
         A fit by `EmpiricalBayes`: its criterion is the one that is profiled.
     prob : float
         Probability of the interval.
-    parameters : list of str, optional
+    parameters : str or list of str, optional
         Names as in ``varcorr(tree)``; all by default.
 
     Returns
@@ -54,6 +55,8 @@ def confint(
 
     if not 0.0 < prob < 1.0:
         raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+    check_tree(model, tree)
+    parameters = [parameters] if isinstance(parameters, str) else parameters
     criterion = tree.attrs.get("criterion")
     if criterion is None:
         raise ValueError("confint profiles a criterion: fit with EmpiricalBayes, not with NUTS")
@@ -185,6 +188,7 @@ def lr_test(small: Any, large: Any) -> Any:
             f"a likelihood-ratio test needs two fits by EmpiricalBayes('ml') or two by 'reml'; "
             f"these are by {criteria[0]!r} and {criteria[1]!r}"
         )
+    _same_rows(small, large)
     responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
     if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
         raise ValueError("the fits are not of the same rows and response")
@@ -216,6 +220,28 @@ def lr_test(small: Any, large: Any) -> Any:
             "p_boundary": (0.5 * p_value if chisq > 0 else 1.0) if alone else np.nan,
         }
     )
+
+
+def _same_rows(small: Any, large: Any) -> None:
+    """The smaller model's factors, effects, weights and offset must be the larger one's."""
+    for tree in (small, large):
+        if not hasattr(tree, "children") or "constant_data" not in tree.children:
+            raise TypeError(f"lr_test takes two fits, not {type(tree).__name__}")
+    a, b = (t["constant_data"].dataset for t in (small, large))
+    if a.sizes.get("row") != b.sizes.get("row"):
+        return  # told by the comparison of the responses
+    for name in {*a.data_vars, *b.data_vars} & {"offset", "weights", "frequency"}:
+        if name not in a or name not in b or not np.array_equal(a[name].values, b[name].values):
+            raise ValueError(f"the fits differ in {name}: they are not nested")
+    for name in (str(v) for v in a.data_vars if str(v).startswith("codes_")):
+        group = name.removeprefix("codes_")
+        same = name in b and np.array_equal(a[name].values, b[name].values)
+        effects = [t["posterior"][f"{group}_effect"].values for t in (small, large) if same]
+        if not same or not set(effects[0]) <= set(effects[1]):
+            raise ValueError(
+                f"the random effects by {group} of the first model are not in the second: the fits "
+                f"are not nested, or give the smaller fit first"
+            )
 
 
 def _fixed(tree: Any) -> tuple[str, ...]:

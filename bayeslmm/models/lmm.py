@@ -27,7 +27,7 @@ from ..priors import (
 from ..space import Space
 from ..terms import GroupTerm
 
-FAR = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
+LOST = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
 
 
 def lmm(
@@ -106,6 +106,7 @@ def declare(design: Design, priors: Mapping[str, Any]) -> Model:
     """The model of a design: terms, laws of their variances, prior of beta."""
     _refuse_twins(design)
     _refuse_offsets(design)
+    _refuse_names(design)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     check_names(priors, _names(design))
@@ -134,7 +135,7 @@ def _term(
 ) -> GroupTerm:
     """Random effects of one factor: sd_g ~ HalfStudentT(3, sd y / sd z), corr_g ~ LKJ(2)."""
     name, q = grouping.name, len(grouping.effects)
-    width = scales.sd / spread(grouping)
+    width = scales.sd / spread(grouping, scales.share)
     default = Law("HalfStudentT", (3.0, float(width[0]) if q == 1 else width))
     return GroupTerm(
         grouping,
@@ -143,13 +144,25 @@ def _term(
     )
 
 
-def spread(grouping: Grouping) -> np.ndarray:
-    """How far each effect's column ranges, (q,): its sd beside an intercept, else its rms."""
-    rms = np.sqrt(np.mean(grouping.Z**2, axis=0))
-    sd = np.std(grouping.Z, axis=0)
+def spread(grouping: Grouping, share: np.ndarray) -> np.ndarray:
+    """How far each effect's column ranges, (q,): its sd beside an intercept, else its rms.
+
+    An intercept that may be correlated with slopes is the height of a line at zero, which can lie
+    far from the rows: it ranges as far as the slopes carry it there.
+    """
+    Z = grouping.Z
+    mean = share @ Z
+    rms, sd = np.sqrt(share @ Z**2), np.sqrt(share @ (Z - mean) ** 2)
+    sd[sd < 1e-10 * rms] = 0.0  # constant to rounding
     if "Intercept" not in grouping.effects:
         return rms
-    return np.where(sd > 0.0, sd, rms)
+    found = np.where(sd > 0.0, sd, rms)
+    first = grouping.effects.index("Intercept")
+    for block in grouping.blocks:
+        if first in block:
+            slopes = [j for j in block if sd[j] > 0.0]
+            found[first] /= np.sqrt(1.0 + ((mean[slopes] / sd[slopes]) ** 2).sum())
+    return found
 
 
 def _refuse_offsets(design: Design) -> None:
@@ -158,12 +171,19 @@ def _refuse_offsets(design: Design) -> None:
         beside = [b for b in g.blocks if any(g.effects[i] == "Intercept" for i in b)]
         for j in beside[0] if beside else ():
             mean, sd = float(np.mean(g.Z[:, j])), float(np.std(g.Z[:, j]))
-            if sd > 0.0 and abs(mean) > FAR * sd:
+            if sd > 0.0 and abs(mean) > LOST * sd:
                 raise DesignError(
                     f"the column {g.effects[j]!r} of (... | {g.name}) has mean {mean:.3g} and sd "
                     f"{sd:.3g}: intercepts and slopes of the groups are then indistinguishable in "
                     f"double precision. Centre the column, or write (0 + {g.effects[j]} | {g.name})"
                 )
+
+
+def _refuse_names(design: Design) -> None:
+    """A column called as a parameter could not be told from it."""
+    for name in (*design.fixed, design.response):
+        if name in ("beta", "sigma"):
+            raise DesignError(f"the column {name!r} has the name of a parameter; rename it")
 
 
 def _names(design: Design) -> list[str]:

@@ -1,0 +1,36 @@
+"""The mode of theta's coordinates, from several starts: a poor start can hide a better mode."""
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model, Target
+from .maximise import maximise
+from .start import centre, mode
+
+FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
+
+
+def posterior_mode(model: Model, target: Target) -> Array:
+    """The best of the modes found from the prior's centre and from the maximum of each criterion.
+
+    Raises
+    ------
+    ArithmeticError
+        Where the log density is finite at none of them.
+    """
+    begin = centre(model)
+    found = [mode(target, begin)]
+    for criterion in ("reml", "map"):
+        try:
+            z = model.space.coordinates(maximise(model, criterion).theta)
+        except ArithmeticError:
+            continue
+        inside = np.where(np.isfinite(z), np.clip(z, begin - 40.0, begin + 40.0), begin)
+        found.append(mode(target, np.where(z == -np.inf, begin + np.log(FLOOR), inside)))
+    values = np.array([target(z)[0] for z in found])
+    if not np.isfinite(values).any():
+        raise ArithmeticError(
+            "the log posterior is not finite at any start: look for a prior that excludes what the "
+            "data say, or rescale y and the columns"
+        )
+    return found[int(np.nanargmax(np.where(np.isfinite(values), values, -np.inf)))]
