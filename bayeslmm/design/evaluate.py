@@ -12,6 +12,7 @@ from .columns import Column
 from .emit import Factor
 from .errors import DesignError, at_rows, quoted
 from .nodes import Name
+from .plain import products
 from .text_use import as_categories, check_text_use
 
 
@@ -83,6 +84,11 @@ def fit_side(
         return FittedSide(side, labels, {}, ()), np.ones((len(rows), len(labels)))
     check_text_use(side, columns)
     frame = _frame(side, columns, fitted=True)
+    plain = products(side, columns)
+    if plain is not None:
+        names = tuple(term.name for term in plain)
+        matrix = _finite(_stack([term.eval_new_data(frame) for term in plain]), names, rows)
+        return FittedSide(side, names, {}, plain), matrix
     terms = evaluated(side, frame)
     labels = labels_of(terms, side)
     blocks = [term.data for term in terms]

@@ -11,7 +11,9 @@ FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
 
 def posterior_mode(model: Model, target: Target) -> Array:
-    """The best of the modes found from the prior's centre and from the maximum of each criterion.
+    """The best of the modes found from the usual magnitudes and from the maximum likelihood.
+
+    A model with advice (a slope far from its intercept) is also started from the careful maxima.
 
     Raises
     ------
@@ -19,8 +21,9 @@ def posterior_mode(model: Model, target: Target) -> Array:
         Where the log density is finite at none of them.
     """
     begin = centre(model)
-    found = [mode(target, begin)]
-    for criterion in ("reml", "map"):
+    likely = mode(model.target("reml", prior=False), begin)
+    found = [mode(target, begin), mode(target, np.clip(likely, begin - 5.0, begin + 40.0))]
+    for criterion in ("reml", "map") if model.advice else ():
         try:
             z = model.space.coordinates(maximise(model, criterion).theta)
         except ArithmeticError:
