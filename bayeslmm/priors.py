@@ -68,9 +68,9 @@ def check_names(priors: Mapping[str, Any], valid: list[str]) -> None:
     for name in priors:
         if name not in valid:
             close = difflib.get_close_matches(str(name), valid, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise DesignError(
-                f"priors={{{name!r}: ...}} names no parameter of this model{hint}. "
+                f"priors={{{name!r}: ...}} names no parameter of this model{hint} "
                 f"The parameters are: {', '.join(valid)}"
             )
 

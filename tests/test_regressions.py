@@ -150,3 +150,9 @@ def test_a_response_whose_name_has_a_slash_can_be_fitted_and_saved(tmp_path):
     tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=5), seed=1)
     tree.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
     assert bl.fitted(model, tree).shape == (30, 2)
+
+
+def test_numbers_with_a_decimal_comma_are_no_categories():
+    data = bl.datasets.load("sleepstudy").assign(x=lambda d: [f"{v},5" for v in d["Days"]])
+    with pytest.raises(bl.DesignError, match="'x' holds numbers with a decimal comma"):
+        bl.lmm("Reaction ~ x + (1 | Subject)", data)

@@ -131,6 +131,5 @@ def check_enough_rows(n: int, fixed: Sequence[str]) -> None:
     if n <= len(fixed):
         raise DesignError(
             f"{n} rows cannot tell {len(fixed)} fixed effects and the noise apart "
-            f"({quoted(fixed)}); give fewer fixed effects, or shrink them in a block of their own, "
-            "e.g. terms=[ridge(X)]"
+            f"({quoted(fixed)}); give fewer fixed effects, or more rows"
         )

@@ -1,11 +1,14 @@
 """Text where numbers belong: say which entries of which rows are not numbers."""
 
+import re
 from typing import Any
 
 import numpy as np
 
 from .columns import Column
 from .errors import DesignError, some
+
+DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
@@ -58,10 +61,17 @@ def refuse_numbers_as_text(column: Column, rows: np.ndarray) -> None:
     """A predictor of text that is mostly numbers is a table that was read wrongly."""
     if column.kind != "text" or column.levels is not None:
         return
+    comma = [str(v) for v in column.values[~column.missing].tolist()]
+    if comma and all(DECIMAL_COMMA.fullmatch(v) for v in comma):
+        raise DesignError(
+            f"column '{column.name}' holds numbers with a decimal comma ({some(comma)}); read the "
+            f"table with decimal=',', or replace the comma"
+        )
     good = reads_as_number(column)
     if good.mean() > 0.5:
+        others = "" if good.all() else not_numbers(column, rows)
         raise DesignError(
             f"column '{column.name}' holds text, but {good.sum()} of {len(good)} entries read as "
-            f"numbers{not_numbers(column, rows)}; convert it with pandas.to_numeric, or, if these "
-            f"are categories, write C({column.name})"
+            f"numbers{others}; convert it with pandas.to_numeric, or, if these are categories, "
+            f"write C({column.name}) or make it a categorical column"
         )

@@ -105,7 +105,7 @@ def test_a_text_column_that_is_mostly_numbers_is_refused_with_the_rows_that_are_
 def test_text_that_is_all_numbers_is_refused_but_c_makes_categories():
     table = crossed()
     table["h"] = table.h.astype(str)
-    refused("every entry reads as a number", "y ~ h", table)
+    refused("entries read as numbers; convert it with pandas.to_numeric", "y ~ h", table)
     assert len(build_design("y ~ C(h)", table).fixed) == 4
     assert build_design("y ~ x + (1 | h)", table).groups[0].levels.tolist() == [
         "10",
