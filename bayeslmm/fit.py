@@ -10,10 +10,11 @@ from threadpoolctl import threadpool_limits
 from .engines.protocol import Engine, Outcome
 from .gaussian.sums import Array
 from .laws import log_densities
-from .model import Model, foreign_log_density
+from .model import Model
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
 from .recover import Recovered, recover
+from .target import foreign_log_density
 from .tree import add_group, build
 
 

@@ -59,11 +59,6 @@ def marginal_graph(model: Model) -> pm.Model:
     return graph
 
 
-def sized(dist: Any, *shape: int) -> Any:
-    """A fresh unnamed copy of a scalar or vector distribution, with independent draws."""
-    return change_dist_size(dist, shape)
-
-
 def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
     coords = model.coords
     coords["row"] = [coords["row"][i] for i in repeat]

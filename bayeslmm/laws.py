@@ -245,3 +245,10 @@ def operator_parameters(dist: Any) -> tuple[np.ndarray, ...] | None:
     if not all(isinstance(v, np.ndarray | np.generic) for v in folded):
         return None
     return tuple(np.asarray(v, dtype=np.float64).squeeze() for v in folded)
+
+
+def sized(dist: Any, *shape: int) -> Any:
+    """A fresh unnamed copy of a scalar or vector PyMC distribution, with independent draws."""
+    from pymc.distributions.shape_utils import change_dist_size
+
+    return change_dist_size(dist, shape)

@@ -17,6 +17,8 @@ ROOMS = (
     ("space",),
     ("terms",),
     ("priors",),
+    ("fixed",),
+    ("target",),
     ("model",),
     ("models",),
     ("recover", "tree"),

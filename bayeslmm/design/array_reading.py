@@ -16,6 +16,7 @@ from .text import numbers
 
 
 def row_labels(y: Any, X: Any, n: int) -> np.ndarray:
+    """Labels of the rows: the index of y or X where it has one, else 0 to n - 1."""
     for values in (y, X):
         index = getattr(values, "index", None)
         if index is not None and not callable(index) and len(index) == n:

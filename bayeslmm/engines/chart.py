@@ -15,8 +15,9 @@ import numpy as np
 
 from ..coordinates import pull
 from ..gaussian.sums import Array
-from ..model import Model, Target
+from ..model import Model
 from ..space import Theta
+from ..target import Target
 
 
 @dataclass(frozen=True)

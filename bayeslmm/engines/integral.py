@@ -15,7 +15,8 @@ from itertools import product
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model, Target
+from ..model import Model
+from ..target import Target
 from . import start
 from .mode import posterior_mode
 

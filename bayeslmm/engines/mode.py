@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model, Target
+from ..model import Model
+from ..target import Target
 from .maximise import maximise
 from .start import centre, mode
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model, Target
+from ..model import Model
 from ..recover import Thetas
+from ..target import Target
 from . import start
 from .convergence import judge
 from .joint import sample_graph, sample_marginal

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model, Target
+from ..model import Model
+from ..target import Target
 
 
 def centre(model: Model) -> Array:

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
+from ..fixed import fixed_prior
 from ..laws import Law
 from ..model import Model
 from ..priors import (
     Scales,
     check_names,
     correlation_prior,
-    fixed_prior,
     positive_prior,
     scales_of,
 )

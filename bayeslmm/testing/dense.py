@@ -65,6 +65,7 @@ def dense_evidence(model: Model, theta: Theta) -> float:
 
 
 def close(ours: float, truth: float, allowed: float, what: str) -> None:
+    """Fail, telling by how much, where two numbers differ by more than is allowed."""
     if not abs(ours - truth) <= allowed:
         raise AssertionError(
             f"{what} differ: {ours!r} against {truth!r}, by {abs(ours - truth):.3g} "

@@ -1,0 +1,104 @@
+"""The log density of theta's coordinates given y, for engines: a value and a gradient.
+
+Compiled code evaluates it (`coordinates`); priors that it does not know are added through PyTensor.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .coordinates import Layout, log_criterion, log_posterior, log_posterior_many
+from .gaussian.primal import Primal
+from .gaussian.sums import Array
+from .laws import density, sized
+from .space import Positive, Space
+
+
+@dataclass(frozen=True, repr=False)
+class Target:
+    """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
+
+    The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
+    theta enters: the criterion alone.
+    """
+
+    solver: Primal
+    space: Space
+    layout: Layout
+    prior: bool = True
+
+    def __post_init__(self) -> None:
+        customs = tuple((CustomPrior(s, d), at) for (d, at), s in _custom_scales(self.space))
+        object.__setattr__(self, "_customs", customs if self.prior else ())
+        object.__setattr__(self, "_work", self.solver.work())
+
+    @property
+    def dimension(self) -> int:
+        return self.space.size
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        grad = np.empty(z.size)
+        evaluate = log_posterior if self.prior else log_criterion
+        value = evaluate(z, self.layout, self.solver.data, self._work, grad)  # type: ignore[attr-defined]
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            index = self.layout.at[at]
+            h = np.exp(z[index])
+            more, slope = custom(h)
+            value += more
+            grad[index] += slope * h
+        return value, grad
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        values = log_posterior_many(Z, self.layout, self.solver.data, self._work)  # type: ignore[attr-defined]
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
+        return values
+
+    def scale_prior(self, h: Array) -> tuple[float, Array]:
+        """Log prior of the scales h on their own scale, without Jacobian, and its slopes."""
+        total, slopes = 0.0, np.zeros_like(h)
+        for i, code in enumerate(self.layout.code):
+            if code >= 0:
+                a, b, constant = self.layout.parameters[i]
+                value, slopes[i] = density(code, a, b, constant, h[i])
+                total += value
+        for custom, at in self._customs:  # type: ignore[attr-defined]
+            value, slopes[at] = custom(h[at])
+            total += value
+        return total, slopes
+
+    def fresh(self) -> "Target":
+        """A copy with scratch memory of its own, for another thread."""
+        return Target(self.solver, self.space, self.layout, self.prior)
+
+
+class CustomPrior:
+    """Log density of a PyMC distribution on scales, compiled through PyTensor."""
+
+    def __init__(self, scale: Positive, dist: Any) -> None:
+        import pymc as pm
+        import pytensor
+        import pytensor.tensor as pt
+
+        x = pt.vector("x", dtype="float64", shape=(scale.size,))
+        value = pm.logp(sized(dist, scale.size), x, warn_rvs=False).sum()
+        slope: Any = pytensor.grad(value, x)
+        self._function = pytensor.function([x], [value, slope])
+
+    def __call__(self, h: Array) -> tuple[float, Array]:
+        value, slope = self._function(h)
+        return float(value), slope
+
+
+def foreign_log_density(scale: Positive, values: Array) -> Array:
+    """Log prior density of values (..., size) under a PyMC law that compiled code lacks."""
+    import pymc as pm
+
+    flat = values.reshape(-1, scale.size)
+    return pm.logp(sized(scale.custom, *flat.shape), flat).eval().reshape(values.shape)
+
+
+def _custom_scales(space: Space) -> list[tuple[tuple[Any, slice], Positive]]:
+    return list(zip(space.customs, [s for s in space.scales if s.custom is not None]))
