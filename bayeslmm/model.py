@@ -1,5 +1,4 @@
-"""A model, as engines see it: a Gaussian block whose coefficients are eliminated, and a space
-theta.
+"""A model, as engines see it: a Gaussian block whose coefficients are eliminated, and theta.
 
     y = offset + X beta + sum_t Z_t u_t + e,   u_t ~ N(0, G_t(theta)),   e_i ~ N(0, sigma^2 / w_i)
 
