@@ -117,7 +117,10 @@ def test_an_interrupt_keeps_the_draws_and_exits_with_130(tmp_path):
     rng = np.random.default_rng(0)
     g = np.repeat(np.arange(2000), 5)
     y = rng.normal(size=2000)[g] + rng.normal(size=10_000)
-    pd.DataFrame({"y": y, "g": g}).to_csv(tmp_path / "t.csv", index=False)
+    table = pd.DataFrame({"y": y, "g": g})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    model = bl.lmm("y ~ 1 + (1 | g)", table)
+    bl.fit(model, bl.NUTS(draws=5, tune=20, chains=2), seed=1)  # compiled before the clock runs
     command = [sys.executable, "-m", "bayeslmm.cli", "fit", "t.csv", "y ~ 1 + (1 | g)"]
     command += ["-o", "fit.nc", "--draws", "300000", "--tune", "100", "--chains", "2"]
     process = subprocess.Popen(

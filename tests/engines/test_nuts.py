@@ -49,7 +49,7 @@ def test_an_interrupt_keeps_the_draws_made_so_far():
     y = rng.normal(size=2000)[g] + rng.normal(size=20_000)
     model = bl.lmm("y ~ 1 + (1 | g)", {"y": y, "g": g})
     bl.fit(model, bl.NUTS(draws=5, tune=50, chains=2), seed=1)  # compiled, so that time is sampling
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     tree = bl.fit(model, bl.NUTS(draws=200_000, tune=100, chains=2, cores=2), seed=1)
     timer.cancel()
