@@ -77,16 +77,11 @@ def correct(L, R, V, a, u):
     q, lanes = a.shape
     solve_lower(V, a)
     solve_upper(V, a)
-    w = np.zeros((q, lanes))
-    for j in range(q):  # w = L'R'a
-        for i in range(q):
-            for t in range(max(i, j), q):
-                for k in range(lanes):
-                    w[j, k] += L[t, j] * R[i, t, k] * a[i, k]
+    change = np.empty((q, lanes))
+    spread(L, R, a, change)
     for i in range(q):
-        for t in range(i + 1):
-            for k in range(lanes):
-                u[i, k] += L[i, t] * w[t, k]
+        for k in range(lanes):
+            u[i, k] += change[i, k]
 
 
 @jit
