@@ -6,7 +6,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..predictive import posterior_means
+from ..predictive import mean_of, posterior_means
 from ..reading import check_prob, groups, plugged, summary
 from ..tree import check_tree
 
@@ -48,32 +48,30 @@ def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     posterior = tree["posterior"]
     step = max(1, BLOCK // (model.design.y.size * posterior.sizes["chain"]))
     total, square, count = np.zeros(model.design.y.size), np.zeros(model.design.y.size), 0
-    exact = _exact_mean(model, tree)
+    origin = mean_by_row(model, tree)
     for at in range(0, posterior.sizes["draw"], step):
         block = {"posterior": posterior.isel(draw=slice(at, at + step))}
         draws = posterior_means(model, block, rng)[0].reshape(-1, total.size)
-        if at == 0:
-            origin = draws[0] if exact is None else exact
         total += (draws - origin).sum(axis=0)
         square += ((draws - origin) ** 2).sum(axis=0)
         count += draws.shape[0]
     mean = total / count
     sd = np.sqrt(np.maximum(square / count - mean**2, 0.0))
-    return (origin + mean if exact is None else exact), sd
+    return origin, sd
 
 
-def _exact_mean(model: Model, tree: Any) -> Array | None:
-    """Mean of every row where the variances were plugged in, so that it is known exactly."""
-    _, exact = groups(tree)
-    if exact is None or not plugged(tree):
-        return None
-    design = model.design
-    mean = design.offset.copy()
-    if design.fixed:
-        mean += design.X @ exact["beta_mean"].values
-    for term in model.terms:
-        mean += term.times(exact[f"{term.coefficients}_mean"].values)
-    return mean
+def mean_by_row(model: Model, tree: Any) -> Array:
+    """Posterior mean of every row's mean, (n,): linear in the coefficients, so by their means."""
+    posterior, exact = groups(tree)
+
+    def mean(name: str) -> Array:
+        kept = exact is not None and f"{name}_mean" in exact
+        if kept and (plugged(tree) or name not in posterior):
+            return exact[f"{name}_mean"].values
+        return posterior[name].mean(("chain", "draw")).values
+
+    beta = mean("beta") if model.design.fixed else np.zeros(0)
+    return mean_of(model, beta, [mean(term.coefficients) for term in model.terms])
 
 
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
@@ -101,8 +99,7 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     import pandas as pd
 
     check_tree(model, tree)
-    exact = _exact_mean(model, tree)
-    values = model.design.y - (_fitted(model, tree, 0)[0] if exact is None else exact)
+    values = model.design.y - mean_by_row(model, tree)
     if standardized:
         sigma = float(tree["posterior"]["sigma"].mean())
         values = values * np.sqrt(model.precision) / sigma

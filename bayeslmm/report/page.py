@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..model import Model
+from ..tree import check_tree
 from . import tables
 from .caterpillar import caterpillar
 from .densities import densities
@@ -151,20 +150,8 @@ def _check(model: Any, results: Any) -> dict[str, Any]:
     for name, tree in results.items():
         if not hasattr(tree, "groups") or "posterior" not in tree:
             raise TypeError(f"the result {name!r} has no posterior; give what bl.fit returned")
-        _check_rows(model, str(name), tree)
+        try:
+            check_tree(model, tree)
+        except ValueError as error:
+            raise ValueError(f"the result {name!r} is of another model: {error}") from None
     return {str(name): tree for name, tree in results.items()}
-
-
-def _check_rows(model: Model, name: str, tree: Any) -> None:
-    formula = tree.attrs.get("formula", model.design.formula)
-    if formula != model.design.formula:
-        raise ValueError(
-            f"the result {name!r} is of another model: {formula}, not {model.design.formula}"
-        )
-    if "observed_data" in tree and model.response in tree["observed_data"]:
-        y = tree["observed_data"][model.response].values
-        if not np.array_equal(y, model.design.y):
-            raise ValueError(
-                f"the result {name!r} was fitted to other values of {model.response} than "
-                f"the model holds; fit this model again"
-            )

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
+from ..criticism.rows import mean_by_row
 from ..gaussian.sums import Array
 from ..model import Model
-from .scalars import PROB, Scalar, Z, scalars
+from ..reading import ranef
+from .scalars import PROB, Scalar, scalars
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,47 +54,15 @@ class View:
     @cached_property
     def fitted(self) -> Array:
         """Posterior mean of every row's mean, (n,), by the first engine."""
-        from ..predictive import mean_of
-
-        _, tree = self.first
-        posterior = tree["posterior"].dataset
-        moments = tree["posterior_moments"].dataset if "posterior_moments" in tree else {}
-        means = []
-        for name in ("beta", *(t.coefficients for t in self.model.terms)):
-            if name in posterior:
-                means.append(posterior[name].mean(("chain", "draw")).values)
-            elif f"{name}_mean" in moments:
-                means.append(moments[f"{name}_mean"].values)
-            else:
-                means.append(np.zeros(0))
-        return mean_of(self.model, means[0], means[1:])
+        return mean_by_row(self.model, self.first[1])
 
 
 def blocks(tree: Any) -> list[Block]:
     """The random effects that a tree holds, as draws or as moments."""
-    posterior = tree["posterior"].dataset
-    moments = tree["posterior_moments"].dataset if "posterior_moments" in tree else {}
-    plugged = bool(tree["posterior"].attrs.get("fixed"))
-    names = [str(v) for v in posterior.data_vars if str(v).startswith("u_")]
-    names += [
-        name
-        for name in (str(v).removesuffix("_mean") for v in moments if str(v).endswith("_mean"))
-        if name.startswith("u_") and name not in names
-    ]
     found = []
-    for name in names:
-        exact = f"{name}_mean" in moments and (plugged or name not in posterior)
-        if exact:
-            array, sd = moments[f"{name}_mean"], moments[f"{name}_sd"].values
-            mean = array.values
-            lower, upper = mean - Z * sd, mean + Z * sd
-            dims = array.dims
-        else:
-            array = posterior[name].transpose("chain", "draw", ...)
-            mean = array.values.mean(axis=(0, 1))
-            tails = [0.5 - PROB / 2.0, 0.5 + PROB / 2.0]
-            lower, upper = np.quantile(array.values, tails, axis=(0, 1))
-            dims = array.dims[2:]
-        levels, effects = ([str(v) for v in array[dim].values] for dim in dims)
-        found.append(Block(name.removeprefix("u_"), levels, effects, mean, lower, upper))
+    for factor, table in ranef(tree, prob=PROB).items():
+        levels, effects = (list(dict.fromkeys(table.index.get_level_values(i))) for i in (0, 1))
+        shape = len(levels), len(effects)
+        columns = (table[c].to_numpy().reshape(shape) for c in ("mean", "lower", "upper"))
+        found.append(Block(factor, [str(v) for v in levels], [str(v) for v in effects], *columns))
     return found
