@@ -18,7 +18,7 @@ from .coordinates import Layout
 from .design import Design
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
-from .space import Space, Theta
+from .space import Space
 from .target import Target
 from .terms import GroupTerm
 
@@ -71,13 +71,13 @@ class Model:
     @property
     def precision(self) -> Array:
         """Weights of the rows, (n,): the noise variance of row i is sigma^2 / w_i."""
-        d = self.design
-        return d.weights if d.noise_sd is None else 1.0 / d.noise_sd**2
+        return self.design.precision
 
     @property
     def noise_share(self) -> float:
         """Mean of 1 / w over the rows: sigma^2 times it is the noise of an average row."""
-        return float(self.design.frequency @ (1.0 / self.precision) / self.sums.n)
+        frequency = self.design.frequency
+        return float(frequency @ (1.0 / self.precision) / frequency.sum())
 
     @cached_property
     def graph(self) -> Any:
@@ -152,11 +152,11 @@ class Model:
     @property
     def coords(self) -> dict[str, list]:
         """Labels of every dimension of the result."""
-        coords: dict[str, list] = {"row": list(_plain(self.design.rows))}
+        coords: dict[str, list] = {"row": self.design.rows.tolist()}
         if self.design.fixed:
             coords["fixed"] = coords["fixed_2"] = list(self.design.fixed)
         for term in self.terms:
-            coords[term.name] = list(_plain(term.grouping.levels))
+            coords[term.name] = term.grouping.levels.tolist()
             coords[f"{term.name}_effect"] = list(term.grouping.effects)
             if term.correlated:
                 coords[f"{term.name}_effect_2"] = list(term.grouping.effects)
@@ -213,12 +213,3 @@ class Model:
         if groups:
             text += f", random effects: {', '.join(groups)}"
         return text + (f"; {d.dropped.size} rows dropped" if d.dropped.size else "")
-
-
-def _plain(labels: np.ndarray) -> list:
-    return labels.tolist()
-
-
-def theta_of(model: Model, z: Array) -> Theta:
-    """The variances at coordinates z (d,)."""
-    return model.space.constrain(z, model.layout)

@@ -147,7 +147,6 @@ def predict(
             mean += _effects(model, term, by_name[term.name], posterior, L, rng)
             at += q * q
     if noise:
-        precision = rows.weights if rows.noise_sd is None else 1.0 / rows.noise_sd**2
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
         weighted = (model.design.weights != 1.0).any() and rows.noise_sd is None
@@ -155,7 +154,7 @@ def predict(
             raise ValueError(
                 "noise=True needs the weights of the new rows: give their column, or weights="
             )
-        mean += sigma[:, None] / np.sqrt(precision) * rng.standard_normal(mean.shape)
+        mean += sigma[:, None] / np.sqrt(rows.precision) * rng.standard_normal(mean.shape)
     return Prediction(mean, rows.rows, noise)
 
 

@@ -40,14 +40,14 @@ class Scales:
     root_weight: float  # rms of sqrt(w): sigma is the noise of a row of weight one
 
 
-def scales_of(design: Design, precision: Array) -> Scales:
+def scales_of(design: Design) -> Scales:
     """Mean, spread and size of the response after its offset."""
     y, share = design.y - design.offset, design.frequency / design.frequency.sum()
     mean = float(share @ y)
     sd, rms = (float(np.sqrt(share @ (y - centre) ** 2)) for centre in (mean, 0.0))
     if not _spans_a_constant(design.X):  # then the random effects have to carry the mean
         sd = rms
-    return Scales(share, mean, sd, rms, float(np.sqrt(share @ precision)))
+    return Scales(share, mean, sd, rms, float(np.sqrt(share @ design.precision)))
 
 
 def _spans_a_constant(X: Array) -> bool:

@@ -4,11 +4,13 @@ Compiled code evaluates it (`coordinates`); priors that it does not know are add
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .coordinates import Layout, log_criterion, log_posterior, log_posterior_many
+from .gaussian.equations import Work
 from .gaussian.primal import Primal
 from .gaussian.sums import Array
 from .laws import density, sized
@@ -28,10 +30,17 @@ class Target:
     layout: Layout
     prior: bool = True
 
-    def __post_init__(self) -> None:
-        customs = tuple((CustomPrior(s, d), at) for (d, at), s in _custom_scales(self.space))
-        object.__setattr__(self, "_customs", customs if self.prior else ())
-        object.__setattr__(self, "_work", self.solver.work())
+    @cached_property
+    def work(self) -> Work:
+        """Scratch memory; one thread may use it at a time."""
+        return self.solver.work()
+
+    @cached_property
+    def customs(self) -> tuple[tuple["CustomPrior", slice], ...]:
+        """Priors that compiled code does not know, and the scales that they govern."""
+        if not self.prior:
+            return ()
+        return tuple((CustomPrior(s, d), at) for (d, at), s in _custom_scales(self.space))
 
     @property
     def dimension(self) -> int:
@@ -40,8 +49,8 @@ class Target:
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
         evaluate = log_posterior if self.prior else log_criterion
-        value = evaluate(z, self.layout, self.solver.data, self._work, grad)  # type: ignore[attr-defined]
-        for custom, at in self._customs:  # type: ignore[attr-defined]
+        value = evaluate(z, self.layout, self.solver.data, self.work, grad)
+        for custom, at in self.customs:
             index = self.layout.at[at]
             h = np.exp(z[index])
             more, slope = custom(h)
@@ -51,8 +60,8 @@ class Target:
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
-        values = log_posterior_many(Z, self.layout, self.solver.data, self._work)  # type: ignore[attr-defined]
-        for custom, at in self._customs:  # type: ignore[attr-defined]
+        values = log_posterior_many(Z, self.layout, self.solver.data, self.work)
+        for custom, at in self.customs:
             values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
         return values
 
@@ -64,7 +73,7 @@ class Target:
                 a, b, constant = self.layout.parameters[i]
                 value, slopes[i] = density(code, a, b, constant, h[i])
                 total += value
-        for custom, at in self._customs:  # type: ignore[attr-defined]
+        for custom, at in self.customs:
             value, slopes[at] = custom(h[at])
             total += value
         return total, slopes

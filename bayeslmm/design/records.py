@@ -92,6 +92,11 @@ class NewRows:
     groups: tuple[NewGroup, ...]
     rows: np.ndarray
 
+    @property
+    def precision(self) -> np.ndarray:
+        """1 / (noise variance of a row at sigma = 1), (n,): the weights, or the known noise's."""
+        return self.weights if self.noise_sd is None else 1.0 / self.noise_sd**2
+
 
 class Encoder(Protocol):
     """Knows how to encode a new table like the fitted one."""
@@ -149,6 +154,11 @@ class Design:
     rows: np.ndarray
     dropped: np.ndarray
     encoder: Encoder
+
+    @property
+    def precision(self) -> np.ndarray:
+        """1 / (noise variance of a row at sigma = 1), (n,): the weights, or the known noise's."""
+        return self.weights if self.noise_sd is None else 1.0 / self.noise_sd**2
 
     def __repr__(self) -> str:
         groups = [

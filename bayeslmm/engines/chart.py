@@ -116,7 +116,9 @@ class Chart:
     def value(self, x: Array) -> tuple[float, Array]:
         """The criterion and its gradient at x; NaN where float64 cannot hold it."""
         theta = self.theta(x)
-        value, J, slope_sigma = self.target.solver.score(theta.scales, theta.sigma)
+        value, J, slope_sigma = self.target.solver.score(
+            theta.scales, theta.sigma, self.target.work
+        )
         slopes = np.zeros_like(theta.scales)
         at = 0
         for term in self.model.terms:

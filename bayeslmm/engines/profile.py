@@ -103,7 +103,7 @@ class _Profile:
 
         found = minimize(
             negative,
-            self._towards(value),
+            self._warm_start(),
             jac=True,
             method="SLSQP",
             constraints={"type": "eq", "fun": gap},
@@ -113,7 +113,7 @@ class _Profile:
             self.warm = found.x
         return float(np.sqrt(2.0 * max(found.fun, 0.0)))
 
-    def _towards(self, value: float) -> Array:
+    def _warm_start(self) -> Array:
         """Start of the constrained search: the last solution, off any exact zero."""
         x = self.warm.copy()
         x[x == 0.0] = 1e-3

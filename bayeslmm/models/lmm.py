@@ -110,8 +110,7 @@ def declare(design: Design, priors: Mapping[str, Any]) -> Model:
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     check_names(priors, _names(design))
-    precision = design.weights if design.noise_sd is None else 1.0 / design.noise_sd**2
-    scales = scales_of(design, precision)
+    scales = scales_of(design)
     terms = tuple(_term(g, design, scales, priors) for g in order)
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
