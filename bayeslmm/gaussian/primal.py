@@ -145,6 +145,17 @@ class Primal:
             effects_own_cov=own,
         )
 
+    def remainder(
+        self, scales: Array, sigma: float, work: Work | None = None
+    ) -> tuple[Array, Array]:
+        """Mean (m,) and covariance (m, m) of the remainder given the scales.
+
+        The remainder is the other factors' effects, and gamma with beta = T (origin + gamma).
+        """
+        work, q = work or self.work(), self.sums.effects
+        prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
+        return work.mean.copy(), work.F @ work.F.T
+
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:

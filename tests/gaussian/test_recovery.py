@@ -75,6 +75,17 @@ def test_henderson_gives_the_same():
     np.testing.assert_allclose(got.effects_cov[1][2], cov[14:, 14:], rtol=1e-9)
 
 
+def test_the_remainder_is_the_other_effects_and_beta_in_the_solvers_basis():
+    p = random_problem(np.random.default_rng(9), 14, 2, ((5, 2), (3, 1)), extras=True)
+    solver, truth = p.solver("reml"), dense(p, "reml")
+    mean, cov = solver.remainder(p.scales, p.sigma)
+    T, origin = solver.sums.T, solver.sums.origin
+    close(mean[:3, None], truth.effects[1])
+    close(T @ (origin + mean[3:]), truth.beta)
+    close(T @ cov[3:, 3:] @ T.T, truth.beta_cov)
+    close(cov[0, 0], truth.effects_cov[1][0, 0, 0])
+
+
 def test_the_groups_own_covariance_is_given_everything_else():
     p = random_problem(np.random.default_rng(3), 14, 2, ((5, 2), (3, 1)), extras=True)
     got = p.solver("reml").condition(p.scales, p.sigma)
