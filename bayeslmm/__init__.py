@@ -11,7 +11,10 @@ light.
 
 from . import datasets
 from .criticism.rows import fitted, r2, residuals
+from .criticism.weights import importance_resample
 from .design import DesignError, FormulaError
+from .engines.advi import ADVI
+from .engines.cavi import CAVI
 from .engines.evidence import EmpiricalBayes
 from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
@@ -25,6 +28,8 @@ from .reading import fixef, ranef, varcorr
 from .report import report
 
 __all__ = [
+    "ADVI",
+    "CAVI",
     "NUTS",
     "DesignError",
     "EmpiricalBayes",
@@ -37,6 +42,7 @@ __all__ = [
     "fit",
     "fitted",
     "fixef",
+    "importance_resample",
     "lmm",
     "log_evidence",
     "log_likelihood",

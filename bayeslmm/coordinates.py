@@ -194,3 +194,15 @@ def unpack_many(Z, layout):
     for i in range(Z.shape[0]):
         unpack(Z[i], layout, h[i], corr[i], scales[i])
     return h, corr, scales
+
+
+@jit
+def log_prior_many(Z, layout):
+    """`log_prior` without gradient at many points (k, d)."""
+    h = np.empty(layout.at.size)
+    grad = np.empty(Z.shape[1])
+    out = np.empty(Z.shape[0])
+    for i in range(Z.shape[0]):
+        deviations(Z[i], layout, h)
+        out[i] = log_prior(Z[i], layout, h, grad)
+    return out

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from .densities import log_prior
 from .engines.protocol import Engine, Outcome
-from .gaussian.sums import Array
-from .laws import log_densities
 from .model import Model
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
-from .recover import Recovered, recover
-from .target import foreign_log_density
+from .recover import Recovered, recover, trimmed
 from .tree import add_group, build
 
 
@@ -134,33 +132,5 @@ def _variables(
     model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
 ) -> Recovered:
     if outcome.thetas is None:
-        return Recovered(outcome.variables)
+        return trimmed(model, outcome.variables, keep)
     return recover(model, outcome.thetas, rng, keep, outcome.criterion)
-
-
-def log_prior(
-    model: Model, variables: dict[str, tuple[tuple[str, ...], Array]]
-) -> dict[str, tuple[tuple[str, ...], Array]]:
-    """Log prior density draw by draw, each parameter on its declared scale (sd, correlation).
-
-    beta has one value a draw, its joint density; parameters that are fixed or flat have none.
-    """
-    found: dict[str, tuple[tuple[str, ...], Array]] = {}
-    for scale in model.space.scales:
-        if scale.name not in variables or scale.fixed is not None:
-            continue
-        dims, values = variables[scale.name]
-        if scale.law is None:
-            found[scale.name] = (dims, foreign_log_density(scale, values))
-        elif scale.law.proper:
-            found[scale.name] = (dims, log_densities(scale.law, values))
-    for c in model.space.correlations:
-        if c.free and c.name in variables:
-            found[c.name] = ((), c.log_density(variables[c.name][1]))
-    prior = model.fixed_prior
-    if prior.H.shape[0] and "beta" in variables:
-        white = (variables["beta"][1] @ prior.H.T - prior.location) / prior.scale
-        constant = prior.log_det - np.log(prior.scale).sum()
-        constant -= 0.5 * prior.scale.size * np.log(2.0 * np.pi)
-        found["beta"] = ((), constant - 0.5 * (white**2).sum(axis=-1))
-    return found

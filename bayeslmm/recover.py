@@ -95,6 +95,20 @@ def recover(
     return Recovered(shaped, moments)
 
 
+def trimmed(
+    model: Model, variables: dict[str, tuple[tuple[str, ...], Array]], keep: Collection[str] = ()
+) -> Recovered:
+    """Drawn variables (chains, draws, ...), blocks that are too large as their mean and sd."""
+    kept, moments = dict(variables), {}
+    for term in model.terms:
+        name = term.coefficients
+        if name in kept and name not in keep and 8.0 * kept[name][1].size > BUDGET:
+            dims, values = kept.pop(name)
+            moments[f"{name}_mean"] = (dims, values.mean(axis=(0, 1)))
+            moments[f"{name}_sd"] = (dims, values.std(axis=(0, 1)))
+    return Recovered(kept, moments)
+
+
 def _passes(draws: int, columns: int) -> bool:
     return 8.0 * draws * columns > BUDGET
 

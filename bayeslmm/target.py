@@ -9,7 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .coordinates import Layout, log_criterion, log_posterior, log_posterior_many
+from .coordinates import (
+    Layout,
+    log_criterion,
+    log_posterior,
+    log_posterior_many,
+    log_prior_many,
+)
 from .gaussian.equations import Work
 from .gaussian.primal import Primal
 from .gaussian.sums import Array
@@ -61,6 +67,13 @@ class Target:
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
         values = log_posterior_many(Z, self.layout, self.solver.data, self.work)
+        for custom, at in self.customs:
+            values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
+        return values
+
+    def prior_many(self, Z: Array) -> Array:
+        """Log prior density of the coordinates at points Z (k, d), Jacobian included."""
+        values = log_prior_many(Z, self.layout)
         for custom, at in self.customs:
             values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
         return values

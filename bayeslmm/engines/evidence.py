@@ -15,8 +15,9 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import CRITERIA, Model
-from ..recover import Thetas
+from ..recover import Thetas, theta_variables
 from ..space import Theta
+from .approximation import TRUSTED, verdict
 from .maximise import Optimum, maximise
 from .protocol import Outcome
 from .start import hessian
@@ -88,14 +89,23 @@ class EmpiricalBayes:
             integral = log_evidence(model, seed=int(rng.integers(2**31)))
             attrs["log_evidence"] = integral.value
             attrs["log_evidence_error"] = integral.error
-        fixed = tuple(p for p in model.parameters)
+        fixed, stats = tuple(p for p in model.parameters), {}
         if self.laplace:
-            thetas, fixed = _laplace(best, zeros, self.draws, rng), ()
+            thetas, log_weight = _laplace(best, zeros, self.draws, rng)
+            fixed, stats = (), {"log_weight": log_weight[None]}
+            drawn = theta_variables(model, thetas.h[0], thetas.corr[0])
+            judged = verdict(model, log_weight, drawn, [], rng)
+            told = [
+                m for m in (attrs["message"], judged["message"]) if m not in ("converged", TRUSTED)
+            ]
+            attrs |= {**judged, "converged": attrs["converged"]}
+            attrs["message"] = "; ".join(told) or "converged"
         else:
             thetas = Thetas.repeat(theta, 1, self.draws)
         table, coords = estimates(best)
         return Outcome(
             thetas=thetas,
+            sample_stats=stats,
             attrs=attrs,
             fixed=fixed,
             criterion=self.criterion,
@@ -185,7 +195,13 @@ def moments(
     return found
 
 
-def _laplace(best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator) -> Thetas:
+def _laplace(
+    best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator
+) -> tuple[Thetas, Array]:
+    """Draws of theta from the Gaussian around the maximum, and their log importance ratios.
+
+    The ratios are to the posterior of theta that the model declares, priors included.
+    """
     if zeros:
         raise ValueError(
             f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
@@ -200,5 +216,7 @@ def _laplace(best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.G
             "EmpiricalBayes(laplace=True): the criterion has no curvature along some direction, "
             "so it has no Gaussian approximation; use NUTS"
         )
-    step = (vectors / np.sqrt(values)) @ rng.standard_normal((z.size, draws))
-    return Thetas.at(model, (z[:, None] + step).T[None])
+    white = rng.standard_normal((z.size, draws))
+    points = np.ascontiguousarray((z[:, None] + (vectors / np.sqrt(values)) @ white).T)
+    log_q = 0.5 * np.log(values / (2.0 * np.pi)).sum() - 0.5 * (white**2).sum(axis=0)
+    return Thetas.at(model, points[None]), model.target().many(points) - log_q

@@ -36,12 +36,15 @@ class LogEvidence:
     error : float
         Standard error of the value (Monte Carlo), or the last refinement's change (quadrature).
     method : str
-        How it was computed, with the k-hat of the weights where it was sampled.
+        How it was computed.
+    khat : float
+        Pareto k-hat of the importance weights; NaN where nothing was sampled.
     """
 
     value: float
     error: float
     method: str
+    khat: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,15 @@ def log_evidence(model: Model, *, seed: int | None = None, draws: int = 20_000) 
         return LogEvidence(
             nodes.log_evidence, nodes.error, f"quadrature, {nodes.weights.size} points"
         )
-    return _sampled(model, np.random.default_rng(seed), draws)
+    found = sampled(model, np.random.default_rng(seed), draws)
+    if found.khat > TRUSTED:
+        warnings.warn(
+            f"the log evidence is not to be trusted: the importance weights have k-hat "
+            f"{found.khat:.2f}, above {TRUSTED}; centre the predictors, give tighter priors, or "
+            f"raise draws=",
+            stacklevel=2,
+        )
+    return found
 
 
 def check_proper(model: Model) -> None:
@@ -151,7 +162,7 @@ def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]
     return [(float(low), float(high)) for low, high in limits]
 
 
-def _sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
+def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted once to its own weighted draws."""
     from arviz_stats.base import array_stats
 
@@ -173,13 +184,8 @@ def _sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
     khat = float(array_stats.psislw(-logs)[1])  # it takes minus the log weights
-    if khat > TRUSTED:
-        warnings.warn(
-            f"the log evidence is not to be trusted: the importance weights have k-hat {khat:.2f}, "
-            f"above {TRUSTED}; centre the predictors, give tighter priors, or raise draws=",
-            stacklevel=3,
-        )
-    return LogEvidence(value, error, f"importance sampling, {draws} draws, k-hat {khat:.2f}")
+    method = f"importance sampling, {draws} draws, k-hat {khat:.2f}"
+    return LogEvidence(value, error, method, khat)
 
 
 def _student(

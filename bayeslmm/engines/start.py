@@ -8,6 +8,8 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..target import Target
 
+WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
+
 
 def centre(model: Model) -> Array:
     """A point of the right magnitude: every scale at the scale of its default law.
@@ -27,19 +29,30 @@ def centre(model: Model) -> Array:
 
 
 def mode(target: Target, start: Array) -> Array:
-    """A rough mode by L-BFGS-B; the start itself where no better point is found."""
+    """A rough mode by L-BFGS-B; the start itself where no better point is found.
+
+    The first step goes along the gradient and as far as it is long, so the function is divided by
+    that length: a step of one, not one that ends at noise of exp(-40).
+    """
     from scipy.optimize import minimize
 
     if start.size == 0:
         return start
+    begin, slope = target(start)
+    if not np.isfinite(begin):
+        return start
+    size = max(1.0, float(np.linalg.norm(slope)))
 
     def negative(z: Array) -> tuple[float, Array]:
         value, grad = target(z)
-        return (-value, -grad) if np.isfinite(value) else (1e300, np.zeros_like(z))
+        if not np.isfinite(value):  # far, but not so far that a line search loses its digits
+            return (WALL - begin) / size, np.zeros_like(z)
+        return -value / size, -grad / size
 
     bounds = [(s - 40.0, s + 40.0) for s in start]
-    found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds)
-    return found.x if np.isfinite(found.fun) and found.fun < 1e300 else start
+    options = {"ftol": 1e-12, "gtol": 1e-5 / size}
+    found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return found.x if -found.fun * size > begin else start
 
 
 def hessian(target: Target, z: Array, step: float = 1e-4) -> Array:

@@ -34,6 +34,12 @@ class FixedPrior:
     def flat(cls, p: int) -> "FixedPrior":
         return cls(np.zeros((0, p)), np.zeros(0), np.zeros(0))
 
+    def log_density(self, beta: Array) -> Array:
+        """Log density of beta (..., p): of the directions that H touches; zero where flat."""
+        white = (beta @ self.H.T - self.location) / self.scale
+        constant = self.log_det - np.log(self.scale).sum() - 0.5 * self.scale.size * LOG_2PI
+        return constant - 0.5 * (white**2).sum(axis=-1)
+
 
 @dataclass(frozen=True, repr=False)
 class Moments:

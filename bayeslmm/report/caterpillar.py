@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from ..scalars import INTERVAL
 from .drawing import COLOURS, MARKS, Image, draw, name_axes
-from .scalars import INTERVAL
 from .show import label
 from .view import Block, View
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from ..scalars import VARIANCES, Scalar
 from .drawing import COLOURS, Image, curve, draw, name_axes
-from .scalars import VARIANCES, Scalar
 from .view import View
 
 MOST = 12

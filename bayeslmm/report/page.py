@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Model
+from ..scalars import ESS_PER_CHAIN, INTERVAL, RHAT_LIMIT
 from ..tree import check_tree
 from . import tables
 from .caterpillar import caterpillar
@@ -14,7 +15,6 @@ from .densities import densities
 from .drawing import Image
 from .files import check_writable, whole
 from .rows import rows
-from .scalars import ESS_PER_CHAIN, INTERVAL, RHAT_LIMIT
 from .view import View
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from .scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar
+from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar
 from .show import NONE, count, interval, number, seconds
 from .view import View
 

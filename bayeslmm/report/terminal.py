@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .scalars import INTERVAL, KINDS, scalars
+from ..scalars import INTERVAL, KINDS, scalars
 from .show import interval, number
 from .tables import chained
 

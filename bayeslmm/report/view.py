@@ -9,7 +9,7 @@ from ..criticism.rows import mean_by_row
 from ..gaussian.sums import Array
 from ..model import Model
 from ..reading import ranef
-from .scalars import PROB, Scalar, scalars
+from ..scalars import PROB, Scalar, scalars
 
 
 @dataclass(frozen=True, eq=False)

@@ -83,13 +83,14 @@ def test_nuts_draws_have_the_reference_moments_within_monte_carlo_error(case, qu
 
 
 def test_importance_sampling_agrees_with_quadrature_where_both_can_be_used():
-    from bayeslmm.engines.integral import _sampled
+    from bayeslmm.engines.integral import sampled
 
     model = declare("sleepstudy RI b~N(250,100),N(0,50) su~HN(50) se~HN(50)")
     exact = bl.log_evidence(model).value
-    sampled = _sampled(model, np.random.default_rng(1), 20_000)
-    assert abs(sampled.value - exact) < 4 * sampled.error
-    assert sampled.error < 0.01
+    found = sampled(model, np.random.default_rng(1), 20_000)
+    assert abs(found.value - exact) < 4 * found.error
+    assert found.error < 0.01
+    assert found.khat < 0.5
 
 
 def test_an_improper_prior_has_no_evidence():

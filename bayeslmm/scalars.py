@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from .gaussian.sums import Array
 
 PROB = 0.95
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
@@ -63,7 +63,7 @@ def scalars(tree: Any) -> list[Scalar]:
     posterior = tree["posterior"].dataset
     errors = standard_errors(tree)
     exact = exact_moments(tree)
-    chained = "sample_stats" in tree or posterior.sizes.get("chain", 1) > 1
+    chained = chains(tree) > 0
     found = []
     for kind in KINDS:
         for variable in posterior.data_vars:
@@ -73,6 +73,14 @@ def scalars(tree: Any) -> list[Scalar]:
                 given = exact.get((variable, name)) or errors.get(name)
                 found.append(_scalar(name, kind, draws, given, chained))
     return found
+
+
+def chains(tree: Any) -> int:
+    """Number of Markov chains; zero where the draws are independent of each other."""
+    posterior = tree["posterior"]
+    stats = tree["sample_stats"] if "sample_stats" in tree else {}
+    count = int(posterior.sizes.get("chain", 1))
+    return count if (stats or count > 1) and "log_weight" not in stats else 0
 
 
 def _scalar(

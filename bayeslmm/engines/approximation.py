@@ -1,0 +1,204 @@
+"""How far an approximation q can be trusted: it is compared with the posterior that it stands for.
+
+* Pareto k-hat of the importance ratios p(theta, b, y) / q(theta, b) (Yao, Vehtari, Simpson & Gelman
+  2018; Vehtari, Simpson, Gelman, Yao & Gabry 2024): above 0.7 no number of draws of q describes p.
+* The sds of the coefficients against the exact law: at q's own draws of theta the coefficients are
+  Gaussian, so what the posterior would say of them is known without another sampler.
+* The share of the posterior that the draws find, and the divergence from q, by the evidence.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model
+from .integral import sampled
+
+KHAT = 0.7
+SLIGHT = 0.01
+SHARE = 0.9  # of the posterior that an approximation's draws have to find
+FEWEST = 400  # draws from which the evidence is worth an estimate
+TRUSTED = "to be trusted"
+CORRECTABLE = "to be trusted after importance resampling"
+UNTRUSTED = "not to be trusted"
+NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
+COMPARED = 1000  # draws that sds are compared over
+
+
+def psis(log_weights: Array) -> tuple[Array, float]:
+    """Normalised Pareto-smoothed weights of log importance ratios (draws,), and their k-hat.
+
+    k-hat is infinite where a ratio is not finite. It is zero where all that the largest weights
+    have above the others is under 1% of the total: the ratios are then constant for every purpose,
+    and the shape of so slight a tail says nothing.
+    """
+    from arviz_stats.base import array_stats
+
+    if not np.isfinite(log_weights).all():
+        return np.full(log_weights.size, 1.0 / log_weights.size), float("inf")
+    logs = log_weights - log_weights.max()
+    weights = np.sort(np.exp(logs))
+    tail = int(min(0.2 * logs.size, 3.0 * np.sqrt(logs.size)))  # what the Pareto law is fitted to
+    if (weights[-tail:] - weights[-tail - 1]).sum() < SLIGHT * weights.sum():
+        return np.exp(logs) / weights.sum(), 0.0
+    smooth, k = array_stats.psislw(-logs)  # it takes minus the log ratios
+    smooth = np.exp(smooth - smooth.max())
+    return smooth / smooth.sum(), float(k)
+
+
+def limit(draws: int) -> float:
+    """Largest k-hat that so many draws can bear (Vehtari et al. 2024, section 3.2)."""
+    return min(1.0 - 1.0 / np.log10(draws), KHAT) if draws > 10 else 0.0
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Width of q along one kind of coefficient, over the width at q's draws of theta."""
+
+    name: str
+    value: float
+
+
+def sd_ratios(
+    model: Model,
+    scales: Array,
+    sigma: Array,
+    beta: Array,
+    effects: tuple[Array, ...],
+    rng: np.random.Generator,
+) -> list[Ratio]:
+    """sd under q over the sd of the exact conditional at q's draws (k, .) of theta.
+
+    One ratio for each fixed effect, and one for each effect of a factor, its levels pooled.
+    """
+    some = slice(None, None, -(-sigma.size // COMPARED))
+    where = np.ascontiguousarray(scales[some]), np.ascontiguousarray(sigma[some])
+    exact = model.solver().draws(*where, rng)
+    theirs, ours = (_variances(model, *pair) for pair in (exact, (beta, effects)))
+    return [
+        Ratio(name, float(np.sqrt(own / true)))
+        for (name, own), (_, true) in zip(ours, theirs)
+        if true > 0.0
+    ]
+
+
+def _variances(
+    model: Model, beta: Array, effects: tuple[Array, ...]
+) -> Iterator[tuple[str, float]]:
+    for name, draws in zip(model.design.fixed, beta.T):
+        yield name, float(draws.var())
+    for term, u in zip(model.terms, effects):
+        for j, effect in enumerate(term.grouping.effects):
+            yield f"{term.coefficients}[{effect}]", float(u[..., j].var(axis=0).mean())
+
+
+def weighted_ratios(
+    variables: dict[str, tuple[tuple[str, ...], Array]], weights: Array
+) -> list[Ratio]:
+    """sd of each variance parameter under q over its importance-weighted sd.
+
+    Parameters
+    ----------
+    variables : dict
+        Name -> (dims, draws (k, ...)); elements that do not vary are left out.
+    weights : (k,)
+        Normalised.
+    """
+    found = []
+    for name, (_, draws) in variables.items():
+        flat = draws.reshape(draws.shape[0], -1)
+        mean = weights @ flat
+        true = np.sqrt(weights @ (flat - mean) ** 2)
+        moving = (true > 0.0) & (np.ptp(flat, axis=0) > 0.0)
+        values = flat.std(axis=0)[moving] / true[moving]
+        if values.size:
+            found.append(Ratio(name, float(values[np.argmax(np.abs(np.log(values)))])))
+    return found
+
+
+def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
+    """How much of the posterior q covers, by the log evidence from theta's own side.
+
+    E_q[p / q] is p(y) whatever q, but draws of q cannot find what q never visits: their estimate
+    over the evidence is the share that they found. The same evidence turns the mean log ratio into
+    the Kullback-Leibler divergence from q to the posterior, in nats.
+
+    Returns
+    -------
+    dict
+        kl and share; empty where a prior is improper, or the evidence too slow to compute.
+    """
+    draws = _affordable(model)
+    improper = any(s.law is not None and not s.law.proper for s in model.space.scales)
+    if improper or model.fixed_prior.H.shape[0] < len(model.design.fixed) or draws < FEWEST:
+        return {}
+    evidence = sampled(model, np.random.default_rng(rng.integers(2**63)), draws)
+    if not evidence.khat <= KHAT:
+        return {}
+    top = log_weights.max()
+    found = top + np.log(np.exp(log_weights - top).mean())
+    share = float(np.exp(min(found - evidence.value, 0.0)))
+    return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
+
+
+def _affordable(model: Model) -> int:
+    """Evaluations of the log posterior that cost about a second, at most 4,000."""
+    if model.space.size == 0:
+        return 0
+    sums = model.sums
+    m, q = sums.random + sums.fixed, sums.effects
+    return int(min(4000, 2e9 / (m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)))
+
+
+def verdict(
+    model: Model,
+    log_weights: Array,
+    variables: dict[str, tuple[tuple[str, ...], Array]],
+    ratios: list[Ratio],
+    rng: np.random.Generator,
+    settled: str = "",
+) -> dict[str, Any]:
+    """Attributes that say in words whether an approximation can be trusted.
+
+    Parameters
+    ----------
+    log_weights : (k,)
+        Log importance ratios of the draws.
+    variables
+        Draws (k, ...) of the variance parameters.
+    ratios
+        Widths of the coefficients, see `sd_ratios`; empty where they are exact given theta.
+    settled
+        What is wrong with the optimisation; empty where nothing is.
+    """
+    weights, k = psis(log_weights)
+    most = limit(log_weights.size)
+    whole = covered(model, log_weights, rng) if k <= most else {}
+    found: dict[str, Any] = {"khat": k, "khat_limit": most, "converged": int(not settled)}
+    wrong = [settled] if settled else []
+    if k > most:
+        wrong.append(f"k-hat is {k:.2f}, above {most:.2f}")
+    else:
+        found |= whole
+        ratios = ratios + weighted_ratios(variables, weights)
+    missed = whole.get("share", 1.0) < SHARE
+    if missed:
+        wrong.append(f"its draws find {whole['share']:.0%} of the posterior, under {SHARE:.0%}")
+    if ratios:
+        worst = max(ratios, key=lambda r: abs(np.log(r.value)))
+        found |= {"sd_ratio": worst.value, "sd_ratio_of": worst.name}
+        if not NARROW <= worst.value <= WIDE:
+            kind = "narrow" if worst.value < 1.0 else "wide"
+            wrong.append(f"the sd of {worst.name} is too {kind}, {worst.value:.2f} times the right")
+    if settled or k > most or missed:
+        found["verdict"] = UNTRUSTED
+        cure = "raise steps=" if len(wrong) == 1 and settled else "use NUTS()"
+    elif wrong:
+        found["verdict"], cure = CORRECTABLE, "importance_resample(tree)"
+    else:
+        found["verdict"], cure = TRUSTED, ""
+    found["message"] = found["verdict"] + (f": {'; '.join(wrong)}; {cure}" if wrong else "")
+    return found

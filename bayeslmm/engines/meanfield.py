@@ -1,0 +1,209 @@
+"""The factors of coordinate ascent: what q says of each variance, and their updates.
+
+q(b) is exactly the conditional of the coefficients at the variances E[1/sigma^2]^-1 and
+E[Psi^-1]^-1, so one call of the solver is its update. By Fisher's identity the score there holds
+what the variances' factors need:
+
+    E[sum_j u_j u_j'] = Psi J Psi + G Psi
+    E|y - X beta - Z u|^2 = n sigma^2 + sigma^3 d log p / d sigma
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..densities import log_complete, log_prior
+from ..gaussian.primal import Primal
+from ..gaussian.sums import Array
+from ..model import Model
+from ..recover import theta_variables
+from ..space import Positive
+from ..terms import GroupTerm
+from .conjugate import Covariance
+from .start import centre, mode
+
+
+@dataclass(frozen=True, repr=False)
+class Part:
+    """A covariance of some effects of a term: its law under q, or a fixed matrix."""
+
+    term: int
+    members: tuple[int, ...]
+    law: Covariance | None
+    fixed: Array
+
+    @property
+    def effective(self) -> Array:
+        return self.fixed if self.law is None else self.law.effective
+
+
+@dataclass(frozen=True, repr=False)
+class State:
+    """q of the variances; q of the coefficients is the solver's conditional at its means."""
+
+    model: Model
+    solver: Primal
+    parts: tuple[Part, ...]
+    noise: Part
+
+    @classmethod
+    def begin(cls, model: Model) -> "State":
+        """Start at the mode of the marginal likelihood: any start ends where it does."""
+        target = model.target("evidence", prior=False)
+        theta = model.space.constrain(mode(target, centre(model)), model.layout)
+        parts, at = [], 0
+        for number, term in enumerate(model.terms):
+            q = term.shape[1]
+            L = theta.scales[at : at + q * q].reshape(q, q)
+            parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * theta.sigma**2))
+            at += q * q
+        n = model.sums.n
+        sigma = model.space.sigma
+        guess = np.full((1, 1), theta.sigma**2)
+        law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
+        noise = Part(-1, (0,), law, guess)
+        return cls(model, model.solver(), tuple(parts), noise)
+
+    @property
+    def point(self) -> tuple[Array, float]:
+        """The solver's scales and sigma at which q of the coefficients is the conditional."""
+        factors = [np.zeros((t.shape[1], t.shape[1])) for t in self.model.terms]
+        for part in self.parts:
+            factors[part.term][np.ix_(part.members, part.members)] = _root(part.effective)
+        flat = [L.ravel() for L in factors]
+        return np.concatenate([*flat, np.zeros(0)]), float(np.sqrt(self.noise.effective[0, 0]))
+
+    def sweep(self) -> tuple[float, "State"]:
+        """The bound here, and the state after every factor was updated once."""
+        scales, sigma = self.point
+        value, J, slope = self.solver.score(scales, sigma)
+        bound = value + sum(_share(p.law) for p in (*self.parts, self.noise) if p.law)
+        starts = np.concatenate([[0], np.cumsum([t.shape[1] ** 2 for t in self.model.terms])])
+        parts = []
+        for part in self.parts:
+            if part.law is None:
+                parts.append(part)
+                continue
+            q = self.model.terms[part.term].shape[1]
+            own = J[starts[part.term] : starts[part.term + 1]].reshape(q, q)
+            own = own[np.ix_(part.members, part.members)]
+            psi = part.effective
+            squares = psi @ own @ psi + part.law.count * psi
+            parts.append(replace(part, law=part.law.update(squares)))
+        noise = self.noise
+        if noise.law is not None:
+            square = np.full((1, 1), sigma**2 * noise.law.count + sigma**3 * slope)
+            noise = replace(noise, law=noise.law.update(square))
+        return bound, replace(self, parts=tuple(parts), noise=noise)
+
+    def draw(self, draws: int, rng: np.random.Generator) -> "Draws":
+        """Draws of everything from q, and their log importance ratios."""
+        model, at_mean = self.model, self.point
+        psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.terms]
+        log_q = np.zeros(draws)
+        for part in self.parts:
+            drawn = np.broadcast_to(part.effective, (draws, *part.effective.shape))
+            if part.law is not None:
+                drawn = part.law.draw(draws, rng)
+                log_q += part.law.log_density(drawn)
+            psi[part.term][np.ix_(range(draws), part.members, part.members)] = drawn
+        noise = np.full(draws, self.noise.effective[0, 0])
+        if self.noise.law is not None:
+            drawn = self.noise.law.draw(draws, rng)
+            noise = drawn[:, 0, 0]
+            log_q += self.noise.law.log_density(drawn)
+        roots = [_root(p) for p in psi]
+        sds = [np.sqrt(np.diagonal(p, axis1=1, axis2=2)) for p in psi]
+        corr = [_unit(L, sd).reshape(draws, -1) for L, sd in zip(roots, sds)]
+        empty = np.zeros((draws, 0))
+        h = np.hstack([*sds, np.sqrt(noise)[:, None]])
+        scales = np.hstack([*(L.reshape(draws, -1) for L in roots), empty])
+        many = np.tile(at_mean[0], (draws, 1)), np.full(draws, at_mean[1])
+        beta, effects = self.solver.draws(*many, rng)
+        found = theta_variables(model, h, np.hstack([*corr, empty]))
+        prior = sum(v.reshape(draws, -1).sum(axis=1) for _, v in log_prior(model, found).values())
+        # q of the coefficients by Bayes' rule: p(y, b) / p(y) at the variances' means.
+        log_b = log_complete(model, at_mean[0][None], np.array([at_mean[1]]), beta, effects)
+        log_b -= self.solver.value(*at_mean)
+        log_p = prior + log_complete(model, scales, h[:, -1], beta, effects)
+        return Draws(found, h, scales, beta, effects, log_p - log_q - log_b, model)
+
+
+@dataclass(frozen=True, repr=False)
+class Draws:
+    """Draws of the variances and coefficients, with their log importance ratios."""
+
+    theta: dict[str, tuple[tuple[str, ...], Array]]
+    h: Array
+    scales: Array
+    beta: Array
+    effects: tuple[Array, ...]
+    log_weight: Array
+    model: Model
+
+    @property
+    def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
+        """The posterior's variables, one chain."""
+        found = dict(self.theta)
+        if self.model.design.fixed:
+            found["beta"] = (("fixed",), self.beta)
+        for term, u in zip(self.model.terms, self.effects):
+            found[term.coefficients] = (term.dims, u)
+        return {name: (dims, values[None]) for name, (dims, values) in found.items()}
+
+
+def _parts(number: int, term: GroupTerm, variances: Array) -> list[Part]:
+    """The covariances of a term, each with its conjugate law or as it is fixed."""
+    levels, q = term.shape
+    if term.sd.free != term.correlation.free and term.correlated:
+        free, held = (term.sd, term.correlation) if term.sd.free else (term.correlation, term.sd)
+        raise ValueError(
+            f"CAVI needs {held.name} free where {free.name} is: a covariance that is partly fixed "
+            f"has no conjugate law; use ADVI() or NUTS()"
+        )
+    if not term.sd.free:
+        sd = np.broadcast_to(np.asarray(term.sd.fixed), q)
+        root = sd[:, None] * term.correlation.start
+        return [Part(number, tuple(range(q)), None, root @ root.T)]
+    found = []
+    for block in term.correlation.blocks:
+        nu, width = _half_t(term.sd, block)
+        guess = np.diag(variances[list(block)])
+        found.append(Part(number, block, Covariance.begin(nu, width, levels, guess), guess))
+    return found
+
+
+def _half_t(scale: Positive, members: tuple[int, ...]) -> tuple[float, Array]:
+    """Degrees of freedom and widths of half-t priors."""
+    laws = {"HalfStudentT": lambda p: (p[0], p[1]), "HalfCauchy": lambda p: (1.0, p[0])}
+    if scale.law is None or scale.law.name not in laws:
+        raise ValueError(
+            f"CAVI has closed forms for HalfStudentT and HalfCauchy priors only, but {scale.name} "
+            f"has {scale.prior}; change its prior, or use ADVI() or NUTS()"
+        )
+    nu, width = laws[scale.law.name](scale.law.parameters)
+    nus = np.broadcast_to(nu, scale.size)[list(members)]
+    if np.ptp(nus) > 0.0:
+        raise ValueError(
+            f"CAVI needs one number of degrees of freedom for correlated effects, but {scale.name} "
+            f"has {nus.tolist()}; use ADVI() or NUTS()"
+        )
+    return float(nus[0]), np.broadcast_to(np.asarray(width, float), scale.size)[list(members)]
+
+
+def _share(law: Covariance) -> float:
+    """What one covariance adds to the log density at the variances' means to make the bound."""
+    gap = law.log_det - np.linalg.slogdet(law.effective)[1]
+    return law.bound - 0.5 * law.count * float(gap)
+
+
+def _root(psi: Array) -> Array:
+    """Lower triangular factors of covariances (..., q, q); zero where all is zero."""
+    return np.linalg.cholesky(psi) if psi.any() else np.zeros_like(psi)
+
+
+def _unit(L: Array, sd: Array) -> Array:
+    """Factors of the correlation matrices; the identity where an sd is zero."""
+    return np.where(
+        sd[..., None] > 0.0, L / np.where(sd > 0.0, sd, 1.0)[..., None], np.eye(sd.shape[1])
+    )
