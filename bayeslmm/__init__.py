@@ -10,6 +10,8 @@ light.
 """
 
 from . import datasets
+from .criticism.check import Checks, check
+from .criticism.engines import EngineComparison, compare_engines
 from .criticism.rows import fitted, r2, residuals
 from .criticism.weights import importance_resample
 from .design import DesignError, FormulaError
@@ -31,12 +33,16 @@ __all__ = [
     "ADVI",
     "CAVI",
     "NUTS",
+    "Checks",
     "DesignError",
     "EmpiricalBayes",
+    "EngineComparison",
     "FormulaError",
     "LogEvidence",
     "Model",
     "Prediction",
+    "check",
+    "compare_engines",
     "confint",
     "datasets",
     "fit",

@@ -78,7 +78,7 @@ def scalars(tree: Any) -> list[Scalar]:
 def chains(tree: Any) -> int:
     """Number of Markov chains; zero where the draws are independent of each other."""
     posterior = tree["posterior"]
-    stats = tree["sample_stats"] if "sample_stats" in tree else {}
+    stats = tree.get("sample_stats", {})
     count = int(posterior.sizes.get("chain", 1))
     return count if (stats or count > 1) and "log_weight" not in stats else 0
 

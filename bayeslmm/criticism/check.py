@@ -1,0 +1,262 @@
+"""Can a fit be trusted? Every check with its value, its limit, and what to do where it fails.
+
+Markov chains: rank-normalised R-hat, bulk and tail effective sample sizes (Vehtari, Gelman,
+Simpson, Carpenter & Buerkner 2021), divergences and energy (Betancourt 2017). Approximations:
+k-hat, widths, the share of the posterior found (`engines.approximation`). A maximum: did it
+converge, is a variance at its boundary.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engines.approximation import NARROW, SHARE, TRUSTED, UNTRUSTED, WIDE
+from ..gaussian.sums import Array
+from ..reading import groups, plugged
+from ..scalars import ESS_PER_CHAIN, RHAT_LIMIT, chains
+from . import tables
+
+ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
+DEPTH = 10  # nutpie's and PyMC's largest tree
+TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
+BOUNDARY = "at the boundary"
+MOST = 500  # elements of one variable that are looked at; of more, so many at equal distances
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    name, value, limit : str
+        What was looked at, what was found (and where), and what it should be; the limit is empty
+        where a value is only told.
+    ok : bool
+    advice : str
+        What to do where it is not.
+    """
+
+    name: str
+    value: str
+    limit: str = ""
+    ok: bool = True
+    advice: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Checks:
+    """What `check` found.
+
+    Attributes
+    ----------
+    engine : str
+    rows : tuple of Check
+    verdict : str
+        In words.
+    """
+
+    engine: str
+    rows: tuple[Check, ...]
+    verdict: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether every check holds."""
+        return all(row.ok for row in self.rows)
+
+    def table(self) -> Any:
+        """DataFrame: value, limit, ok, and what to do, one row a check."""
+        import pandas as pd
+
+        columns = {
+            "value": [r.value for r in self.rows],
+            "limit": [r.limit for r in self.rows],
+            "ok": ["yes" if r.ok else "NO" for r in self.rows],
+            "what to do": ["" if r.ok else r.advice for r in self.rows],
+        }
+        return pd.DataFrame(columns, index=[r.name for r in self.rows])
+
+    def __repr__(self) -> str:
+        return tables.text(self.engine, self.table(), f"Verdict: {self.verdict}.")
+
+    def _repr_html_(self) -> str:
+        return tables.html(self.engine, self.table(), f"Verdict: {self.verdict}.")
+
+
+def check(tree: Any) -> Checks:
+    """Look whether a fit can be trusted.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `fit` returned.
+
+    Returns
+    -------
+    Checks
+        `ok`, `verdict` and `table()`; it shows itself as a table.
+
+    Raises
+    ------
+    TypeError
+        Where `tree` is no fit.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> found = bl.check(bl.fit(m, bl.CAVI(), seed=1))
+    >>> found.ok, found.verdict
+    (False, 'not to be trusted')
+    """
+    posterior, _ = groups(tree)
+    stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
+    rows = list(_ended(tree))
+    if chains(tree):
+        rows += _chained(posterior, chains(tree))
+        rows += _sampler(tree, stats)
+    elif "khat" in tree.attrs and "effective_draws" not in tree.attrs:
+        rows += _approximated(tree.attrs)
+    if "variance_parameters" in tree:
+        rows += _boundary(tree["variance_parameters"].dataset)
+    rows += _finite(posterior)
+    return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), _verdict(tree, rows))
+
+
+def _verdict(tree: Any, rows: list[Check]) -> str:
+    """The checks in words: an approximation's own verdict, or what the failures amount to."""
+    failed = {row.name for row in rows if not row.ok}
+    words = str(tree.attrs.get("verdict", UNTRUSTED if failed else TRUSTED))
+    if failed == {BOUNDARY} and "verdict" not in tree.attrs:
+        words = "a maximum at the boundary, to be trusted as a point estimate only"
+    if plugged(tree):
+        fixed = tree["posterior"].attrs["fixed"]
+        words += (
+            f", given {fixed} at their maximum: their uncertainty is left out of every interval"
+        )
+    return words
+
+
+def _ended(tree: Any) -> Iterator[Check]:
+    """Whether the algorithm came to its own end."""
+    attrs = tree.attrs
+    if attrs.get("interrupted"):
+        yield Check("ended", "interrupted", "by itself", False, "run it again to its end")
+    if "criterion" in attrs:
+        done = bool(attrs.get("converged"))
+        advice = "centre and rescale the predictors, simplify the random effects, or use NUTS()"
+        value = f"{attrs['criterion']} {float(attrs['log_marginal']):.4f}"
+        yield Check("maximum found", value, "", done, advice)
+    if "steps_taken" in attrs:
+        done = bool(attrs.get("converged"))
+        value = f"after {int(attrs['steps_taken']):,} steps, at {float(attrs['elbo']):.3f}"
+        yield Check("bound settled", value, "", done, "raise steps=")
+
+
+def _chained(posterior: Any, count: int) -> Iterator[Check]:
+    """Did the chains mix: the worst of all variables, by name."""
+    from arviz_stats.base import array_stats
+
+    worst: dict[str, tuple[float, str]] = {}
+    measures: dict[str, tuple[Any, float]] = {
+        "bulk ESS": (lambda x: float(array_stats.ess(x, method="bulk")), 1.0),
+        "tail ESS": (lambda x: float(array_stats.ess(x, method="tail", prob=TAIL)), 1.0),
+    }
+    if count > 1:
+        measures["R-hat"] = (lambda x: float(array_stats.rhat(x)), -1.0)
+    for name, draws in _scalars(posterior):
+        if draws.shape[1] < 4 or np.ptp(draws) < 1e-12 * np.abs(draws).max():
+            continue
+        for measure, (compute, sign) in measures.items():
+            value = compute(draws)
+            if measure not in worst or sign * value < sign * worst[measure][0]:
+                worst[measure] = value, name
+    least = ESS_PER_CHAIN * count
+    longer = "draw longer: NUTS(draws=...)"
+    if "R-hat" in worst:
+        value, name = worst["R-hat"]
+        advice = "tune and draw longer, or simplify the random effects"
+        ok = value <= RHAT_LIMIT
+        yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT_LIMIT}", ok, advice)
+    elif count == 1:
+        yield Check("largest R-hat", "one chain", "2 chains", False, "use chains=4")
+    for measure in ("bulk ESS", "tail ESS"):
+        if measure in worst:
+            value, name = worst[measure]
+            ok, text = value >= least, f"{value:,.0f} ({name})"
+            yield Check(f"smallest {measure}", text, f"at least {least:,}", ok, longer)
+
+
+def _scalars(posterior: Any) -> Iterator[tuple[str, Array]]:
+    """Every element of every variable with its label: draws (chains, draws)."""
+    for name, array in posterior.data_vars.items():
+        values = array.transpose("chain", "draw", ...).values
+        dims = array.dims[2:]
+        every = list(np.ndindex(values.shape[2:]))
+        for index in every[:: -(-len(every) // MOST)]:
+            labels = [str(array[d].values[i]) for d, i in zip(dims, index)]
+            yield (f"{name}[{', '.join(labels)}]" if labels else str(name)), values[(..., *index)]
+
+
+def _sampler(tree: Any, stats: Any) -> Iterator[Check]:
+    """Divergences, trees cut short, and energy."""
+    if stats is None:
+        return
+    if "diverging" in stats:
+        count = int(stats["diverging"].sum())
+        advice = "raise target_accept (0.95), or give tighter priors"
+        yield Check("divergences", str(count), "0", count == 0, advice)
+    if "tree_depth" in stats:
+        depth = stats["tree_depth"].values
+        cut = int((depth >= DEPTH).sum())
+        advice = "centre the predictors: the posterior is a long narrow ridge"
+        yield Check("trees cut short", str(cut), "0", cut == 0, advice)
+    if "energy" in stats and stats.sizes["draw"] > 3:
+        energy = stats["energy"].values
+        share = float(np.min((np.diff(energy, axis=1) ** 2).mean(axis=1) / energy.var(axis=1)))
+        advice = "heavy tails: give tighter priors to the variances"
+        text = f"at least {ENERGY}"
+        yield Check("energy explored a step", f"{share:.2f}", text, share >= ENERGY, advice)
+
+
+def _approximated(attrs: Any) -> Iterator[Check]:
+    """Is the approximation near what it approximates?"""
+    if "elbo_slope" in attrs:
+        slope, error = float(attrs["elbo_slope"]), float(attrs["elbo_slope_error"])
+        text = f"{slope:+.3f} +- {error:.3f} nats per 1,000 steps"
+        yield Check("slope of the bound", text, "2 errors of 0", slope <= 2 * error, "raise steps=")
+        yield Check("noise of the bound", f"sd {float(attrs['elbo_noise']):.3g} nats a draw")
+    k, most = float(attrs["khat"]), float(attrs["khat_limit"])
+    sampled = "use NUTS()"
+    yield Check("k-hat", f"{k:.2f}", f"at most {most:.2f}", k <= most, sampled)
+    if "share" in attrs:
+        share = float(attrs["share"])
+        text = f"at least {SHARE:.0%}"
+        yield Check("posterior found", f"{share:.0%}", text, share >= SHARE, sampled)
+        yield Check("divergence from the posterior", f"{float(attrs['kl']):.3g} nats")
+    if "sd_ratio" in attrs:
+        ratio = float(attrs["sd_ratio"])
+        advice = "importance_resample(tree)" if k <= most else sampled
+        text, ok = f"{NARROW} to {WIDE}", NARROW <= ratio <= WIDE
+        yield Check("worst sd ratio", f"{ratio:.2f} ({attrs['sd_ratio_of']})", text, ok, advice)
+
+
+def _boundary(table: Any) -> Iterator[Check]:
+    """Variances that are estimated at zero, correlations at one."""
+    values, names = table["estimate"].values, [str(p) for p in table["parameter"].values]
+    held = [
+        name
+        for name, value in zip(names, values)
+        if value == 0.0 or (name.startswith("corr_") and abs(value) > 1.0 - 1e-6)
+    ]
+    advice = "drop the effect, or keep a prior: NUTS(), EmpiricalBayes('map')"
+    yield Check(BOUNDARY, ", ".join(held) or "none", "none", not held, advice)
+
+
+def _finite(posterior: Any) -> Iterator[Check]:
+    bad = [str(n) for n, a in posterior.data_vars.items() if not np.isfinite(a.values).all()]
+    if bad:
+        yield Check("finite draws", f"not in {', '.join(bad)}", "all", False, "rescale the data")

@@ -1,0 +1,191 @@
+"""Engines side by side: what each says of every parameter, and how far that is from a reference.
+
+The sd ratio tells a posterior that is too narrow (mean field; variances that were plugged in), the
+distance one that sits elsewhere: |mean - reference mean| / reference sd. Draws of an approximation
+whose k-hat allows it are also weighted by their importance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engines.approximation import limit, psis
+from ..gaussian.sums import Array
+from ..reading import groups, ranef
+from ..scalars import Scalar, chains, scalars
+from . import tables
+from .check import check
+from .weights import log_weights
+
+
+@dataclass(frozen=True, repr=False)
+class EngineComparison:
+    """Fits of one model by several engines.
+
+    Attributes
+    ----------
+    engines : pandas.DataFrame
+        One row an engine: verdict, what was plugged in, k-hat, smallest bulk ESS, seconds.
+    parameters : pandas.DataFrame
+        One row a parameter and engine: mean, sd, sd ratio and distance to the reference, and
+        mean and sd after importance weighting (NaN where that is not possible). A row such as
+        u_Subject[Days] pools the levels: its sd is the root mean square over them, its distance
+        likewise; it has no mean.
+    reference : str
+        The engine that the others are compared with.
+    """
+
+    engines: Any
+    parameters: Any
+    reference: str
+
+    def __repr__(self) -> str:
+        title = f"Engines; sd ratio and distance against {self.reference}"
+        return tables.text(title, self.engines) + "\n\n" + tables.text("", self.parameters)
+
+    def _repr_html_(self) -> str:
+        title = f"Engines; sd ratio and distance against {self.reference}"
+        return tables.html(title, self.engines) + tables.html("", self.parameters)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One number, or the levels of one effect together."""
+
+    name: str
+    mean: Array  # (levels,)
+    sd: Array
+    weighted: tuple[float, float] = (np.nan, np.nan)
+
+
+def compare_engines(
+    results: Mapping[str, Any], *, reference: str | None = None
+) -> EngineComparison:
+    """Put fits of one model by several engines side by side.
+
+    Parameters
+    ----------
+    results : dict of str to DataTree
+        Name -> what `fit` returned.
+    reference : str, optional
+        The name to compare with; by default the first fit by Markov chains, else the first.
+
+    Returns
+    -------
+    EngineComparison
+        `engines` and `parameters` are DataFrames; it shows itself as both.
+
+    Raises
+    ------
+    TypeError
+        Where `results` is no dict of fits.
+    ValueError
+        Where there are none, `reference` names none of them, or they are of different models.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> fits = {"NUTS": bl.fit(m, bl.NUTS(), seed=1), "CAVI": bl.fit(m, bl.CAVI(), seed=1)}
+    >>> table = bl.compare_engines(fits).parameters
+    >>> bool(table.loc[("sd_Batch", "CAVI"), "sd ratio"] < 0.8)
+    True
+    """
+    import pandas as pd
+
+    _check(results)
+    if reference is None:
+        chained = [name for name, tree in results.items() if chains(tree)]
+        reference = (chained or list(results))[0]
+    elif reference not in results:
+        raise ValueError(f"reference={reference!r} is none of {', '.join(map(repr, results))}")
+    each = {name: _quantities(tree) for name, tree in results.items()}
+    base = {q.name: q for q in each[reference]}
+    rows, index = [], []
+    for parameter in dict.fromkeys(q.name for found in each.values() for q in found):
+        for engine, found in each.items():
+            for q in found:
+                if q.name == parameter:
+                    rows.append(_row(q, base.get(parameter)))
+                    index.append((parameter, engine))
+    columns = ["mean", "sd", "sd ratio", "distance", "weighted mean", "weighted sd"]
+    labels = pd.MultiIndex.from_tuples(index, names=["parameter", "engine"])
+    table = pd.DataFrame(rows, index=labels, columns=columns)
+    if table[["weighted mean", "weighted sd"]].isna().all(axis=None):
+        table = table.drop(columns=["weighted mean", "weighted sd"])
+    engines = pd.DataFrame([_engine(tree) for tree in results.values()], index=list(results))
+    return EngineComparison(engines, table, reference)
+
+
+def _check(results: Any) -> None:
+    if not isinstance(results, Mapping) or hasattr(results, "groups"):
+        raise TypeError(
+            f"compare_engines takes a dict such as {{'NUTS': nuts, 'EB': eb}}, not a "
+            f"{type(results).__name__}"
+        )
+    if not results:
+        raise ValueError("compare_engines needs at least one fit; the dict is empty")
+    first = None
+    for name, tree in results.items():
+        groups(tree)
+        about = tree.attrs.get("formula"), tree.attrs.get("response")
+        if first is not None and about != first:
+            raise ValueError(
+                f"{name!r} is a fit of {about[0]}, the ones before it of {first[0]}: engines are "
+                f"compared on one model; for several models there is compare_models"
+            )
+        first = about
+
+
+def _quantities(tree: Any) -> list[Quantity]:
+    logs = log_weights(tree)
+    weights = None
+    if logs is not None:
+        weights, k = psis(logs)
+        weights = weights if k <= limit(logs.size) else None
+    found = [
+        Quantity(s.name, np.array([s.mean]), np.array([s.sd]), _weighted(s, weights))
+        for s in scalars(tree)
+    ]
+    for factor, table in ranef(tree).items():
+        effects = table.index.get_level_values("effect")
+        for effect in dict.fromkeys(effects):
+            own = table[effects == effect]
+            name = f"u_{factor}[{effect}]"
+            found.append(Quantity(name, own["mean"].to_numpy(), own["sd"].to_numpy()))
+    return found
+
+
+def _weighted(scalar: Scalar, weights: Array | None) -> tuple[float, float]:
+    if weights is None or scalar.draws is None:
+        return np.nan, np.nan
+    draws = scalar.draws.ravel()
+    mean = float(weights @ draws)
+    return mean, float(np.sqrt(weights @ (draws - mean) ** 2))
+
+
+def _row(q: Quantity, base: Quantity | None) -> list[float]:
+    """mean, sd, sd ratio, distance, weighted mean and sd."""
+    mean = float(q.mean[0]) if q.mean.size == 1 and not q.name.startswith("u_") else np.nan
+    sd = float(np.sqrt(np.mean(q.sd**2)))
+    ratio = distance = np.nan
+    if base is not None:
+        width = float(np.sqrt(np.mean(base.sd**2)))
+        if width > 0.0:
+            ratio = sd / width
+            distance = float(np.sqrt(np.mean((q.mean - base.mean) ** 2))) / width
+    return [mean, sd, ratio, distance, *q.weighted]
+
+
+def _engine(tree: Any) -> dict[str, Any]:
+    attrs = tree.attrs
+    fixed = str(tree["posterior"].attrs.get("fixed", ""))
+    return {
+        "verdict": check(tree).verdict.partition(", given")[0],
+        "plugged in": fixed or "nothing",
+        "k-hat": float(attrs.get("khat", np.nan)),
+        "smallest ESS": float(attrs.get("ess_min", np.nan)),
+        "seconds": float(attrs.get("seconds", np.nan)),
+    }

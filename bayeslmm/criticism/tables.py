@@ -1,0 +1,27 @@
+"""Tables that show themselves, in a terminal and in a notebook, with a verdict above."""
+
+from html import escape
+from typing import Any
+
+
+def text(title: str, table: Any, verdict: str = "") -> str:
+    """A title, a DataFrame as plain text, and a verdict."""
+    import pandas as pd
+
+    with pd.option_context(
+        "display.width", 160, "display.max_columns", 30, "display.max_colwidth", 76
+    ):
+        body = table.to_string(na_rep="–", float_format=short)
+    return "\n".join(part for part in (title, body, verdict) if part)
+
+
+def html(title: str, table: Any, verdict: str = "") -> str:
+    """The same for a notebook; whatever comes from data is escaped."""
+    body = table.to_html(na_rep="–", float_format=short, escape=True, border=0)
+    told = f"<p>{escape(verdict)}</p>" if verdict else ""
+    return f"<div><b>{escape(title)}</b>{body}{told}</div>"
+
+
+def short(value: float) -> str:
+    """Four significant digits."""
+    return f"{value:.4g}"

@@ -1,0 +1,118 @@
+"""What `check` looks at: each check fails where it should, with what to do, and not elsewhere."""
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+
+
+@pytest.fixture(scope="module")
+def model():
+    return bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+
+
+@pytest.fixture(scope="module")
+def nuts(model):
+    return bl.fit(model, bl.NUTS(), seed=1)
+
+
+def altered(tree, group, name, values):
+    other = tree.copy(deep=True)
+    other[group][name] = tree[group][name].copy(data=values)
+    return other
+
+
+def row(tree, name):
+    return bl.check(tree).table().loc[name]
+
+
+def test_a_good_fit_passes_every_check(nuts):
+    found = bl.check(nuts)
+    assert found.ok
+    assert found.verdict == "to be trusted"
+    assert list(found.table()["ok"].unique()) == ["yes"]
+    assert (found.table()["what to do"] == "").all()
+
+
+def test_r_hat_and_effective_sizes_are_arvizs_and_named(nuts):
+    import arviz as az
+
+    posterior = nuts["posterior"].to_dataset().drop_vars("corr_Subject")
+    summary = az.summary(posterior, kind="diagnostics", round_to="none")
+    found = bl.check(nuts).table()["value"]
+    name = found["smallest bulk ESS"].partition(" (")
+    assert float(name[0].replace(",", "")) <= round(summary["ess_bulk"].min())
+    label = found["largest R-hat"].partition(" (")[2].rstrip(")")
+    assert label in summary.index or label.startswith("corr_")
+
+
+def test_a_chain_that_sits_elsewhere_is_found_and_named(nuts):
+    values = nuts["posterior"]["sigma"].values.copy()
+    values[0] += 20.0
+    bad = row(altered(nuts, "posterior", "sigma", values), "largest R-hat")
+    assert bad["ok"] == "NO"
+    assert bad["value"].endswith("(sigma)")
+    assert bad["what to do"] == "tune and draw longer, or simplify the random effects"
+
+
+def test_divergences_and_cut_trees_are_counted(nuts):
+    hits = np.zeros(nuts["sample_stats"]["diverging"].shape, bool)
+    hits[0, :7] = True
+    assert row(altered(nuts, "sample_stats", "diverging", hits), "divergences")["value"] == "7"
+    depth = nuts["sample_stats"]["tree_depth"].values.copy()
+    depth[1, 3] = 10
+    cut = row(altered(nuts, "sample_stats", "tree_depth", depth), "trees cut short")
+    assert (cut["value"], cut["ok"]) == ("1", "NO")
+
+
+def test_an_energy_that_moves_slowly_is_told(nuts):
+    rng = np.random.default_rng(0)
+    slow = np.cumsum(rng.normal(size=nuts["sample_stats"]["energy"].shape), axis=1)
+    bad = row(altered(nuts, "sample_stats", "energy", slow), "energy explored a step")
+    assert bad["ok"] == "NO"
+
+
+def test_one_chain_cannot_be_judged(model):
+    tree = bl.fit(model, bl.NUTS(chains=1, draws=500), seed=1)
+    assert row(tree, "largest R-hat")["what to do"] == "use chains=4"
+    assert bl.check(tree).verdict == "not to be trusted"
+
+
+def test_a_variance_at_zero_is_a_point_estimate_only():
+    zero = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff2"))
+    found = bl.check(bl.fit(zero, bl.EmpiricalBayes("reml"), seed=1))
+    assert found.table().loc["at the boundary", "value"] == "sd_Batch"
+    assert found.verdict.startswith("a maximum at the boundary, to be trusted as a point estimate")
+    assert "given sd_Batch, sigma at their maximum" in found.verdict
+
+
+def test_an_approximation_carries_its_own_verdict(model):
+    tree = bl.fit(model, bl.CAVI(), seed=1)
+    found = bl.check(tree)
+    assert found.verdict == tree.attrs["verdict"]
+    assert found.table().loc["k-hat", "value"] == f"{tree.attrs['khat']:.2f}"
+    better = bl.fit(model, bl.EmpiricalBayes("map", laplace=True), seed=1)
+    resampled = bl.check(bl.importance_resample(better, seed=1))
+    assert resampled.verdict == "to be trusted"
+    assert "k-hat" not in resampled.table().index
+
+
+def test_it_shows_itself_in_a_terminal_and_a_notebook(nuts):
+    found = bl.check(nuts)
+    assert repr(found).splitlines()[0] == "NUTS"
+    assert repr(found).splitlines()[-1] == "Verdict: to be trusted."
+    assert "<table" in found._repr_html_()
+
+
+def test_what_is_no_fit_is_refused():
+    with pytest.raises(TypeError, match=r"expected what bayeslmm\.fit returned"):
+        bl.check({"posterior": 1})
+
+
+def test_many_levels_are_looked_at_in_reasonable_time():
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(3000), 3)
+    y = rng.normal(size=3000)[g] + rng.normal(size=9000)
+    model = bl.lmm("y ~ 1 + (1 | g)", {"y": y, "g": g})
+    tree = bl.fit(model, bl.NUTS(draws=100, tune=300, chains=2, cores=1), seed=1)
+    assert "largest R-hat" in bl.check(tree).table().index
