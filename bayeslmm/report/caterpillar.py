@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..scalars import INTERVAL
-from .drawing import COLOURS, MARKS, Image, draw, name_axes
+from .drawing import FAINT, Image, draw, name_axes, styles
 from .show import label
 from .view import Block, View
 
@@ -39,24 +39,22 @@ def _figure(
         order = np.concatenate([order[: LEVELS // 2], order[-LEVELS // 2 :]])
     place = np.arange(order.size, dtype=float)
     step = 0.5 / max(len(by_engine), 1)
+    style = styles(engines)
 
     def paint(axes: Any) -> None:
-        axes.axvline(0.0, color="#b9c0c8", linewidth=0.8)
+        axes.axvline(0.0, color=FAINT, linewidth=0.8)
         for number, engine in enumerate(engines):
             if engine not in by_engine:
                 continue
-            block, colour = by_engine[engine], COLOURS[number % len(COLOURS)]
+            block, (colour, mark) = by_engine[engine], style[engine]
             y = place + (number - 0.5 * (len(engines) - 1)) * step
             lower, upper = block.lower[order, j], block.upper[order, j]
             axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
-            mark = MARKS[number % len(MARKS)]
-            axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2, label=engine)
+            axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2)
         axes.set_yticks(place, [label(first.levels[i], 18) for i in order], parse_math=False)
         axes.tick_params(axis="y", length=0, labelsize=7.5)
         axes.set_ylim(-0.8, order.size - 0.2)
         axes.locator_params(axis="x", nbins=6)
-        if len(by_engine) > 1:
-            axes.legend(frameon=False, fontsize=8, loc="lower right")
         name_axes(axes, title=f"{factor}: {effect}")
 
     told = f"Random effect {effect} of {order.size} levels of {factor}: mean and {INTERVAL}"

@@ -1,46 +1,91 @@
-"""Panel: posterior densities of the variance parameters, the plugged-in estimates marked."""
+"""Panel: posterior densities of fixed effects and variance parameters, the engines overlaid.
+
+Given plugged-in variances a coefficient is exactly normal: its curve is drawn, not its draws.
+"""
 
 from typing import Any
 
-from ..scalars import VARIANCES, Scalar
-from .drawing import COLOURS, Image, curve, draw, name_axes
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..reading import plugged
+from ..scalars import Scalar
+from .drawing import Image, curve, draw, name_axes, no_height, styles
 from .view import View
 
 MOST = 12
+WALLED = ("sd_", "corr_", "sigma")  # no density beyond the ends of their range
 
 
-def densities(view: View) -> tuple[list[Image], str]:
-    """One figure a parameter that some engine drew."""
+def fixed_effects(view: View) -> tuple[list[Image], str]:
+    """One figure a fixed effect; of many, those furthest from zero in units of their sd."""
+    return _panel(view, ("beta",))
+
+
+def variances(view: View) -> tuple[list[Image], str]:
+    """One figure a variance parameter that some engine drew."""
+    return _panel(view, WALLED)
+
+
+def _panel(view: View, prefixes: tuple[str, ...]) -> tuple[list[Image], str]:
     by_name: dict[str, dict[str, Scalar]] = {}
     for engine, found in view.scalars.items():
         for scalar in found:
-            if scalar.kind.prefix in VARIANCES:
+            if scalar.kind.prefix in prefixes:
                 by_name.setdefault(scalar.name, {})[engine] = scalar
     drawn = [n for n, each in by_name.items() if any(s.draws is not None for s in each.values())]
-    images = [_figure(name, by_name[name], list(view.trees)) for name in drawn[:MOST]]
-    rest = len(drawn) - len(images)
-    return images, f"{rest} more parameters are in the table above only." if rest else ""
+    shown = drawn
+    if len(drawn) > MOST and prefixes == ("beta",):
+        far = {name: max(_distance(s) for s in by_name[name].values()) for name in drawn}
+        kept = set(sorted(drawn, key=lambda name: -far[name])[:MOST])
+        shown = [name for name in drawn if name in kept]
+    shown = shown[:MOST]
+    images = [_figure(view, name, by_name[name]) for name in shown]
+    if len(drawn) == len(shown):
+        return images, ""
+    which = " (the furthest from zero in units of their sd)" if prefixes == ("beta",) else ""
+    return images, f"{len(shown)} of {len(drawn)} are drawn{which}; the table above has all."
 
 
-def _figure(name: str, each: dict[str, Scalar], engines: list[str]) -> Image:
+def _distance(scalar: Scalar) -> float:
+    return abs(scalar.mean) / scalar.sd if scalar.sd > 0.0 else 0.0
+
+
+def _figure(view: View, name: str, each: dict[str, Scalar]) -> Image:
+    style = styles(view.trees)
+
     def paint(axes: Any) -> None:
-        for number, engine in enumerate(engines):
-            if engine not in each:
+        top = 0.0
+        for engine, scalar in each.items():
+            shape = _shape(view, engine, scalar)
+            if shape is None:
                 continue
-            scalar, colour = each[engine], COLOURS[number % len(COLOURS)]
-            if scalar.draws is not None:
-                grid, density = curve(scalar.draws)
-                axes.fill_between(grid, density, color=colour, alpha=0.18, linewidth=0)
-                axes.plot(grid, density, color=colour, linewidth=1.4, label=engine)
-            else:
-                axes.axvline(scalar.mean, color=colour, linewidth=1.6, linestyle="--", label=engine)
-        axes.set_ylim(bottom=0.0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.locator_params(axis="x", nbins=6)
-        if len(each) > 1:
-            axes.legend(frameon=False, fontsize=8)
+            (grid, density), (colour, mark) = shape, style[engine]
+            axes.fill_between(grid, density, color=colour, alpha=0.13, linewidth=0)
+            axes.plot(grid, density, color=colour, linewidth=1.4)
+            peak = int(np.argmax(density))
+            axes.plot(grid[peak], density[peak], mark, color=colour, markersize=4.5)
+            top = max(top, float(density[peak]))
+        for engine, scalar in each.items():
+            if scalar.draws is None:
+                colour, mark = style[engine]
+                axes.axvline(scalar.mean, color=colour, linewidth=1.4, linestyle="--")
+                axes.plot(scalar.mean, 1.12 * top, mark, color=colour, markersize=4.5)
+        no_height(axes)
         name_axes(axes, title=name)
 
     told = [f"{engine}: {scalar.mean:.4g}" for engine, scalar in each.items()]
-    return draw(paint, f"Posterior density of {name}; {', '.join(told)}", height=2.0)
+    return draw(paint, f"Posterior density of {name}; means {', '.join(told)}", height=1.9)
+
+
+def _shape(view: View, engine: str, scalar: Scalar) -> tuple[Array, Array] | None:
+    """Grid and density; None where the value was plugged in."""
+    if scalar.draws is None:
+        return None
+    if scalar.kind.prefix == "beta" and plugged(view.trees[engine]) and scalar.sd > 0.0:
+        grid = scalar.mean + scalar.sd * np.linspace(-3.7, 3.7, 121)
+        scaled = (grid - scalar.mean) / scalar.sd
+        return grid, np.exp(-0.5 * scaled**2) / (scalar.sd * np.sqrt(2.0 * np.pi))
+    if np.ptp(scalar.draws) == 0.0 or scalar.draws.size < 10:
+        return None
+    return curve(scalar.draws, walls=scalar.kind.prefix != "beta")

@@ -7,7 +7,7 @@ by the reader's fonts, so labels in any script show. Nothing of pyplot is touche
 import base64
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from .show import label
 
 COLOURS = ("#1f5fa8", "#c4501b", "#2a7f4f", "#7b4fa0", "#8a6d00", "#555555")
 MARKS = ("o", "s", "^", "D", "v", "P")
-INK = "#333a44"
+INK, FAINT, BAND = "#333a44", "#b9c0c8", "#e8ecf0"
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "bayeslmm",  # the same figure gives the same bytes
@@ -69,10 +69,16 @@ def draw(paint: Callable[[Any], None], alt: str, height: float = 2.5) -> Image:
         axes = figure.add_subplot()
         paint(axes)
         plain(figure)
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+        return _image(figure, alt)
+
+
+def _image(figure: Any, alt: str) -> Image:
+    """The figure as SVG in a data: address."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     source = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Image(f"data:image/svg+xml;base64,{source}", alt, round(WIDTH * 96), round(height * 96))
+    width, height = (round(inches * 96) for inches in figure.get_size_inches())
+    return Image(f"data:image/svg+xml;base64,{source}", alt, width, height)
 
 
 def plain(figure: Any) -> None:
@@ -81,6 +87,21 @@ def plain(figure: Any) -> None:
 
     for text in figure.findobj(Text):
         text.set_parse_math(False)
+
+
+def styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Name -> colour and mark, the same in all figures of a page."""
+    return {
+        name: (COLOURS[i % len(COLOURS)], MARKS[i % len(MARKS)]) for i, name in enumerate(names)
+    }
+
+
+def no_height(axes: Any) -> None:
+    """A density: its height has no scale worth reading."""
+    axes.set_ylim(bottom=0.0)
+    axes.set_yticks([])
+    axes.spines["left"].set_visible(False)
+    axes.locator_params(axis="x", nbins=6)
 
 
 def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:
@@ -96,3 +117,22 @@ def curve(draws: Array, walls: bool = True) -> tuple[Array, Array]:
 
     grid, density, _ = array_stats.kde(draws.ravel(), grid_len=256, bound_correction=walls)
     return grid, density
+
+
+def key(names: Iterable[str]) -> dict[str, Image]:
+    """Name -> a small picture of its colour and mark, for a legend outside the figures."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    found = {}
+    for name, (colour, mark) in styles(names).items():
+        with mpl.rc_context(STYLE):
+            figure = Figure(figsize=(26 / 96, 12 / 96))
+            FigureCanvasSVG(figure)
+            axes = figure.add_axes((0, 0, 1, 1))
+            axes.axis("off")
+            axes.plot([0.0, 1.0], [0.0, 0.0], color=colour, linewidth=1.5, clip_on=False)
+            axes.plot(0.5, 0.0, mark, color=colour, markersize=5)
+            found[name] = _image(figure, "")
+    return found

@@ -1,50 +1,20 @@
-"""`report`: choose the panels, fill the template, write the file."""
+"""`report`: gather what is to be said, write it as HTML or Markdown, whole or not at all."""
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from ..model import Model
-from ..scalars import ESS_PER_CHAIN, INTERVAL, RHAT_LIMIT
 from ..tree import check_tree
-from . import tables
-from .caterpillar import caterpillar
-from .densities import densities
-from .drawing import Image
+from .content import content
+from .drawing import key
 from .files import check_writable, whole
-from .rows import rows
+from .markdown import markdown
+from .show import clean, label
 from .view import View
 
-
-@dataclass(frozen=True)
-class Panel:
-    """Figures under a heading. One that finds nothing to draw in the trees is left out."""
-
-    title: str
-    text: str
-    figures: Callable[[View], tuple[list[Image], str]]
-
-
-PANELS = (
-    Panel(
-        "Variance parameters",
-        "Posterior densities. A dashed line marks a value that was maximised and plugged in.",
-        densities,
-    ),
-    Panel(
-        "Random effects",
-        f"Mean and {INTERVAL} of each level, in the order of the mean.",
-        caterpillar,
-    ),
-    Panel(
-        "Do the rows look like the model's?",
-        "Residuals should scatter evenly about zero and follow the line; responses drawn from the "
-        "posterior should look like the observed ones.",
-        rows,
-    ),
-)
+ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 
 def report(
@@ -54,10 +24,12 @@ def report(
     *,
     title: str | None = None,
 ) -> Path:
-    """Write one HTML page about a model and its results.
+    """Write one page about a model and its results.
 
     The page needs nothing but itself: no script, no font, no address. It is written whole or not at
-    all.
+    all. What it shows follows from the results: the model, its priors and data; whether each engine
+    can be trusted, and what to do where not; all estimates; engines compared, densities, random
+    effects, residuals, calibration, chains and bounds, where there are any.
 
     Parameters
     ----------
@@ -66,7 +38,8 @@ def report(
     results : DataTree, or dict of str to DataTree
         What `bayeslmm.fit` returned for this model; several under the names that the page shows.
     path : path-like
-        The file, overwritten where it exists.
+        The file, overwritten where it exists. Its ending decides: .html or .htm for one HTML page,
+        .md for the same sections in Markdown, each figure replaced by what it shows, in words.
     title : str, optional
         The heading; by default the formula.
 
@@ -80,7 +53,7 @@ def report(
     TypeError
         Where `model` is no model, or a result no tree with a posterior.
     ValueError
-        Where there is no result, or one of another model.
+        Where there is no result, or one of another model, or `path` ends in something else.
     OSError
         Where the file cannot be written; nothing has been computed then.
 
@@ -95,8 +68,11 @@ def report(
     '<!doctype html>'
     """
     view = View(model, _check(model, results))
+    form = ENDINGS.get(Path(path).suffix.lower())
+    if form is None and not Path(path).is_dir():
+        raise ValueError(f"a report ends in {', '.join(ENDINGS)}; got {Path(path).name!r}")
     target = check_writable(path)
-    text = render(view, title)
+    text = markdown(content(view, title)) if form == "markdown" else render(view, title)
     with whole(target) as draft:
         draft.write_text(text, encoding="utf-8")
     return target
@@ -112,23 +88,12 @@ def render(view: View, title: str | None = None) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Escaping leaves what steers text, such as marks of direction and halves of characters.
+        finalize=lambda value: clean(value) if type(value) is str else value,
     )
-    panels = [(panel, *panel.figures(view)) for panel in PANELS]
-    attrs = view.first[1].attrs
-    return env.get_template("page.html").render(
-        title=title or view.model.design.formula,
-        model=view.model,
-        data=tables.data_summary(view.model),
-        engines=list(view.trees),
-        runs=tables.engines(view),
-        columns=tables.columns(view),
-        sections=tables.estimates(view),
-        panels=[(p, images, note) for p, images, note in panels if images],
-        interval=INTERVAL,
-        rhat_limit=RHAT_LIMIT,
-        ess_limit=ESS_PER_CHAIN,
-        versions={k.removeprefix("version_"): v for k, v in attrs.items() if k[:8] == "version_"},
-    )
+    env.filters["label"] = label
+    text = env.get_template("page.html").render(page=content(view, title), key=key(view.trees))
+    return text.lstrip()
 
 
 def _check(model: Any, results: Any) -> dict[str, Any]:

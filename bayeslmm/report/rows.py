@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
-from .drawing import COLOURS, Image, curve, draw, name_axes
+from .drawing import COLOURS, FAINT, Image, curve, draw, name_axes, no_height
+from .show import label, number
 from .view import View
 
 POINTS = 3000  # of a cloud; more would only be black
+FAR = 3.0  # standard deviations; beyond it a row is named
+NAMED = 5
 REPLICATES = 30
 NUMBERS = 2e7  # of all replicates together
 
@@ -21,18 +24,54 @@ def rows(view: View) -> tuple[list[Image], str]:
     residual = (design.y - view.fitted) * np.sqrt(view.model.precision)
     sigma = next((s.mean for s in view.scalars[engine] if s.name == "sigma"), np.nan)
     standard = residual / sigma
-    some = np.arange(design.y.size)
     note = f"By {engine}. Residuals are divided by sigma"
     note += " and by the rows' known noise." if not np.all(view.model.precision == 1.0) else "."
-    if some.size > POINTS:
-        some = np.sort(np.random.default_rng(0).choice(some.size, POINTS, replace=False))
-        note += f" Of {design.y.size:,} rows a random {POINTS:,} are drawn."
+    far = outliers(standard)
+    some = thinned(standard)
+    if some.size < standard.size:
+        note += f" Of {design.y.size:,} rows {some.size:,} are drawn: the outermost, and others at random."
     images = [
-        _residuals(view.fitted[some], standard[some], view.model.response),
-        _quantiles(standard[some]),
+        _residuals(view, some, standard, far[:NAMED]),
+        _quantiles(standard, some),
         _predictive(view, replicates(view), view.model.response),
     ]
-    return images, note
+    return images, note + _told(view, standard, far)
+
+
+def outliers(standard: Array) -> Array:
+    """Places of the rows beyond FAR, the furthest first."""
+    far = np.flatnonzero(np.abs(standard) > FAR)
+    return far[np.argsort(-np.abs(standard[far]), kind="stable")]
+
+
+def thinned(standard: Array) -> Array:
+    """Places of the rows that are drawn: all, or the outermost and some of the bulk."""
+    n = standard.size
+    if n <= POINTS:
+        return np.arange(n)
+    order = np.argsort(-np.abs(standard), kind="stable")
+    bulk = np.random.default_rng(0).choice(order[POINTS // 6 :], POINTS - POINTS // 6, False)
+    return np.sort(np.concatenate([order[: POINTS // 6], bulk]))
+
+
+def _told(view: View, standard: Array, far: Array) -> str:
+    """The outliers in words: how many, how many the normal law expects, and which."""
+    if not far.size:
+        return f" No row lies beyond {FAR:g}."
+    design = view.model.design
+    expected = 2.0 * NormalDist().cdf(-FAR) * standard.size
+    spread = float(np.std(design.y))
+    named = [
+        f"row {label(design.rows[i], 40)} (observed {number(float(design.y[i]), spread)}, fitted "
+        f"{number(float(view.fitted[i]), spread)}, residual {standard[i]:+.1f})"
+        for i in far[:NAMED]
+    ]
+    more = f" and {far.size - NAMED:,} more" if far.size > NAMED else ""
+    verb = "row lies" if far.size == 1 else "rows lie"
+    return (
+        f" {far.size:,} {verb} beyond {FAR:g}, where the normal law expects {expected:.2g}: "
+        f"{', '.join(named)}{more}."
+    )
 
 
 def replicates(view: View) -> Array:
@@ -54,25 +93,50 @@ def replicates(view: View) -> Array:
     return drawn["posterior_predictive"][model.response].values[0]
 
 
-def _residuals(fitted: Array, standard: Array, response: str) -> Image:
+def _residuals(view: View, some: Array, standard: Array, named: Array) -> Image:
+    fitted, names = view.fitted, view.model.design.rows
+    dense = max(0.12, min(0.5, 60.0 / np.sqrt(some.size) / 10.0))
+
     def paint(axes: Any) -> None:
-        axes.axhline(0.0, color="#b9c0c8", linewidth=0.8)
-        axes.plot(fitted, standard, "o", color=COLOURS[0], markersize=3, alpha=0.45, mew=0)
+        axes.axhline(0.0, color=FAINT, linewidth=0.8)
+        for limit in (-FAR, FAR):
+            if np.abs(standard).max() > FAR - 0.5:
+                axes.axhline(limit, color=FAINT, linewidth=0.8, linestyle=":")
+        axes.plot(
+            fitted[some], standard[some], "o", color=COLOURS[0], markersize=3, alpha=dense, mew=0
+        )
+        middle = 0.5 * (fitted.min() + fitted.max())
+        for i in named:
+            axes.plot(fitted[i], standard[i], "o", color=COLOURS[1], markersize=3.6, mew=0)
+            right = fitted[i] > middle
+            axes.annotate(
+                label(names[i], 14),
+                (fitted[i], standard[i]),
+                xytext=(-4 if right else 4, 0),
+                textcoords="offset points",
+                ha="right" if right else "left",
+                va="center",
+                fontsize=7.5,
+                parse_math=False,
+            )
         axes.locator_params(axis="x", nbins=6)
-        name_axes(axes, f"fitted {response}", "residual / sigma", "Residuals")
+        name_axes(axes, f"fitted {view.model.response}", "residual / sigma", "Residuals")
 
     return draw(paint, "Residuals against fitted values")
 
 
-def _quantiles(standard: Array) -> Image:
-    n = standard.size
-    law = NormalDist()
-    expected = [law.inv_cdf((i + 0.5) / n) for i in range(n)]
+def _quantiles(standard: Array, some: Array) -> Image:
+    n, law = standard.size, NormalDist()
+    order = np.argsort(standard, kind="stable")
+    drawn = np.flatnonzero(np.isin(order, some))
+    expected = np.array([law.inv_cdf((i + 0.5) / n) for i in drawn])
+    ends = [expected[0], expected[-1]]
 
     def paint(axes: Any) -> None:
-        ends = [expected[0], expected[-1]]
-        axes.plot(ends, ends, color="#b9c0c8", linewidth=0.8)
-        axes.plot(expected, np.sort(standard), "o", color=COLOURS[0], markersize=2.6, mew=0)
+        axes.plot(ends, ends, color=FAINT, linewidth=0.8)
+        axes.plot(
+            expected, standard[order[drawn]], "o", color=COLOURS[0], markersize=2.6, mew=0
+        )
         name_axes(axes, "quantile of N(0, 1)", "residual / sigma", "Normal quantiles")
 
     return draw(paint, "Quantiles of the residuals against those of the normal law")
@@ -82,16 +146,13 @@ def _predictive(view: View, drawn: Array, response: str) -> Image:
     observed = curve(view.model.design.y, walls=False)
 
     def paint(axes: Any) -> None:
-        for number, y in enumerate(drawn):
-            name = f"{len(drawn)} draws" if number == 0 else None
+        for i, y in enumerate(drawn):
+            name = f"{len(drawn)} draws" if i == 0 else None
             axes.plot(
                 *curve(y, walls=False), color=COLOURS[0], alpha=0.3, linewidth=0.7, label=name
             )
         axes.plot(*observed, color="black", linewidth=1.6, label="observed")
-        axes.set_ylim(bottom=0.0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.locator_params(axis="x", nbins=6)
+        no_height(axes)
         axes.legend(frameon=False, fontsize=8)
         name_axes(axes, response, "", "Posterior predictive")
 

@@ -42,7 +42,28 @@ def seconds(value: float) -> str:
     return f"{value:.2g} s" if value < 10.0 else f"{value:,.0f} s"
 
 
+def clean(text: object) -> str:
+    """On one line, without characters that steer: controls, direction marks, half surrogates.
+
+    Examples
+    --------
+    >>> clean("a\\nb\\u202ec")
+    'a b\ufffdc'
+    """
+    line = " ".join(str(text).splitlines()) if str(text) else ""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
 def label(text: object, limit: int = 28) -> str:
-    """A name on one line without control characters, short enough for an axis."""
-    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
-    return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+    """A clean name, short enough for an axis; both ends are kept, for they tell names apart.
+
+    Examples
+    --------
+    >>> label("sd_of_some_very_long_factor[Intercept]", 20)
+    'sd_of_som…Intercept]'
+    """
+    whole = clean(text)
+    if len(whole) <= limit:
+        return whole
+    tail = (limit - 1) // 2 + 1 if limit > 12 else 0
+    return whole[: limit - 1 - tail] + "…" + whole[len(whole) - tail :]

@@ -1,14 +1,17 @@
 """The tables of the page: engines side by side, what they found, and what the data are."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..model import Model
-from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar
+from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar, chains
 from .show import NONE, count, interval, number, seconds
 from .view import View
+
+
+MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows under one heading."""
+    """Rows under one heading; where there are many, a few of them, and all to unfold."""
 
     title: str
     rows: list[Row]
+    whole: list[Row] = field(default_factory=list)
+    total: int = 0
 
 
 def columns(view: View) -> dict[str, list[str]]:
@@ -59,19 +64,34 @@ def estimates(view: View) -> list[Section]:
     """All numbers of all engines, by kind."""
     heads, sections = columns(view), []
     for kind in KINDS:
-        names: dict[str, None] = {}
-        for found in view.scalars.values():
-            names |= dict.fromkeys(s.name for s in found if s.kind == kind)
+        by_engine = {
+            engine: {s.name: s for s in found if s.kind == kind}
+            for engine, found in view.scalars.items()
+        }
+        names = list(dict.fromkeys(name for found in by_engine.values() for name in found))
         rows = []
-        for name in names:
+        for name in names[:ALL]:
             cells: list[Cell] = []
-            for engine, found in view.scalars.items():
-                scalar = next((s for s in found if s.kind == kind and s.name == name), None)
-                cells += _cells(scalar, len(heads[engine]), chains(view.trees[engine]))
+            for engine, found in by_engine.items():
+                cells += _cells(found.get(name), len(heads[engine]), chains(view.trees[engine]))
             rows.append(Row(name, cells))
-        if rows:
+        if len(rows) > MANY:
+            few = set(_furthest(names[:ALL], by_engine))
+            shown = [row for row in rows if row.name in few]
+            sections.append(Section(kind.title, shown, rows, len(names)))
+        elif rows:
             sections.append(Section(kind.title, rows))
     return sections
+
+
+def _furthest(names: list[str], by_engine: dict[str, dict[str, Scalar]]) -> list[str]:
+    """Of many names those whose mean is most sds from zero, by the engine that has them."""
+
+    def distance(name: str) -> float:
+        each = (found[name] for found in by_engine.values() if name in found)
+        return max((abs(s.mean) / s.sd for s in each if s.sd > 0.0), default=0.0)
+
+    return sorted(names, key=distance, reverse=True)[:FEW]
 
 
 def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
@@ -88,15 +108,10 @@ def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
     return cells[:width]
 
 
-def chains(tree: Any) -> int:
-    """Number of chains of a result."""
-    return int(tree["posterior"].sizes.get("chain", 1))
-
-
 def engines(view: View) -> list[Row]:
     """How each engine ran, one row a fact; facts that no engine has are left out."""
     facts: dict[str, list[Cell]] = {}
-    each = [_facts(tree, view.scalars[name]) for name, tree in view.trees.items()]
+    each = [_facts(tree) for tree in view.trees.values()]
     for names in each:
         for name in names:
             facts.setdefault(name, [])
@@ -106,27 +121,13 @@ def engines(view: View) -> list[Row]:
     return [Row(name, cells) for name, cells in facts.items()]
 
 
-def _facts(tree: Any, found: list[Scalar]) -> dict[str, Cell]:
-    attrs, posterior = tree.attrs, tree["posterior"].dataset
-    sizes = posterior.sizes
-    # The engine has looked at its own coordinates too; the worst of all counts.
-    rhats = [*(s.rhat for s in found), float(attrs.get("rhat_max", np.nan))]
-    sizes_ = [*(s.ess for s in found), float(attrs.get("ess_min", np.nan))]
-    rhat, ess = ([v for v in values if np.isfinite(v)] for values in (rhats, sizes_))
+def _facts(tree: Any) -> dict[str, Cell]:
+    attrs, sizes = tree.attrs, tree["posterior"].sizes
     facts = {
         "algorithm": Cell(str(attrs.get("options", attrs.get("engine", NONE)))),
-        "draws": Cell(f"{sizes['chain']} x {sizes['draw']:,}"),
+        "draws": Cell(_draws(tree, sizes["chain"], sizes["draw"])),
         "time": Cell(seconds(float(attrs.get("seconds", np.nan)))),
     }
-    if rhat:
-        worst = max(rhat)
-        facts[f"largest R-hat (limit {RHAT_LIMIT})"] = Cell(f"{worst:.3f}", worst > RHAT_LIMIT)
-    if ess:
-        limit = ESS_PER_CHAIN * sizes["chain"]
-        facts[f"smallest ESS (limit {limit:,})"] = Cell(count(min(ess)), min(ess) < limit)
-    if "sample_stats" in tree and "diverging" in tree["sample_stats"]:
-        bad = int(tree["sample_stats"]["diverging"].values.sum())
-        facts["divergences (limit 0)"] = Cell(str(bad), bad > 0)
     if "log_marginal" in attrs:
         name = f"log marginal likelihood ({attrs.get('criterion', 'evidence')})"
         facts[name] = Cell(f"{float(attrs['log_marginal']):.4f}")
@@ -134,11 +135,33 @@ def _facts(tree: Any, found: list[Scalar]) -> dict[str, Cell]:
         facts["log evidence"] = Cell(f"{float(attrs['log_evidence']):.3f}")
     if tree["posterior"].attrs.get("fixed"):
         facts["plugged in, not drawn"] = Cell(str(tree["posterior"].attrs["fixed"]))
-    message = str(attrs.get("message", ""))
-    if message:
-        facts["message"] = Cell(message, message != "converged")
     facts["seed"] = Cell(str(attrs.get("seed", NONE)))
     return facts
+
+
+def _draws(tree: Any, count: int, draws: int) -> str:
+    """How many, and of what kind."""
+    if "effective_draws" in tree.attrs:
+        worth = float(tree.attrs["effective_draws"])
+        return f"{count * draws:,}, resampled by importance, worth {worth:,.0f}"
+    if chains(tree):
+        return f"{count} chain{'s' if count > 1 else ''} x {draws:,}"
+    return f"{count * draws:,}, independent"
+
+
+def laws(model: Model) -> list[str]:
+    """The laws of what the equation adds up, one line each."""
+    lines = []
+    for term in model.terms:
+        name, q = term.name, term.shape[1]
+        spread = f"sd_{name}²" if q == 1 else f"Psi_{name}"
+        joined = len(term.correlation.parts) < q
+        made = f"sd_{name} and corr_{name}" if joined else f"sd_{name}, no correlations"
+        tail = f", Psi_{name} made of {made}" if q > 1 else ""
+        lines.append(f"u_{name}[j] ~ N(0, {spread}), j = 1, ..., {term.shape[0]:,}{tail}")
+    shared = bool(np.all(model.precision == 1.0))
+    lines.append("e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])")
+    return lines
 
 
 def data_summary(model: Model) -> list[tuple[str, str]]:

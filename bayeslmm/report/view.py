@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ..criticism.check import Checks, check
+from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
 from ..gaussian.sums import Array
 from ..model import Model
@@ -35,6 +37,16 @@ class View:
     def scalars(self) -> dict[str, list[Scalar]]:
         """Engine -> all its numbers."""
         return {engine: scalars(tree) for engine, tree in self.trees.items()}
+
+    @cached_property
+    def checks(self) -> dict[str, Checks]:
+        """Engine -> whether it can be trusted."""
+        return {engine: check(tree) for engine, tree in self.trees.items()}
+
+    @cached_property
+    def comparison(self) -> EngineComparison:
+        """The engines beside a reference."""
+        return compare_engines(self.trees)
 
     @cached_property
     def first(self) -> tuple[str, Any]:

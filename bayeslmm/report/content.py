@@ -1,0 +1,163 @@
+"""What a report says, in order, whatever it is written as: the panels and the tables."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Model
+from ..reading import plugged
+from ..scalars import ESS_PER_CHAIN, INTERVAL, RHAT_LIMIT
+from . import tables
+from .bound import bound
+from .calibration import calibration
+from .caterpillar import caterpillar
+from .compared import compared
+from .densities import fixed_effects, variances
+from .drawing import Image
+from .mixing import mixing
+from .rows import rows
+from .tables import Row, Section
+from .trust import Trust, trust
+from .view import View
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Figures under a heading. One that finds nothing in the trees is left out."""
+
+    title: str
+    text: str
+    figures: Callable[[View], tuple[list[Image], str]]
+    key: bool = True  # whether colours and marks tell engines
+
+
+OVERLAID = (
+    "Posterior densities, a mark at the top of each. A dashed line is a value that was maximised "
+    "and plugged in."
+)
+PANELS = (
+    Panel(
+        "Engines compared",
+        "How wide each posterior is beside that of the reference, and how far its mean lies off.",
+        compared,
+    ),
+    Panel(
+        "Fixed effects",
+        "Posterior densities, a mark at the top of each; given plugged-in variances the exact "
+        "normal curve.",
+        fixed_effects,
+    ),
+    Panel("Variance parameters", OVERLAID, variances),
+    Panel(
+        "Random effects",
+        f"Mean and {INTERVAL} of each level, in the order of the mean.",
+        caterpillar,
+    ),
+    Panel(
+        "Do the rows look like the model's?",
+        "Residuals should scatter evenly about zero and follow the line; responses drawn from the "
+        "posterior should look like the observed ones.",
+        rows,
+        key=False,
+    ),
+    Panel(
+        "Are the predictions calibrated?",
+        "Each row's place in its predictive distribution given all other rows (LOO-PIT): uniform "
+        "where the model is right.",
+        calibration,
+        key=False,
+    ),
+    Panel(
+        "Did the chains mix?",
+        "Where they did, the ranks of each chain's draws among all draws are uniform, and energy "
+        "changes in a step about as much as it varies.",
+        mixing,
+        key=False,
+    ),
+    Panel(
+        "Did the bound settle?",
+        "The evidence lower bound that variational inference raises.",
+        bound,
+        key=False,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A panel that found something."""
+
+    title: str
+    text: str
+    images: list[Image]
+    key: bool
+
+
+@dataclass(frozen=True)
+class Content:
+    """All that a report says."""
+
+    title: str
+    model: Model
+    laws: list[str]
+    data: list[tuple[str, str]]
+    trust: list[Trust]
+    engines: list[str]
+    runs: list[Row]
+    columns: dict[str, list[str]]
+    sections: list[Section]
+    note: str
+    panels: list[Shown]
+    versions: dict[str, str]
+
+
+def content(view: View, title: str | None = None) -> Content:
+    """Gather everything; the figures are drawn here."""
+    attrs = view.first[1].attrs
+    drawn = [(panel, *panel.figures(view)) for panel in PANELS]
+    several = len(view.trees) > 1
+    panels = [
+        Shown(p.title, f"{p.text} {note}".strip(), images, p.key and several)
+        for p, images, note in drawn
+        if images or note
+    ]
+    return Content(
+        title=title or view.model.design.formula,
+        model=view.model,
+        laws=tables.laws(view.model),
+        data=tables.data_summary(view.model),
+        trust=trust(view),
+        engines=list(view.trees),
+        runs=tables.engines(view),
+        columns=tables.columns(view),
+        sections=tables.estimates(view),
+        note=_note(view),
+        panels=panels,
+        versions=_versions(attrs),
+    )
+
+
+def _note(view: View) -> str:
+    """How to read the table of estimates: every interval named, every dash explained."""
+    text = f"Intervals are {INTERVAL}s."
+    if any(plugged(tree) for tree in view.trees.values()):
+        text += (
+            " Of a parameter that was plugged in, mean is the estimate and sd its standard error; "
+            "it has no interval here, for its law is far from normal where groups are few: "
+            "bl.confint(model, tree) gives profile-likelihood intervals."
+        )
+    if any("R-hat" in heads for heads in view_columns(view)):
+        text += (
+            f" R-hat should be at most {RHAT_LIMIT} and ESS, the bulk effective sample size, at "
+            f"least {ESS_PER_CHAIN} a chain."
+        )
+    return text
+
+
+def view_columns(view: View) -> list[list[str]]:
+    return list(tables.columns(view).values())
+
+
+def _versions(attrs: Any) -> dict[str, str]:
+    found = {str(k): str(v) for k, v in attrs.items() if str(k).startswith("version_")}
+    return {name.removeprefix("version_"): version for name, version in found.items()}

@@ -1,0 +1,105 @@
+"""Panel: did the chains mix? Ranks of the worst parameters, chain by chain, and the energy.
+
+Where chains explore one law, the ranks of each among all draws are uniform (Vehtari, Gelman,
+Simpson, Carpenter & Buerkner 2021). The band holds independent draws: they are thinned for it.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..scalars import Scalar, chains
+from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
+from .uniform import ecdf, points, rank_band
+from .view import View
+
+WORST = 2  # parameters an engine
+LEAST = 20  # thinned draws a chain
+STYLES = ("-", "--", "-.", ":")
+
+
+def mixing(view: View) -> tuple[list[Image], str]:
+    """Rank ECDF differences of the parameters with the smallest bulk ESS; energy."""
+    images, notes = [], []
+    for engine, tree in view.trees.items():
+        if chains(tree) < 2:
+            continue
+        alone = sum(chains(other) > 1 for other in view.trees.values()) == 1
+        for scalar in _worst(view.scalars[engine]):
+            image = _ranks(scalar, "" if alone else f"{engine}: ")
+            if image is not None:
+                images.append(image)
+        images += list(_energy(tree, "" if alone else f"{engine}: "))
+    if images:
+        notes.append(
+            f"The {WORST} parameters with the smallest effective sample size are shown, one line a "
+            f"chain; draws are thinned to that size, for the 95% simultaneous band is that of "
+            f"independent draws."
+        )
+    return images, " ".join(notes)
+
+
+def _worst(found: list[Scalar]) -> list[Scalar]:
+    able = [s for s in found if s.draws is not None and np.isfinite(s.ess)]
+    # A share of variance is a function of the others: its own ranks say nothing new.
+    able = [s for s in able if s.kind.prefix != "icc_"]
+    return sorted(able, key=lambda s: s.ess)[:WORST]
+
+
+def _ranks(scalar: Scalar, prefix: str) -> Image | None:
+    draws = scalar.draws
+    assert draws is not None
+    step = max(1, round(draws.size / scalar.ess))
+    draws = draws[:, ::step]
+    count, n = draws.shape
+    if n < LEAST:
+        return None
+    ranks = (np.argsort(np.argsort(draws.ravel(), kind="stable")) + 1).reshape(draws.shape)
+    at = points(n)
+    lower, upper = rank_band(n, count, at)
+    # At the points themselves, where the band knows its law: whole ranks.
+    upto = np.floor(at * ranks.size + 1e-9)
+    lines = [ecdf(own.astype(float), upto) for own in ranks]
+    x = np.concatenate([[0.0], at, [1.0]])
+
+    def whole(values: Array) -> Array:
+        return np.concatenate([[0.0], values - upto / ranks.size, [0.0]])
+
+    def paint(axes: Any) -> None:
+        axes.fill_between(x, whole(lower), whole(upper), color=BAND, linewidth=0)
+        axes.axhline(0.0, color=FAINT, linewidth=0.8)
+        for i, values in enumerate(lines):
+            style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
+            axes.plot(x, whole(values), color=colour, linestyle=style, linewidth=1.2)
+        axes.set_xlim(0.0, 1.0)
+        name_axes(axes, "scaled rank", "ECDF - uniform", f"{prefix}{scalar.name}")
+
+    told = f"Ranks of {scalar.name} in {count} chains; bulk effective sample size {scalar.ess:,.0f}"
+    return draw(paint, told, height=2.2)
+
+
+def _energy(tree: Any, prefix: str) -> Iterator[Image]:
+    """Energy and its change a step: alike where the sampler reaches all energies."""
+    stats = tree["sample_stats"].dataset if "sample_stats" in tree else {}
+    if "energy" not in stats or stats.sizes["draw"] < LEAST:
+        return
+    energy = stats["energy"].transpose("chain", "draw").values
+    centred, change = (energy - energy.mean()).ravel(), np.diff(energy, axis=1).ravel()
+    if not (np.isfinite(energy).all() and np.ptp(change) > 0.0):
+        return
+
+    def paint(axes: Any) -> None:
+        from .drawing import curve, no_height
+
+        for values, name, colour, style in (
+            (centred, "energy", COLOURS[0], "-"),
+            (change, "change a step", COLOURS[1], "--"),
+        ):
+            axes.plot(*curve(values, walls=False), style, color=colour, linewidth=1.3, label=name)
+        no_height(axes)
+        axes.legend(frameon=False, fontsize=8)
+        name_axes(axes, "energy less its mean", "", f"{prefix}energy")
+
+    yield draw(paint, "Densities of the energy and of its change a step", height=2.2)

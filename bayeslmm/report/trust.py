@@ -1,0 +1,44 @@
+"""Can it be trusted? What `check` found, engine by engine, for the top of the page."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ..criticism.check import Check
+from .view import View
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What to think of one engine's answer."""
+
+    engine: str
+    verdict: str
+    level: str  # good, fair or bad: what the mark beside the verdict says
+    failed: tuple[Check, ...]
+    rows: tuple[Check, ...]
+    message: str = ""  # what the engine itself had to say, where that is more
+
+    @property
+    def mark(self) -> str:
+        """The level without colour."""
+        return {"good": "✓", "fair": "!", "bad": "✗"}[self.level]
+
+
+def trust(view: View) -> list[Trust]:
+    """One verdict an engine, in the order of the page."""
+    found = []
+    for engine, checks in view.checks.items():
+        words = checks.verdict[:1].upper() + checks.verdict[1:] + "."
+        failed = tuple(row for row in checks.rows if not row.ok)
+        distrusted = words.startswith("Not to be trusted")
+        level = "bad" if distrusted else "fair" if failed else "good"
+        told = _message(view.trees[engine].attrs)
+        found.append(Trust(engine, words, level, failed, checks.rows, told))
+    return found
+
+
+def _message(attrs: Any) -> str:
+    """The engine's message; nothing where it only repeats the verdict."""
+    message = str(attrs.get("message", ""))
+    verdict = str(attrs.get("verdict", "converged"))
+    return "" if message.startswith((verdict, "converged")) else message
