@@ -10,6 +10,7 @@ light.
 """
 
 from . import datasets
+from .criticism.loo import loo, loo_pit
 from .criticism.rows import fitted, r2, residuals
 from .design import DesignError, FormulaError
 from .engines.evidence import EmpiricalBayes
@@ -40,6 +41,8 @@ __all__ = [
     "lmm",
     "log_evidence",
     "log_likelihood",
+    "loo",
+    "loo_pit",
     "lr_test",
     "posterior_predictive",
     "predict",

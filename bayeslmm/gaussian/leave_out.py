@@ -41,10 +41,7 @@ class LeftOut(Protocol):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Table:
-    """Rows with the prior of beta: all that the units need.
-
-    `integrate` is as in `Primal`, and has to be true: what maximises beta has no predictive law.
-    """
+    """Rows with the prior of beta: all that the units need. Beta is always integrated."""
 
     y: Array
     X: Array
@@ -165,16 +162,17 @@ class Refits:
         self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int
     ) -> None:
         self.solver = solver
-        self.without, self.twice = [], []
+        self.without: list[Primal | None] = []
+        self.twice: list[Primal] = []
         for unit in range(units):
             inside = codes == unit
             more = {**vars(table), "frequency": np.where(inside, 2.0, 1.0) * table.frequency}
-            self.without.append(table.solver(~inside))
+            self.without.append(None if inside.all() else table.solver(~inside))
             self.twice.append(Table(**more).solver())
 
     def at(self, scales: Array, sigma: float) -> Left:
         whole = self.solver.value(scales, sigma)
-        without = np.array([s.value(scales, sigma) for s in self.without])
+        without = np.array([s.value(scales, sigma) if s else 0.0 for s in self.without])
         twice = np.array([s.value(scales, sigma) for s in self.twice])
         return Left(whole - without, twice - whole, np.zeros(0))
 
