@@ -10,6 +10,7 @@ import numpy as np
 from arviz_stats.utils import ELPDDataLOO
 
 from ..gaussian.sums import Array
+from .smoothing import good_k
 
 
 @dataclass(kw_only=True, repr=False)
@@ -36,13 +37,14 @@ class Elpd(ELPDDataLOO):
         return f"{footer}\n{self.note}" if self.note else footer
 
 
-def good_k(samples: int) -> float:
-    """Largest k-hat at which so many draws are enough (Vehtari et al. 2024, section 3.2.4)."""
-    return min(1.0 - 1.0 / np.log10(samples), 0.7) if samples > 1 else 0.7
-
-
 def elpd_of(
-    unit: str, labels: Any, elpd: Array, p: Array, khat: Array, samples: int, note: str
+    unit: str,
+    labels: Any,
+    elpd: Array,
+    p: Array,
+    khat: Array,
+    samples: int,
+    note: str,
 ) -> Elpd:
     """The totals over the units, with each unit's share."""
     from xarray import DataArray

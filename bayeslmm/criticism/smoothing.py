@@ -49,6 +49,11 @@ def smooth(ratios: Array, r_eff: float) -> tuple[Array, float]:
     return weights, float(khat) if np.isfinite(khat) else np.inf
 
 
+def good_k(samples: int) -> float:
+    """Largest k-hat at which so many draws are enough (Vehtari et al. 2024, section 3.2.4)."""
+    return min(1.0 - 1.0 / np.log10(samples), 0.7) if samples > 1 else 0.7
+
+
 def log_sum(values: Array) -> Any:
     """Log of the sum of exp(values) over the first axis."""
     top = values.max(axis=0)

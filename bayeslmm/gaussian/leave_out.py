@@ -134,9 +134,7 @@ class Groups:
 class Units:
     """Any rows at a time: those of one code in `codes` (n,)."""
 
-    def __init__(
-        self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int
-    ) -> None:
+    def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
         self.point = Point(table, solver)
         order, starts = solver.sums.rows.order, solver.sums.rows.starts
         self.group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
@@ -149,18 +147,14 @@ class Units:
         L, mean, cov = self.point.remainder(scales, sigma)
         out, kept = np.empty((2, self.size.size))
         rotated = self.point.rotated
-        leave_units(
-            L, sigma, mean, cov, rotated, self.group, self.members, self.ends, out, kept
-        )
+        leave_units(L, sigma, mean, cov, rotated, self.group, self.members, self.ends, out, kept)
         return _with_constants(out, kept, sigma, self.size, self.half)
 
 
 class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
-    def __init__(
-        self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int
-    ) -> None:
+    def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
         self.solver = solver
         self.without: list[Primal | None] = []
         self.twice: list[Primal] = []

@@ -118,7 +118,7 @@ def lower_transposed(S, x, out):
 @jit
 def residuals(mean, rot, r, w):
     """Rows less their mean from the remainder: r (n,), and C'r by group, w (groups, q)."""
-    n, wide = rot.columns.shape
+    wide = rot.columns.shape[1]
     p, q = rot.X.shape[1], rot.C.shape[1]
     m2 = mean.size - p
     w[:] = 0.0

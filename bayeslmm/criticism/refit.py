@@ -1,0 +1,54 @@
+"""The variances sampled again without one unit, where importance sampling cannot reach.
+
+    p(y_I | y_-I) = E[p(y_I | y_-I, theta)],    theta ~ p(theta | y_-I)
+
+is a plain average over draws that never saw y_I (Vehtari, Gelman & Gabry 2017, section 2). The
+priors are those of the model, frozen; a level without rows keeps its place.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engines.nuts import NUTS
+from ..gaussian.sums import Array
+from ..model import Model
+
+
+def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:
+    """The model of the other rows; `once` takes away one of a row's repeats only."""
+    d = model.design
+    if once and d.frequency[inside].min() > 1.0:
+        design, keep = replace(d, frequency=d.frequency - inside), np.ones(inside.size, bool)
+    else:
+        keep = ~inside
+        design = replace(
+            d,
+            y=d.y[keep],
+            X=d.X[keep],
+            offset=d.offset[keep],
+            weights=d.weights[keep],
+            frequency=d.frequency[keep],
+            noise_sd=None if d.noise_sd is None else d.noise_sd[keep],
+            rows=d.rows[keep],
+        )
+    terms = []
+    for term in model.terms:
+        codes, Z = term.grouping.codes[keep], term.grouping.Z[keep]
+        terms.append(replace(term, grouping=replace(term.grouping, codes=codes, Z=Z)))
+    made = {term.name: term.grouping for term in terms}
+    groups = tuple(made[g.name] for g in d.groups)
+    return replace(model, design=replace(design, groups=groups), terms=tuple(terms))
+
+
+def draws_without(
+    model: Model, inside: NDArray[np.bool_], once: bool, rng: np.random.Generator
+) -> tuple[Array, Array, bool]:
+    """Draws of scales (k, .) and sigma (k,) given the other rows; and whether they converged."""
+    outcome = NUTS().run(without(model, inside, once), rng, False)
+    thetas = outcome.thetas
+    if thetas is None:
+        raise RuntimeError("the sampler returned no draws of the variances")
+    flat = [np.ascontiguousarray(a.reshape(-1, a.shape[-1])) for a in (thetas.scales, thetas.h)]
+    return flat[0], flat[1][:, -1].copy(), bool(outcome.attrs.get("converged", 1))
