@@ -11,8 +11,8 @@ by rows). Four kinds of unit, one answer each, `at(scales, sigma)`:
 * `Refits`: any rows, as the difference of two log densities: for units that are a large part.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from .left_units import leave_units
 from .primal import LOG_2PI, FixedPrior, Primal
 from .rotated import Rotated, rotate
 from .sums import Array, Factor, accumulate
+
+KEPT = 400e6  # bytes of solvers that `Refits` keeps from one point to the next
 
 
 class Left(NamedTuple):
@@ -78,12 +80,26 @@ class Point:
     def __init__(self, table: Table, solver: Primal) -> None:
         self.solver, self.work = solver, solver.work()
         self.rotated: Rotated = rotate(solver.sums, table.y)
+        sums = solver.sums
+        squares = (sums.rows.values**2).ravel()
+        norms = np.bincount(sums.rows.columns.ravel(), squares, minlength=sums.random)
+        blocks = (norms[a : a + levels * q].reshape(levels, q) for a, levels, q in sums.factors)
+        self.largest = [block.max(axis=0) for block in blocks]
 
-    def remainder(self, scales: Array, sigma: float) -> tuple[Array, Array, Array]:
-        """L of the eliminated factor; mean and covariance of the remainder."""
-        q = self.solver.sums.effects
-        L = np.ascontiguousarray(scales[: q * q]).reshape(q, q)
-        return L, *self.solver.remainder(scales, sigma, self.work)
+    def at(self, scales: Array, sigma: float) -> tuple[Any, ...]:
+        """What the compiled functions start with: L, sigma, and the law of the remainder.
+
+        Its covariance is known to eps times the condition of L'S L + I, with S at most Z'Z / sigma^2.
+        """
+        sums, condition = self.solver.sums, 1.0
+        at = sums.effects**2
+        L = np.ascontiguousarray(scales[:at]).reshape(sums.effects, sums.effects)
+        for (_, _, q), largest in zip(sums.factors, self.largest):
+            own = scales[at : at + q * q].reshape(q, q)
+            condition = max(condition, 1.0 + float((own**2).sum(axis=1) @ largest) / sigma**2)
+            at += q * q
+        mean, cov = self.solver.remainder(scales, sigma, self.work)
+        return L, sigma, mean, cov, condition, self.rotated
 
 
 class Rows:
@@ -96,8 +112,7 @@ class Rows:
     def at(self, scales: Array, sigma: float) -> Left:
         n, f = self.order.size, self.frequency
         found = np.empty((2, n))
-        L, mean, cov = self.point.remainder(scales, sigma)
-        leave_rows(L, sigma, mean, cov, self.point.rotated, found[0], found[1])
+        leave_rows(*self.point.at(scales, sigma), found[0], found[1])
         pi, rho = np.empty((2, n))
         pi[self.order], rho[self.order] = found
         # One of f equal rows keeps f - 1 others: 1 - pi is f times the leverage of one.
@@ -124,10 +139,8 @@ class Groups:
         self.size, self.half = table.constants(table.factors[0].codes, table.factors[0].levels)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        L, mean, cov = self.point.remainder(scales, sigma)
         out, kept = np.empty((2, self.size.size))
-        rotated = self.point.rotated
-        leave_groups(L, sigma, mean, cov, rotated, self.starts, self.triangle, out, kept)
+        leave_groups(*self.point.at(scales, sigma), self.starts, self.triangle, out, kept)
         return _with_constants(out, kept, sigma, self.size, self.half)
 
 
@@ -144,10 +157,9 @@ class Units:
         self.size, self.half = table.constants(codes, units)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        L, mean, cov = self.point.remainder(scales, sigma)
         out, kept = np.empty((2, self.size.size))
-        rotated = self.point.rotated
-        leave_units(L, sigma, mean, cov, rotated, self.group, self.members, self.ends, out, kept)
+        inside = (self.group, self.members, self.ends)
+        leave_units(*self.point.at(scales, sigma), *inside, out, kept)
         return _with_constants(out, kept, sigma, self.size, self.half)
 
 
@@ -155,20 +167,37 @@ class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
     def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
-        self.solver = solver
-        self.without: list[Primal | None] = []
-        self.twice: list[Primal] = []
-        for unit in range(units):
-            inside = codes == unit
-            more = {**vars(table), "frequency": np.where(inside, 2.0, 1.0) * table.frequency}
-            self.without.append(None if inside.all() else table.solver(~inside))
-            self.twice.append(Table(**more).solver())
+        self.table, self.solver, self.codes, self.units = table, solver, codes, units
+        self.work = solver.work()
+        self.kept: dict[tuple[int, bool], Primal] = {}
+        sums = solver.sums
+        size = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
+        self.most = int(KEPT / size)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        whole = self.solver.value(scales, sigma)
-        without = np.array([s.value(scales, sigma) if s else 0.0 for s in self.without])
-        twice = np.array([s.value(scales, sigma) for s in self.twice])
+        def value(unit: int, twice: bool) -> float:
+            if not twice and (self.codes == unit).all():
+                return 0.0  # nothing is left
+            return self._other(unit, twice).value(scales, sigma, self.work)
+
+        whole = self.solver.value(scales, sigma, self.work)
+        without = np.array([value(unit, False) for unit in range(self.units)])
+        twice = np.array([value(unit, True) for unit in range(self.units)])
         return Left(whole - without, twice - whole, np.zeros(0))
+
+    def _other(self, unit: int, twice: bool) -> Primal:
+        """The solver without the unit's rows, or with each of them once more."""
+        if (unit, twice) in self.kept:
+            return self.kept[unit, twice]
+        inside = self.codes == unit
+        if twice:
+            frequency = np.where(inside, 2.0, 1.0) * self.table.frequency
+            other = replace(self.table, frequency=frequency).solver()
+        else:
+            other = self.table.solver(~inside)
+        if len(self.kept) < self.most:
+            self.kept[unit, twice] = other
+        return other
 
 
 def levels_out(

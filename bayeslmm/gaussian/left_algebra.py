@@ -13,23 +13,22 @@ import numpy as np
 
 from .compiled import jit
 
-LOST = 1e-13  # a pivot below this share of its diagonal has lost its digits
+LOST = 1e4 * float(np.finfo(float).eps)  # a pivot that is known to fewer than four digits is lost
 PLAIN = 48  # up to this size plain loops beat a call to LAPACK
 
 
 @jit
-def factor(A):
-    """Lower Cholesky factor in place; half of log|A|, NaN where a pivot is rounding alone."""
+def factor(A, floor):
+    """Lower Cholesky factor in place; half of log|A|, NaN where a pivot is not above its floor."""
     n = A.shape[0]
     half = 0.0
     if n > PLAIN:
-        diagonal = np.diag(A).copy()
         try:
             A[:] = np.linalg.cholesky(A)
         except Exception:  # the one form of except that Numba compiles
             return np.nan
         for j in range(n):
-            if not A[j, j] ** 2 > LOST * diagonal[j]:
+            if not A[j, j] ** 2 > floor[j]:
                 return np.nan
             half += np.log(A[j, j])
         return half
@@ -37,7 +36,7 @@ def factor(A):
         pivot = A[j, j]
         for t in range(j):
             pivot -= A[j, t] * A[j, t]
-        if not pivot > LOST * A[j, j]:
+        if not pivot > floor[j]:
             return np.nan
         A[j, j] = np.sqrt(pivot)
         half += np.log(A[j, j])
@@ -67,7 +66,7 @@ def in_sample(Pi, rho):
     A = -Pi
     for i in range(n):
         A[i, i] += 2.0
-    half = factor(A)
+    half = factor(A, np.zeros(n))
     return -half - 0.5 * squared(A, rho.copy())
 
 
@@ -86,7 +85,7 @@ def whitener(R, L, sigma, S):
         for j in range(i + 1):
             for t in range(q):
                 V[i, j] += A[i, t] * A[j, t]
-    factor(V)
+    factor(V, np.zeros(q))
     for j in range(q):
         for i in range(q):
             S[i, j] = 0.0

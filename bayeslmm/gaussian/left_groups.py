@@ -9,7 +9,7 @@ I - T Cov T' given the other groups' rows.
 import numpy as np
 
 from .compiled import jit
-from .left_algebra import factor, gather, in_sample, lower, residuals, squared, whitener
+from .left_algebra import LOST, factor, gather, in_sample, lower, residuals, squared, whitener
 
 
 @jit
@@ -44,7 +44,7 @@ def compress(rot, starts, triangle):
 
 
 @jit
-def leave_groups(L, sigma, mean, cov, rot, starts, triangle, out, kept):
+def leave_groups(L, sigma, mean, cov, condition, rot, starts, triangle, out, kept):
     """Log density of every group left out, and of new rows given all of y; without constants."""
     q, groups = rot.C.shape[1], rot.starts.size - 1
     S, a = np.empty((q, q)), np.empty(q)
@@ -74,10 +74,12 @@ def leave_groups(L, sigma, mean, cov, rot, starts, triangle, out, kept):
                 value -= T[q + i, j] * mean[used[j]]
             t[q + i] = value / sigma
         P = -sandwich(T, own) / (sigma * sigma)
+        floor = np.empty(q + lines)
         for i in range(q + lines):
+            floor[i] = LOST * (1.0 - condition * P[i, i])
             P[i, i] += 1.0
         kept[g] = known(S, P, t)
-        out[g] = half + factor(P) - 0.5 * squared(P, t)
+        out[g] = half + factor(P, floor) - 0.5 * squared(P, t)
 
 
 @jit

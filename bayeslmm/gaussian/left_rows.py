@@ -16,10 +16,10 @@ from .left_algebra import LOST, gather, lower, lower_transposed, residuals, whit
 
 
 @jit
-def leave_rows(L, sigma, mean, cov, rot, pi, rho):
+def leave_rows(L, sigma, mean, cov, condition, rot, pi, rho):
     """pi = sigma^2 P_ii and rho = sigma (P y)_i of every row, (n,), in the rows' sorted order.
 
-    NaN where the rest of the data say nothing of a row, in the digits of float64.
+    `cov` is known to eps times `condition`. NaN where too few digits of a pi would be left.
     """
     q, wide, p = rot.C.shape[1], rot.columns.shape[1], rot.X.shape[1]
     groups = rot.starts.size - 1
@@ -66,8 +66,9 @@ def leave_rows(L, sigma, mean, cov, rot, pi, rho):
                     at[j], s[j] = rot.place[i, j], rot.values[i, j]
                 for j in range(p):
                     s[wide + j] = rot.X_rest[i, j]
-            pi[i] = total - variance(s, at, count, f, own, KE, EKE) / (sigma * sigma)
-            if not pi[i] > LOST * total:
+            less = variance(s, at, count, f, own, KE, EKE) / (sigma * sigma)
+            pi[i] = total - less
+            if not pi[i] > LOST * (total + condition * less):
                 pi[i] = np.nan
             rho[i] = score / sigma
 

@@ -10,11 +10,20 @@ d_i over the few columns of the remainder that row i's own group touches.
 import numpy as np
 
 from .compiled import jit
-from .left_algebra import factor, in_sample, lower, lower_transposed, residuals, squared, whitener
+from .left_algebra import (
+    LOST,
+    factor,
+    in_sample,
+    lower,
+    lower_transposed,
+    residuals,
+    squared,
+    whitener,
+)
 
 
 @jit
-def leave_units(L, sigma, mean, cov, rot, group, members, ends, out, kept):
+def leave_units(L, sigma, mean, cov, condition, rot, group, members, ends, out, kept):
     """Log density of every unit left out, and of new rows given all of y; without constants.
 
     Unit j holds the rows members[ends[j] : ends[j + 1]], sorted; `group` (n,) is each row's.
@@ -49,7 +58,13 @@ def leave_units(L, sigma, mean, cov, rot, group, members, ends, out, kept):
             rho[at] = score / sigma
         fill_Pi(rows, group, rot, a, d, cov, sigma, Pi)
         kept[unit] = in_sample(Pi, rho)
-        out[unit] = factor(Pi) - 0.5 * squared(Pi, rho)
+        floor = np.empty(n)
+        for at in range(n):
+            whole = rot.rest[rows[at]]
+            for t in range(q):
+                whole += a[at, t] ** 2
+            floor[at] = LOST * (whole + condition * (whole - Pi[at, at]))
+        out[unit] = factor(Pi, floor) - 0.5 * squared(Pi, rho)
 
 
 @jit
