@@ -16,9 +16,11 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..tree import check_tree
 from .left_units import UnitsOf, name_some
-from .refit import draws_without
+from .refit import bridge, draws_without
 from .smoothing import good_k, log_sum, smooth
 from .theta_draws import LIMIT, Draws, draws_of
+
+SURE = 0.2  # standard error of a refitted log density, in nats, up to which it counts as known
 
 
 class Pointwise(NamedTuple):
@@ -38,6 +40,7 @@ class Pass:
     values: Pointwise
     samples: int
     note: str
+    refitted: bool = False
 
     @property
     def limit(self) -> float:
@@ -70,7 +73,12 @@ def leave_out(
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size, draws.note)
         if refit and found.bad.size:
-            return _refitted(model, way, found, criterion, pit, seed)
+            if criterion is not None:
+                raise ValueError(
+                    "refit=True samples the posterior again by NUTS, but this tree holds an "
+                    "empirical Bayes fit; fit by NUTS, or leave refit=False"
+                )
+            return _refitted(model, way, found, draws, pit, seed)
     return found
 
 
@@ -84,7 +92,14 @@ def _in_blocks(way: LeftOut, draws: Draws, units: UnitsOf, pit: bool) -> Pointwi
 def _block(
     way: LeftOut, draws: Draws, units: UnitsOf, block: NDArray[np.intp], pit: bool
 ) -> Pointwise:
-    """The units of one block, at all draws."""
+    """The units of one block, averaged over all draws."""
+    return Pointwise(*_averaged(draws, *_densities(way, draws, units, block, pit)))
+
+
+def _densities(
+    way: LeftOut, draws: Draws, units: UnitsOf, block: NDArray[np.intp], pit: bool
+) -> tuple[Array, Array, Array]:
+    """Log density and z of every unit at every draw (k, units); in-sample density (units,)."""
     logs = np.empty((draws.size, block.size))
     z = np.empty((draws.size if pit else 0, block.size))
     weight, _ = smooth(draws.log_weight, draws.r_eff)
@@ -96,7 +111,7 @@ def _block(
         if pit:
             z[i] = left.z[block]
     _check_finite(logs, units.labels[block])
-    return Pointwise(*_averaged(draws, logs, in_sample, z))
+    return logs, in_sample, z
 
 
 def _averaged(draws: Draws, logs: Array, in_sample: Array, z: Array) -> tuple[Array, ...]:
@@ -105,8 +120,10 @@ def _averaged(draws: Draws, logs: Array, in_sample: Array, z: Array) -> tuple[Ar
 
     elpd, khat, pit = (np.zeros(logs.shape[1]) for _ in range(3))
     for j in range(logs.shape[1]):
-        ratios = draws.log_weight - (logs[:, j] if draws.posterior else 0.0)
-        weights, khat[j] = smooth(ratios, draws.r_eff)
+        if draws.posterior:
+            weights, khat[j] = smooth(draws.log_weight - logs[:, j], draws.r_eff)
+        else:
+            weights = draws.log_weight - np.log(draws.size)
         elpd[j] = log_sum(weights + logs[:, j])
         if z.shape[0]:
             pit[j] = np.exp(weights) @ ndtr(z[:, j])
@@ -114,30 +131,29 @@ def _averaged(draws: Draws, logs: Array, in_sample: Array, z: Array) -> tuple[Ar
 
 
 def _refitted(
-    model: Model, way: LeftOut, found: Pass, criterion: str | None, pit: bool, seed: int | None
+    model: Model, way: LeftOut, found: Pass, draws: Draws, pit: bool, seed: int | None
 ) -> Pass:
-    """Units with too large a k-hat again, from draws that never saw them."""
-    if criterion is not None:
-        raise ValueError(
-            "refit=True samples the posterior again by NUTS, but this tree holds an empirical "
-            "Bayes fit; fit by NUTS, or leave refit=False"
-        )
+    """Units with too large a k-hat again, with draws that never saw them."""
     rng, units, failed = np.random.default_rng(seed), found.units, []
     values = Pointwise(*(v.copy() for v in found.values))
+    weight, _ = smooth(draws.log_weight, draws.r_eff)
     for j in found.bad:
-        inside = units.codes == j
-        scales, sigma, converged = draws_without(model, inside, units.by_row, rng)
-        draws = Draws(scales, sigma, np.zeros(sigma.size), posterior=False)
-        again = _block(way, draws, units, np.array([j]), pit)
-        values.elpd[j], values.khat[j], values.pit[j] = again.elpd[0], 0.0, again.pit[0]
+        scales, sigma, converged = draws_without(model, units.codes == j, units.by_row, rng)
+        rest = Draws(scales, sigma, np.zeros(sigma.size), posterior=False)
+        one = np.array([j])
+        known = _densities(way, draws, units, one, False)[0][:, 0]
+        logs, in_sample, z = _densities(way, rest, units, one, pit)
+        values.elpd[j], error = bridge(known, logs[:, 0], weight, draws.r_eff)
+        values.pit[j] = _averaged(rest, logs, in_sample, z)[3][0]
         if not converged:
             failed.append(j)
+        elif error < SURE:
+            values.khat[j] = 0.0
     note = f"The variances were sampled again without {name_some(units.labels[found.bad])}."
     if failed:
-        told = name_some(units.labels[failed])
-        note += f" The sampler did not converge without {told}: look at that fit by itself."
-    notes = [n for n in (found.note, note) if n]
-    return replace(found, values=values, note="\n".join(notes))
+        note += f" NUTS did not converge without {name_some(units.labels[failed])}."
+    notes = "\n".join(n for n in (found.note, note) if n)
+    return replace(found, values=values, note=notes, refitted=True)
 
 
 def _check_finite(logs: Array, labels: NDArray[Any]) -> None:

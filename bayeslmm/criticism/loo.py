@@ -37,7 +37,8 @@ def loo(
         predicted as a new group.
     refit : bool
         Sample the variances again, by NUTS, without each unit whose k-hat is above ``good_k``. Its
-        value is then a plain average, and its k-hat zero. Takes as long as one fit for each.
+        value then comes from both sets of draws (bridge sampling), and its k-hat is zero where the
+        standard error is below 0.2. Takes as long as one fit for each.
     seed : int, optional
         Seed of the refits.
 
@@ -73,9 +74,10 @@ def loo(
 
     References
     ----------
-    Vehtari, Gelman & Gabry (2017), Statistics and Computing 27, 1413-1432; Buerkner, Gabry &
-    Vehtari (2021), Computational Statistics 36, 1243-1261; Merkle, Furr & Rabe-Hesketh (2019),
-    Psychometrika 84, 802-829, on leaving out rows or groups.
+    Meng & Wong (1996), Statistica Sinica 6, 831-860; Vehtari, Gelman & Gabry (2017), Statistics
+    and Computing 27, 1413-1432; Buerkner, Gabry & Vehtari (2021), Computational Statistics 36,
+    1243-1261; Merkle, Furr & Rabe-Hesketh (2019), Psychometrika 84, 802-829, on leaving out rows
+    or groups.
 
     Examples
     --------
@@ -150,9 +152,12 @@ def _warn(found: Pass) -> None:
     if found.bad.size == 0:
         return
     bad, units = found.bad, found.units
+    advice = "refit=True samples again without each of them"
+    if found.refitted:
+        advice = "sampling again did not help: they lie where the model hardly ever draws"
     warnings.warn(
         f"k-hat is above {found.limit:.2f} for {bad.size} of {units.size} x {units.name} "
         f"({name_some(units.labels[bad])}): without them the variances would be quite different, "
-        f"and their values are not to be trusted. refit=True samples again without each of them",
+        f"and their values are not to be trusted; {advice}",
         stacklevel=3,
     )

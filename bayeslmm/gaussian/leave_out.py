@@ -12,7 +12,7 @@ by rows). Four kinds of unit, one answer each, `at(scales, sigma)`:
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,10 +86,10 @@ class Point:
         blocks = (norms[a : a + levels * q].reshape(levels, q) for a, levels, q in sums.factors)
         self.largest = [block.max(axis=0) for block in blocks]
 
-    def at(self, scales: Array, sigma: float) -> tuple[Any, ...]:
-        """What the compiled functions start with: L, sigma, and the law of the remainder.
+    def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array, float]:
+        """L of the eliminated factor; mean, covariance and condition of the remainder.
 
-        Its covariance is known to eps times the condition of L'S L + I, with S at most Z'Z / sigma^2.
+        The covariance is known to eps times the condition of L'S L + I, S at most Z'Z / sigma^2.
         """
         sums, condition = self.solver.sums, 1.0
         at = sums.effects**2
@@ -99,7 +99,7 @@ class Point:
             condition = max(condition, 1.0 + float((own**2).sum(axis=1) @ largest) / sigma**2)
             at += q * q
         mean, cov = self.solver.remainder(scales, sigma, self.work)
-        return L, sigma, mean, cov, condition, self.rotated
+        return L, mean, cov, condition
 
 
 class Rows:
@@ -112,7 +112,8 @@ class Rows:
     def at(self, scales: Array, sigma: float) -> Left:
         n, f = self.order.size, self.frequency
         found = np.empty((2, n))
-        leave_rows(*self.point.at(scales, sigma), found[0], found[1])
+        L, mean, cov, condition = self.point.at(scales, sigma)
+        leave_rows(L, sigma, mean, cov, condition, self.point.rotated, found[0], found[1])
         pi, rho = np.empty((2, n))
         pi[self.order], rho[self.order] = found
         # One of f equal rows keeps f - 1 others: 1 - pi is f times the leverage of one.
@@ -140,7 +141,9 @@ class Groups:
 
     def at(self, scales: Array, sigma: float) -> Left:
         out, kept = np.empty((2, self.size.size))
-        leave_groups(*self.point.at(scales, sigma), self.starts, self.triangle, out, kept)
+        L, mean, cov, condition = self.point.at(scales, sigma)
+        own = (self.starts, self.triangle)
+        leave_groups(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
         return _with_constants(out, kept, sigma, self.size, self.half)
 
 
@@ -158,8 +161,9 @@ class Units:
 
     def at(self, scales: Array, sigma: float) -> Left:
         out, kept = np.empty((2, self.size.size))
-        inside = (self.group, self.members, self.ends)
-        leave_units(*self.point.at(scales, sigma), *inside, out, kept)
+        L, mean, cov, condition = self.point.at(scales, sigma)
+        own = (self.group, self.members, self.ends)
+        leave_units(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
         return _with_constants(out, kept, sigma, self.size, self.half)
 
 

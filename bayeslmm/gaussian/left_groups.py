@@ -44,8 +44,12 @@ def compress(rot, starts, triangle):
 
 
 @jit
-def leave_groups(L, sigma, mean, cov, condition, rot, starts, triangle, out, kept):
-    """Log density of every group left out, and of new rows given all of y; without constants."""
+def leave_groups(L, sigma, mean, cov, condition, rot, own_rest, out, kept):
+    """Log density of every group left out, and of new rows given all of y; without constants.
+
+    `own_rest` holds what `compress` filled, and where each group starts in it.
+    """
+    starts, triangle = own_rest
     q, groups = rot.C.shape[1], rot.starts.size - 1
     S, a = np.empty((q, q)), np.empty(q)
     r, w = np.empty(rot.y.size), np.empty((groups, q))

@@ -23,11 +23,13 @@ from .left_algebra import (
 
 
 @jit
-def leave_units(L, sigma, mean, cov, condition, rot, group, members, ends, out, kept):
+def leave_units(L, sigma, mean, cov, condition, rot, units, out, kept):
     """Log density of every unit left out, and of new rows given all of y; without constants.
 
-    Unit j holds the rows members[ends[j] : ends[j + 1]], sorted; `group` (n,) is each row's.
+    `units` is (group, members, ends): unit j holds the rows members[ends[j] : ends[j + 1]], sorted,
+    and `group` (n,) is each row's.
     """
+    group, members, ends = units
     q, groups = rot.C.shape[1], rot.starts.size - 1
     S = np.empty((groups, q, q))
     Sw = np.empty(q)
