@@ -65,15 +65,14 @@ def leave_out(
     """Leave out every unit, and average over the draws of the variances."""
     check_tree(model, tree)
     units = UnitsOf.of(model, unit)
-    criterion = tree.attrs.get("criterion")
     draws = draws_of(model, tree, units.size * (2 if pit else 1))
     # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
-        way = units.way(model, criterion)
+        way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size, draws.note)
         if refit and found.bad.size:
-            if criterion is not None:
+            if draws.criterion is not None:
                 raise ValueError(
                     "refit=True samples the posterior again by NUTS, but this tree holds an "
                     "empirical Bayes fit; fit by NUTS, or leave refit=False"

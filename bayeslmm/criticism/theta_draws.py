@@ -24,6 +24,7 @@ class Draws:
     r_eff: float = 1.0  # effective over actual draws
     note: str = ""
     posterior: bool = True  # of y, so that what is left out has to be weighted away
+    criterion: str | None = None  # of the plug-in fit that they belong to, if to any
 
     @property
     def size(self) -> int:
@@ -38,7 +39,8 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         raise ValueError("the posterior of this tree holds no draws; fit again with draws=...")
     scales, sigma = theta_points(model, posterior)
     if np.ptp(sigma) == 0.0 and not np.ptp(scales, axis=0).any():
-        return Draws(scales[:1], sigma[:1], np.zeros(1), note=_one_point(tree), posterior=False)
+        one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
+        return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
     most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
     keep = np.arange(length)
     if chains * length > most:
@@ -46,13 +48,20 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         notes.append(f"{keep.size * chains} of {length * chains} draws were used, evenly thinned.")
     posterior = posterior.isel(draw=keep)
     scales, sigma = theta_points(model, posterior)
-    log_weight = np.zeros(sigma.size)
+    log_weight, criterion = np.zeros(sigma.size), None
+    r_eff = relative_efficiency(posterior)
     if "sample_stats" in tree.children and "log_weight" in tree["sample_stats"]:
-        log_weight = tree["sample_stats"]["log_weight"].isel(draw=keep).values.ravel()
+        # These weights are to the posterior that the model declares, whatever was maximised.
+        found = tree["sample_stats"]["log_weight"].isel(draw=keep).values.ravel()
+        log_weight = np.where(np.isnan(found), -np.inf, found)
         notes.append("The draws are of an approximation: k-hat judges it too.")
+    elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
+        r_eff = min(r_eff, float(tree.attrs["effective_draws"]) / (length * chains))
     elif "criterion" in tree.attrs:
+        criterion = tree.attrs["criterion"]
         notes.append("The draws are of an approximation, which the weights do not correct.")
-    return Draws(scales, sigma, log_weight, relative_efficiency(posterior), "\n".join(notes))
+    note = "\n".join(notes)
+    return Draws(scales, sigma, log_weight, r_eff, note, criterion=criterion)
 
 
 def _one_point(tree: Any) -> str:

@@ -164,6 +164,7 @@ def test_a_row_that_the_model_hardly_ever_draws_stays_named_after_a_refit(few):
     with pytest.warns(UserWarning, match=r"\(7\).*hardly ever draws"):
         bl.loo(far, bl.fit(far, NUTS, seed=4), refit=True, seed=1)
     eb = bl.fit(far, bl.EmpiricalBayes("evidence", laplace=True), seed=1)
+    eb = eb.drop_nodes("sample_stats", errors="ignore")  # without ratios of the posterior to it
     with pytest.raises(ValueError, match="empirical"):
         bl.loo(far, eb, refit=True)
 
