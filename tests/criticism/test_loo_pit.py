@@ -1,4 +1,4 @@
-"""Leave-one-out probability integral transforms: the dense normal, and uniform where they should."""
+"""Leave-one-out probability integral transforms: the dense normal, and uniform where right."""
 
 import numpy as np
 import pytest
