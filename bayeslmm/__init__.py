@@ -12,6 +12,8 @@ light.
 from . import datasets
 from .criticism.check import Checks, check
 from .criticism.engines import EngineComparison, compare_engines
+from .criticism.loo import loo, loo_pit
+from .criticism.models import ModelComparison, compare_models
 from .criticism.rows import fitted, r2, residuals
 from .criticism.weights import importance_resample
 from .design import DesignError, FormulaError
@@ -40,9 +42,11 @@ __all__ = [
     "FormulaError",
     "LogEvidence",
     "Model",
+    "ModelComparison",
     "Prediction",
     "check",
     "compare_engines",
+    "compare_models",
     "confint",
     "datasets",
     "fit",
@@ -52,6 +56,8 @@ __all__ = [
     "lmm",
     "log_evidence",
     "log_likelihood",
+    "loo",
+    "loo_pit",
     "lr_test",
     "posterior_predictive",
     "predict",

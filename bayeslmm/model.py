@@ -10,6 +10,7 @@ theta as compiled code, the exact recovery of the coefficients, and both PyMC gr
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -161,6 +162,19 @@ class Model:
             if term.correlated:
                 coords[f"{term.name}_effect_2"] = list(term.grouping.effects)
         return coords
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the declaration and its data: equal for equal models, in any process."""
+        d = self.design
+        found = blake2b(digest_size=12)
+        arrays = [d.y, d.X, d.offset, self.precision, d.frequency]
+        arrays += [a for t in self.terms for a in (t.grouping.codes, t.grouping.Z)]
+        arrays += [getattr(self.fixed_prior, f.name) for f in fields(self.fixed_prior)]
+        for array in arrays:
+            found.update(np.ascontiguousarray(array).tobytes())
+        found.update(repr((d.formula, list(self.prior_table.items()))).encode())
+        return found.hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle holds: the declaration; graphs and sums are made again when needed."""

@@ -7,6 +7,7 @@ numbers, so that netCDF and Zarr take them.
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -14,7 +15,11 @@ from .model import Model
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
-PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie")
+PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
+
+# Models of which this process has made trees, for as long as somebody holds them. A tree itself
+# carries their digest only: it is data, and goes to files.
+_models: "WeakValueDictionary[str, Model]" = WeakValueDictionary()
 
 
 def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
@@ -30,6 +35,8 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
     tree.attrs.update({k: v for k, v in attrs.items() if v is not None})
     for package in PACKAGES:
         tree.attrs[f"version_{package}"] = _version(package)
+    _models[model.digest] = model
+    tree.attrs["model_digest"] = model.digest
     tree.attrs["model"] = model.kind
     tree.attrs["formula"] = design.formula
     tree.attrs["response"] = model.response
@@ -65,6 +72,11 @@ def check_tree(model: Model, tree: Any) -> None:
         held = tree["observed_data"][model.response].values
         if not np.array_equal(held, model.design.y):
             raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
+
+
+def model_of(tree: Any) -> Model | None:
+    """The model that a tree is a fit of, where this process still has it."""
+    return _models.get(str(tree.attrs.get("model_digest", "")))
 
 
 def _kind(value: Any) -> str:

@@ -131,7 +131,7 @@ def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[
     dict
         kl and share; empty where a prior is improper, or the evidence too slow to compute.
     """
-    draws = _affordable(model)
+    draws = affordable(model)
     improper = any(s.law is not None and not s.law.proper for s in model.space.scales)
     if improper or model.fixed_prior.H.shape[0] < len(model.design.fixed) or draws < FEWEST:
         return {}
@@ -144,7 +144,7 @@ def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 
-def _affordable(model: Model) -> int:
+def affordable(model: Model) -> int:
     """Evaluations of the log posterior that cost about a second, at most 4,000."""
     if model.space.size == 0:
         return 0

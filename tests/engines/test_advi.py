@@ -173,6 +173,13 @@ def test_what_has_no_density_is_refused():
         bl.fit(held, bl.ADVI(marginal=True), seed=1)
 
 
+def test_a_covariance_too_large_to_estimate_is_refused_before_anything_is_compiled():
+    rng = np.random.default_rng(0)
+    table = {"y": rng.normal(size=2400), "g": np.repeat(np.arange(1200), 2)}
+    with pytest.raises(ValueError, match=r"covariance of 1,203 coordinates.*use marginal=True"):
+        bl.fit(bl.lmm("y ~ 1 + (1 | g)", table), bl.ADVI(full_rank=True), seed=1)
+
+
 @pytest.mark.parametrize(("option", "value"), [("steps", 10), ("draws", 5), ("steps", 2.5e4)])
 def test_an_option_out_of_range_is_refused_by_name(option, value):
     with pytest.raises(ValueError, match=option):

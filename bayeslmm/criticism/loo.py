@@ -1,0 +1,163 @@
+"""Exact leave-one-out predictive densities, for rows and for whole groups.
+
+    p(y_I | y_-I) = 1 / E[1 / p(y_I | y_-I, theta)],    theta ~ p(theta | y)
+
+Given the variances theta the density of what is left out is exact, all coefficients integrated out
+(`gaussian.leave_out`); over theta it is averaged by Pareto-smoothed importance sampling
+(`smoothing`). Where theta is plugged in, there is nothing to average.
+"""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..model import Model
+from .left_out import Pass, leave_out
+from .left_units import name_some
+
+
+def loo(
+    model: Model,
+    tree: Any,
+    *,
+    unit: str = "row",
+    refit: bool = False,
+    seed: int | None = None,
+) -> Any:
+    """Expected log predictive density of rows, or of whole groups, left out one at a time.
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+        What `fit` returned for this model.
+    unit : str
+        "row", or the name of a grouping factor: all rows of one level are left out at once, and
+        predicted as a new group.
+    refit : bool
+        Sample the variances again, by NUTS, without each unit whose k-hat is above ``good_k``. Its
+        value then comes from both sets of draws (bridge sampling), and its k-hat is zero where the
+        standard error is below 0.2. Takes as long as one fit for each.
+    seed : int, optional
+        Seed of the refits.
+
+    Returns
+    -------
+    arviz_stats.ELPDDataLOO
+        ``elpd``, ``se``, ``p``; by unit ``elpd_i``, ``pareto_k`` and ``p_loo_i``, over a dimension
+        with the unit's name. ``az.compare`` takes it. ``note`` says what to mind.
+
+    Raises
+    ------
+    ValueError
+        Where `unit` is neither, the tree is of another model or holds fewer than 25 draws, or the
+        other data leave a coefficient with a flat prior undetermined.
+
+    Warns
+    -----
+    UserWarning
+        Where k-hat of a unit is above ``good_k``: its value is not to be trusted.
+
+    Notes
+    -----
+    ``p`` is the log density of new responses at the same rows given all data, beta, u and theta
+    integrated, less elpd: at least zero up to Monte Carlo error (Jensen's inequality).
+
+    A row that counts f times (`frequency`) is f observations; one of them is left out, and the
+    result has f equal values for it. A group is left out with all of them.
+
+    Where the variances are plugged in (empirical Bayes), they were estimated from all of y,
+    what is left out included, and their uncertainty is ignored: elpd is somewhat too high. There
+    are then no weights, and k-hat is zero. Where the tree's draws come from an approximation and
+    ``sample_stats["log_weight"]`` tells by how much, k-hat judges the approximation too.
+
+    References
+    ----------
+    Meng & Wong (1996), Statistica Sinica 6, 831-860; Vehtari, Gelman & Gabry (2017), Statistics
+    and Computing 27, 1413-1432; Buerkner, Gabry & Vehtari (2021), Computational Statistics 36,
+    1243-1261; Merkle, Furr & Rabe-Hesketh (2019), Psychometrika 84, 802-829, on leaving out rows
+    or groups.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> round(bl.loo(m, eb).elpd, 2), round(bl.loo(m, eb, unit="Batch").elpd, 2)
+    (-162.32, -164.76)
+    """
+    from .elpd import elpd_of
+
+    found = leave_out(model, tree, unit, refit=refit, seed=seed)
+    _warn(found)
+    units, values = found.units, found.values
+    times = units.times(model)
+    return elpd_of(
+        unit,
+        np.repeat(units.labels, times),
+        np.repeat(values.elpd, times),
+        np.repeat(values.in_sample - values.elpd, times),
+        np.repeat(values.khat, times),
+        found.samples,
+        found.note,
+    )
+
+
+def loo_pit(model: Model, tree: Any, *, refit: bool = False, seed: int | None = None) -> Any:
+    """Probability integral transform of every row, given all other rows: P(new y_i < y_i | y_-i).
+
+    Uniform where the model is right; a U where its predictions are too narrow, a hump where they
+    are too wide (Gelman et al. 2013, section 6.3).
+
+    Parameters
+    ----------
+    model : Model
+    tree : DataTree
+    refit, seed
+        As in `loo`.
+
+    Returns
+    -------
+    pandas.Series
+        One value in [0, 1] for every row of the table.
+
+    Raises
+    ------
+    ValueError
+        As `loo`.
+
+    Warns
+    -----
+    UserWarning
+        As `loo`.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
+    >>> bl.loo_pit(m, eb).round(2).tolist()[:3]
+    [0.78, 0.06, 0.06]
+    """
+    import pandas as pd
+
+    found = leave_out(model, tree, "row", pit=True, refit=refit, seed=seed)
+    _warn(found)
+    return pd.Series(found.values.pit, index=model.design.rows, name="loo_pit")
+
+
+def _warn(found: Pass) -> None:
+    """Name the units whose values are not to be trusted, and say what to do."""
+    if found.bad.size == 0:
+        return
+    bad, units = found.bad, found.units
+    advice = "refit=True samples again without each of them"
+    if found.refitted:
+        advice = "sampling again did not help: they lie where the model hardly ever draws"
+    warnings.warn(
+        f"k-hat is above {found.limit:.2f} for {bad.size} of {units.size} x {units.name} "
+        f"({name_some(units.labels[bad])}): without them the variances would be quite different, "
+        f"and their values are not to be trusted; {advice}",
+        stacklevel=3,
+    )

@@ -1,0 +1,208 @@
+"""Models side by side: by their evidence, and by predicting what they have not seen.
+
+The log evidence answers for the priors too; the expected log predictive density (elpd) of left-out
+rows asks for new rows of known groups, that of left-out groups for new groups. They are different
+questions and may have different answers. Weights are those of stacking (Yao, Vehtari, Simpson &
+Gelman 2018); the standard error of a difference is optimistic where it is small (Sivula, Magnusson,
+Matamoros & Vehtari 2020).
+"""
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..engines.approximation import KHAT, affordable
+from ..engines.integral import check_proper, log_evidence
+from ..model import Model
+from ..reading import groups
+from ..tree import check_tree, model_of
+from . import tables
+from .loo import loo
+
+SMALL = 4.0  # nats: a smaller difference of elpd decides nothing (Sivula et al. 2020)
+
+
+@dataclass(frozen=True, repr=False)
+class ModelComparison:
+    """Models of one response.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row a model, the best predictor of left-out rows first. Columns: "log evidence" (NaN
+        where a prior is improper), and for each unit that was left out (row, and the factors that
+        all models share) elpd, its difference from the best, the difference's standard error, the
+        stacking weight, and how many units have too large a k-hat.
+    advice : tuple of str
+        What the numbers say, and what they do not.
+    """
+
+    table: Any
+    advice: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return tables.text("Models", self.table, "\n".join(self.advice))
+
+    def _repr_html_(self) -> str:
+        return tables.html("Models", self.table, "; ".join(self.advice))
+
+
+def compare_models(
+    results: Mapping[str, Any], *, models: Mapping[str, Model] | None = None
+) -> ModelComparison:
+    """Compare models of one response by evidence, and by leaving rows and groups out.
+
+    Parameters
+    ----------
+    results : dict of str to DataTree
+        Name -> what `fit` returned for that model.
+    models : dict of str to Model, optional
+        The models under the same names; needed only for trees that were read from a file.
+
+    Returns
+    -------
+    ModelComparison
+        `table` and `advice`; it shows itself as both.
+
+    Raises
+    ------
+    TypeError
+        Where `results` is no dict of fits.
+    ValueError
+        Where there are fewer than two, their responses differ, or a model is not known.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> data = bl.datasets.load("sleepstudy")
+    >>> slope = bl.lmm("Reaction ~ Days + (Days | Subject)", data)
+    >>> plain = bl.lmm("Reaction ~ Days + (1 | Subject)", data)
+    >>> fits = {m.design.formula: bl.fit(m, bl.NUTS(), seed=1) for m in (plain, slope)}
+    >>> found = bl.compare_models(fits)
+    >>> found.table.index[0]
+    'Reaction ~ Days + (Days | Subject)'
+    """
+    import pandas as pd
+
+    known = _known(results, models or {})
+    columns: dict[tuple[str, str], Any] = {
+        ("log evidence", ""): {name: _evidence(m, results[name]) for name, m in known.items()}
+    }
+    advice = []
+    for unit in ("row", *_shared(list(known.values()))):
+        with warnings.catch_warnings():  # the table counts them, and the advice names the unit
+            warnings.simplefilter("ignore", UserWarning)
+            found = {name: loo(m, results[name], unit=unit) for name, m in known.items()}
+            compared = _stacked(found)
+        for measure in ("elpd", "difference", "se of difference", "weight"):
+            columns[unit, measure] = compared[measure].to_dict()
+        bad = {name: int((e.pareto_k > e.good_k).sum()) for name, e in found.items()}
+        columns[unit, "bad k-hat"] = bad
+        advice.append(_read(unit, compared, bad))
+    table = pd.DataFrame(columns)
+    table.columns = pd.MultiIndex.from_tuples(table.columns)
+    order = table["row", "elpd"].sort_values(ascending=False).index
+    return ModelComparison(table.loc[order], (*advice, *_warn(known, table)))
+
+
+def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
+    """The models by name, all of one response."""
+    if not isinstance(results, Mapping) or hasattr(results, "groups"):
+        raise TypeError(
+            f"compare_models takes a dict such as {{'slope': nuts, 'intercept': other}}, not a "
+            f"{type(results).__name__}"
+        )
+    if len(results) < 2:
+        raise ValueError(f"compare_models needs at least two fits; got {len(results)}")
+    known: dict[str, Model] = {}
+    for name, tree in results.items():
+        groups(tree)
+        model = models.get(name) or model_of(tree)
+        if model is None:
+            raise ValueError(
+                f"the model of {name!r} is not in this session (the fit was read from a file, or "
+                f"the model is gone): declare it again and give models={{{name!r}: model, ...}}"
+            )
+        check_tree(model, tree)
+        known[name] = model
+    first, *others = known.items()
+    for name, model in others:
+        if not np.array_equal(model.design.y, first[1].design.y):
+            raise ValueError(
+                f"{name!r} and {first[0]!r} have different responses or rows: only models of the "
+                f"same rows can be compared (one dropped rows, or y was transformed)"
+            )
+    return known
+
+
+def _shared(models: list[Model]) -> list[str]:
+    """Factors that all models have, with the same levels."""
+    names = [t.name for t in models[0].terms]
+    for model in models[1:]:
+        own = {t.name: t.grouping.levels for t in model.terms}
+        names = [
+            n
+            for n in names
+            if n in own and np.array_equal(own[n], models[0].term(n).grouping.levels)
+        ]
+    return [n for n in names if len(models[0].term(n).grouping.levels) > 1]
+
+
+def _evidence(model: Model, tree: Any) -> float:
+    """The log evidence, kept or computed; NaN where it is undefined or would take minutes."""
+    if "log_evidence" in tree.attrs:
+        return float(tree.attrs["log_evidence"])
+    try:
+        check_proper(model)
+    except ValueError:
+        return float("nan")
+    if model.space.size and affordable(model) < LEAST:
+        return float("nan")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = log_evidence(model, seed=0)
+    return float("nan") if found.khat > KHAT else found.value
+
+
+LEAST = 400  # evaluations in a second, below which the evidence is left to `log_evidence`
+
+
+def _stacked(found: dict[str, Any]) -> Any:
+    """ArviZ's comparison in our words, in the order of the models."""
+    import arviz as az
+
+    table = az.compare(found, method="stacking")
+    names = {"elpd_diff": "difference", "dse": "se of difference"}
+    table = table.rename(columns=names).loc[list(found)]
+    table["elpd"] = [e.elpd for e in found.values()]
+    best = max(found.values(), key=lambda e: e.elpd)
+    table["difference"] = [e.elpd - best.elpd for e in found.values()]
+    gaps = [np.asarray(e.elpd_i) - np.asarray(best.elpd_i) for e in found.values()]
+    table["se of difference"] = [float(np.sqrt(g.size * g.var())) for g in gaps]
+    return table
+
+
+def _read(unit: str, compared: Any, bad: dict[str, int]) -> str:
+    """What one elpd says, in words."""
+    order = compared.sort_values("elpd", ascending=False)
+    best, second = order.index[0], order.iloc[1]
+    gap, error = -float(second["difference"]), float(second["se of difference"])
+    what = "left-out rows" if unit == "row" else f"left-out levels of {unit}"
+    text = f"{what}: {best} predicts best, by {gap:.1f} +- {error:.1f} nats over {order.index[1]}"
+    if gap < SMALL or gap < 2.0 * error:
+        text += ", which does not tell them apart"
+    if any(bad.values()):
+        worst = ", ".join(f"{n} ({c})" for n, c in bad.items() if c)
+        text += f"; k-hat is too large in {worst}: see loo(model, tree, unit={unit!r}, refit=True)"
+    return text
+
+
+def _warn(known: dict[str, Model], table: Any) -> list[str]:
+    """What the log evidence cannot say."""
+    missing = [str(n) for n in table.index[table["log evidence", ""].isna()]]
+    if missing:
+        return [f"log evidence: not defined, or not computed, for {', '.join(missing)}"]
+    return ["log evidence: it depends on the priors, also on those that the posterior forgets"]

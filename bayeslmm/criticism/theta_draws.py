@@ -1,0 +1,73 @@
+"""The draws of the variances that a tree holds, as leave-one-out needs them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..model import Model
+from ..recover import theta_points
+from .smoothing import relative_efficiency
+
+LIMIT = 400e6  # bytes of densities held at a time
+FEW = 400  # draws that are kept however many units there are
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Draws:
+    """Points of the variances: scales (k, .), sigma (k,)."""
+
+    scales: Array
+    sigma: Array
+    log_weight: Array  # (k,) log p(theta | y) - log q(theta), where they were drawn from q
+    r_eff: float = 1.0  # effective over actual draws
+    note: str = ""
+    posterior: bool = True  # of y, so that what is left out has to be weighted away
+    criterion: str | None = None  # of the plug-in fit that they belong to, if to any
+
+    @property
+    def size(self) -> int:
+        return self.sigma.size
+
+
+def draws_of(model: Model, tree: Any, columns: int) -> Draws:
+    """Draws of the variances, thinned where (draws, columns) numbers would pass the limit."""
+    posterior = tree["posterior"].dataset[list(model.parameters)]
+    chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
+    if chains * length == 0:
+        raise ValueError("the posterior of this tree holds no draws; fit again with draws=...")
+    scales, sigma = theta_points(model, posterior)
+    if np.ptp(sigma) == 0.0 and not np.ptp(scales, axis=0).any():
+        one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
+        return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
+    most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
+    keep = np.arange(length)
+    if chains * length > most:
+        keep = np.linspace(0, length - 1, max(1, most // chains)).round().astype(int)
+        notes.append(f"{keep.size * chains} of {length * chains} draws were used, evenly thinned.")
+    posterior = posterior.isel(draw=keep)
+    scales, sigma = theta_points(model, posterior)
+    log_weight, criterion = np.zeros(sigma.size), None
+    r_eff = relative_efficiency(posterior)
+    if "sample_stats" in tree.children and "log_weight" in tree["sample_stats"]:
+        # These weights are to the posterior that the model declares, whatever was maximised.
+        found = tree["sample_stats"]["log_weight"].isel(draw=keep).values.ravel()
+        log_weight = np.where(np.isnan(found), -np.inf, found)
+        notes.append("The draws are of an approximation: k-hat judges it too.")
+    elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
+        r_eff = min(r_eff, float(tree.attrs["effective_draws"]) / (length * chains))
+    elif "criterion" in tree.attrs:
+        criterion = tree.attrs["criterion"]
+        notes.append("The draws are of an approximation, which the weights do not correct.")
+    note = "\n".join(notes)
+    return Draws(scales, sigma, log_weight, r_eff, note, criterion=criterion)
+
+
+def _one_point(tree: Any) -> str:
+    if not tree["posterior"].attrs.get("fixed"):
+        return "All variances are fixed by the model: the values are exact."
+    return (
+        "The variances were plugged in: their uncertainty is ignored, and they were estimated "
+        "from all rows, those left out included."
+    )
