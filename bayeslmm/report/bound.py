@@ -58,7 +58,7 @@ def _noisy(engine: str, values: Array, rates: Array, colour: str) -> Image:
         for at in changes:
             axes.axvline(at, color=FAINT, linewidth=0.9)
             axes.annotate(
-                f"{rates[at]:g}", (at, 0.03), xycoords=("data", "axes fraction"), fontsize=7.5,
+                f"rate {rates[at]:g}", (at, 0.03), xycoords=("data", "axes fraction"), fontsize=7.5,
                 xytext=(3, 0), textcoords="offset points",
             )  # fmt: skip
         axes.set_xlim(0, end)

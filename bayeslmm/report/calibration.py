@@ -36,7 +36,7 @@ def calibration(view: View) -> tuple[list[Image], str]:
     found = ecdf(pit, at)
     outside = (found < lower) | (found > upper)
     note += (
-        f" The curve leaves the band: {_shape(pit)}."
+        f" The curve leaves the band ({outside.sum()} of {at.size} points, marked): {_shape(pit)}."
         if outside.any()
         else " The curve stays inside the band: no sign of a wrong predictive law."
     )
@@ -71,7 +71,7 @@ def _shape(pit: Any) -> str:
 
 
 def _difference(at: Any, found: Any, lower: Any, upper: Any) -> Image:
-    inside = bool(((found >= lower) & (found <= upper)).all())
+    outside = (found < lower) | (found > upper)
     x = np.concatenate([[0.0], at, [1.0]])
 
     def whole(values: Any) -> Any:
@@ -81,10 +81,11 @@ def _difference(at: Any, found: Any, lower: Any, upper: Any) -> Image:
         axes.fill_between(x, whole(lower), whole(upper), color=BAND, linewidth=0)
         axes.axhline(0.0, color=FAINT, linewidth=0.8)
         axes.plot(x, whole(found), color=COLOURS[0], linewidth=1.5, drawstyle="steps-post")
+        axes.plot(at[outside], (found - at)[outside], ".", color=COLOURS[1], markersize=4)
         axes.set_xlim(0.0, 1.0)
         name_axes(axes, "LOO-PIT value", "ECDF - uniform", "Calibration, 95% simultaneous band")
 
-    where = "inside" if inside else "partly outside"
+    where = "partly outside" if outside.any() else "inside"
     return draw(paint, f"ECDF difference of LOO-PIT values, {where} its simultaneous 95% band")
 
 

@@ -47,7 +47,7 @@ def _figure(
             if engine not in by_engine:
                 continue
             block, (colour, mark) = by_engine[engine], style[engine]
-            y = place + (number - 0.5 * (len(engines) - 1)) * step
+            y = place - (number - 0.5 * (len(engines) - 1)) * step
             lower, upper = block.lower[order, j], block.upper[order, j]
             axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
             axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2)

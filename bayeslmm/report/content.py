@@ -113,7 +113,6 @@ class Content:
 
 def content(view: View, title: str | None = None) -> Content:
     """Gather everything; the figures are drawn here."""
-    attrs = view.first[1].attrs
     drawn = [(panel, *panel.figures(view)) for panel in PANELS]
     several = len(view.trees) > 1
     panels = [
@@ -133,7 +132,7 @@ def content(view: View, title: str | None = None) -> Content:
         sections=tables.estimates(view),
         note=_note(view),
         panels=panels,
-        versions=_versions(attrs),
+        versions=_versions(view),
     )
 
 
@@ -146,7 +145,7 @@ def _note(view: View) -> str:
             "it has no interval here, for its law is far from normal where groups are few: "
             "bl.confint(model, tree) gives profile-likelihood intervals."
         )
-    if any("R-hat" in heads for heads in view_columns(view)):
+    if any("R-hat" in heads for heads in tables.columns(view).values()):
         text += (
             f" R-hat should be at most {RHAT_LIMIT} and ESS, the bulk effective sample size, at "
             f"least {ESS_PER_CHAIN} a chain."
@@ -154,10 +153,8 @@ def _note(view: View) -> str:
     return text
 
 
-def view_columns(view: View) -> list[list[str]]:
-    return list(tables.columns(view).values())
-
-
-def _versions(attrs: Any) -> dict[str, str]:
-    found = {str(k): str(v) for k, v in attrs.items() if str(k).startswith("version_")}
+def _versions(view: View) -> dict[str, str]:
+    """Of every package that an engine names."""
+    attrs = [pair for tree in view.trees.values() for pair in tree.attrs.items()]
+    found = {str(k): str(v) for k, v in attrs if str(k).startswith("version_")}
     return {name.removeprefix("version_"): version for name, version in found.items()}

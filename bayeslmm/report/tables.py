@@ -155,8 +155,7 @@ def laws(model: Model) -> list[str]:
     for term in model.terms:
         name, q = term.name, term.shape[1]
         spread = f"sd_{name}²" if q == 1 else f"Psi_{name}"
-        joined = len(term.correlation.parts) < q
-        made = f"sd_{name} and corr_{name}" if joined else f"sd_{name}, no correlations"
+        made = f"sd_{name} and corr_{name}" if term.correlated else f"sd_{name}, no correlations"
         tail = f", Psi_{name} made of {made}" if q > 1 else ""
         lines.append(f"u_{name}[j] ~ N(0, {spread}), j = 1, ..., {term.shape[0]:,}{tail}")
     shared = bool(np.all(model.precision == 1.0))
