@@ -70,6 +70,8 @@ def _noisy(engine: str, values: Array, rates: Array, colour: str) -> Image:
 
 
 def _exact(engine: str, values: Array, colour: str) -> Image:
+    from matplotlib.ticker import FuncFormatter, NullLocator
+
     gap = np.maximum(values[-1] - values[:-1], 0.0)
     sweep = np.arange(1, gap.size + 1)
     some = np.unique(np.linspace(0, gap.size - 1, BINS).astype(int))
@@ -79,6 +81,9 @@ def _exact(engine: str, values: Array, colour: str) -> Image:
         axes.plot(sweep[some], gap[some], color=colour, linewidth=1.5)
         if some.size:
             axes.set_yscale("log")
+            # The page reads no mathematics, so the powers of ten are written out.
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:.0e}"))
+            axes.yaxis.set_minor_locator(NullLocator())
         axes.locator_params(axis="x", nbins=5)
         name_axes(axes, "sweep", "last bound - bound", engine)
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..scalars import INTERVAL
 from .drawing import FAINT, Image, draw, name_axes, styles
-from .show import label
+from .show import labels
 from .view import Block, View
 
 LEVELS = 60  # of one factor; more would not be read
@@ -51,7 +51,7 @@ def _figure(
             lower, upper = block.lower[order, j], block.upper[order, j]
             axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
             axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2)
-        axes.set_yticks(place, [label(first.levels[i], 18) for i in order], parse_math=False)
+        axes.set_yticks(place, labels([first.levels[i] for i in order], 18), parse_math=False)
         axes.tick_params(axis="y", length=0, labelsize=7.5)
         axes.set_ylim(-0.8, order.size - 0.2)
         axes.locator_params(axis="x", nbins=6)

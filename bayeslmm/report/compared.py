@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engines.approximation import NARROW, WIDE
 from .drawing import BAND, FAINT, Image, draw, name_axes, styles
-from .show import label
+from .show import labels
 from .view import View
 
 MOST = 24  # parameters; more would not be read
@@ -65,7 +65,7 @@ def _figure(view: View, table: Any, title: str, axis: str) -> Image:
             y = place[shown] - (i - 0.5 * (len(table.columns) - 1)) * step
             colour, mark = style[engine]
             axes.plot(values[shown], y, mark, color=colour, markersize=4.5, mew=0)
-        axes.set_yticks(place, [label(name, 22) for name in names], parse_math=False)
+        axes.set_yticks(place, labels(names, 24), parse_math=False)
         axes.tick_params(axis="y", length=0, labelsize=8)
         axes.set_ylim(-0.7, len(names) - 0.3)
         _scale(axes, table.to_numpy(dtype=float), ratio)

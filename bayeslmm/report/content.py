@@ -16,7 +16,7 @@ from .densities import fixed_effects, variances
 from .drawing import Image
 from .mixing import mixing
 from .rows import rows
-from .tables import Row, Section
+from .tables import Folded, Row, Section
 from .trust import Trust, trust
 from .view import View
 
@@ -31,22 +31,14 @@ class Panel:
     key: bool = True  # whether colours and marks tell engines
 
 
-OVERLAID = (
-    "Posterior densities, a mark at the top of each. A dashed line is a value that was maximised "
-    "and plugged in."
-)
+OVERLAID = "Posterior densities, a mark at the top of each."
 PANELS = (
     Panel(
         "Engines compared",
         "How wide each posterior is beside that of the reference, and how far its mean lies off.",
         compared,
     ),
-    Panel(
-        "Fixed effects",
-        "Posterior densities, a mark at the top of each; given plugged-in variances the exact "
-        "normal curve.",
-        fixed_effects,
-    ),
+    Panel("Fixed effects", OVERLAID, fixed_effects),
     Panel("Variance parameters", OVERLAID, variances),
     Panel(
         "Random effects",
@@ -101,6 +93,7 @@ class Content:
     model: Model
     laws: list[str]
     data: list[tuple[str, str]]
+    priors: Folded
     trust: list[Trust]
     engines: list[str]
     runs: list[Row]
@@ -125,6 +118,7 @@ def content(view: View, title: str | None = None) -> Content:
         model=view.model,
         laws=tables.laws(view.model),
         data=tables.data_summary(view.model),
+        priors=tables.priors(view.model),
         trust=trust(view),
         engines=list(view.trees),
         runs=tables.engines(view),

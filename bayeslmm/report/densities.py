@@ -11,10 +11,15 @@ from ..gaussian.sums import Array
 from ..reading import plugged
 from ..scalars import Scalar
 from .drawing import Image, curve, draw, name_axes, no_height, styles
+from .show import labels
 from .view import View
 
 MOST = 12
 WALLED = ("sd_", "corr_", "sigma")  # no density beyond the ends of their range
+PLUGGED = (
+    "Given plugged-in variances the curve is the exact normal law.",
+    "A dashed line is a value that was maximised and plugged in.",
+)
 
 
 def fixed_effects(view: View) -> tuple[list[Image], str]:
@@ -40,18 +45,22 @@ def _panel(view: View, prefixes: tuple[str, ...]) -> tuple[list[Image], str]:
         kept = set(sorted(drawn, key=lambda name: -far[name])[:MOST])
         shown = [name for name in drawn if name in kept]
     shown = shown[:MOST]
-    images = [_figure(view, name, by_name[name]) for name in shown]
+    titles = labels(shown, 38)
+    images = [_figure(view, n, title, by_name[n]) for n, title in zip(shown, titles)]
+    note = ""
+    if images and any(plugged(tree) for tree in view.trees.values()):
+        note = PLUGGED[prefixes == WALLED]
     if len(drawn) == len(shown):
-        return images, ""
+        return images, note
     which = " (the furthest from zero in units of their sd)" if prefixes == ("beta",) else ""
-    return images, f"{len(shown)} of {len(drawn)} are drawn{which}; the table above has all."
+    return images, f"{note} {len(shown)} of {len(drawn)} are drawn{which}; the table above has all."
 
 
 def _distance(scalar: Scalar) -> float:
     return abs(scalar.mean) / scalar.sd if scalar.sd > 0.0 else 0.0
 
 
-def _figure(view: View, name: str, each: dict[str, Scalar]) -> Image:
+def _figure(view: View, name: str, title: str, each: dict[str, Scalar]) -> Image:
     style = styles(view.trees)
 
     def paint(axes: Any) -> None:
@@ -72,7 +81,7 @@ def _figure(view: View, name: str, each: dict[str, Scalar]) -> Image:
                 axes.axvline(scalar.mean, color=colour, linewidth=1.4, linestyle="--")
                 axes.plot(scalar.mean, 1.12 * top, mark, color=colour, markersize=4.5)
         no_height(axes)
-        name_axes(axes, title=name)
+        name_axes(axes, title=title)
 
     told = [f"{engine}: {scalar.mean:.4g}" for engine, scalar in each.items()]
     return draw(paint, f"Posterior density of {name}; means {', '.join(told)}", height=1.9)

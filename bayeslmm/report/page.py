@@ -1,6 +1,7 @@
 """`report`: gather what is to be said, write it as HTML or Markdown, whole or not at all."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -91,9 +92,17 @@ def render(view: View, title: str | None = None) -> str:
         # Escaping leaves what steers text, such as marks of direction and halves of characters.
         finalize=lambda value: clean(value) if type(value) is str else value,
     )
-    env.filters["label"] = label
+    env.filters["label"] = breakable
     text = env.get_template("page.html").render(page=content(view, title), key=key(view.trees))
     return text.lstrip()
+
+
+def breakable(text: object, limit: int) -> Any:
+    """A short name as escaped markup that may break after its joints: sd_|group|[column]."""
+    from markupsafe import Markup, escape
+
+    parts = re.split(r"(?<=[_:.,/\[])", label(text, limit))
+    return Markup("<wbr>").join(escape(part) for part in parts if part)
 
 
 def _check(model: Any, results: Any) -> dict[str, Any]:

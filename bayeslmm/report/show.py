@@ -1,6 +1,8 @@
 """Numbers as text: as many digits as their spread makes meaningful."""
 
 import math
+import os.path
+from collections.abc import Sequence
 
 NONE = "–"
 
@@ -67,3 +69,23 @@ def label(text: object, limit: int = 28) -> str:
         return whole
     tail = (limit - 1) // 2 + 1 if limit > 12 else 0
     return whole[: limit - 1 - tail] + "…" + whole[len(whole) - tail :]
+
+
+def labels(names: Sequence[object], limit: int = 28) -> list[str]:
+    """Short labels of several names; where these would be alike, the part that tells them apart.
+
+    Examples
+    --------
+    >>> labels(["a_very_long_name_1_of_a_thing", "a_very_long_name_2_of_a_thing", "x"], 12)
+    ['…me_1_of_a_…', '…me_2_of_a_…', 'x']
+    """
+    short = [label(name, limit) for name in names]
+    alike: dict[str, list[str]] = {}
+    for text, name in zip(short, names):
+        alike.setdefault(text, []).append(clean(name))
+    told = {text: len(os.path.commonprefix(same)) for text, same in alike.items() if same[1:]}
+    out = []
+    for text, name in zip(short, names):
+        start = max(told.get(text, 0) - 3, 0)
+        out.append(f"…{label(clean(name)[start:], 10**9)[: limit - 2]}…" if start else text)
+    return out

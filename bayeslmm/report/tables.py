@@ -11,6 +11,7 @@ from .show import NONE, count, interval, number, seconds
 from .view import View
 
 
+LONG = 15  # priors from which those of fixed effects are folded
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
 
 
@@ -147,6 +148,24 @@ def _draws(tree: Any, count: int, draws: int) -> str:
     if chains(tree):
         return f"{count} chain{'s' if count > 1 else ''} x {draws:,}"
     return f"{count * draws:,}, independent"
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Names and texts; where there are many, some of them, and all to unfold."""
+
+    rows: list[tuple[str, str]]
+    whole: list[tuple[str, str]] = field(default_factory=list)
+
+
+def priors(model: Model) -> Folded:
+    """The printed table; of many fixed effects the first few, and all to unfold."""
+    whole = list(model.prior_table.items())
+    if len(whole) <= LONG:
+        return Folded(whole)
+    fixed = set(model.design.fixed)
+    own = [name for name, _ in whole if name in fixed][LONG // 3 :]
+    return Folded([pair for pair in whole if pair[0] not in set(own)], whole)
 
 
 def laws(model: Model) -> list[str]:

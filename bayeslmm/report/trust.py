@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ..criticism.check import Check
+from ..criticism.check import BOUNDARY, Check
 from .view import View
 
 
@@ -29,11 +29,14 @@ def trust(view: View) -> list[Trust]:
     found = []
     for engine, checks in view.checks.items():
         words = checks.verdict[:1].upper() + checks.verdict[1:] + "."
-        failed = tuple(row for row in checks.rows if not row.ok)
-        distrusted = words.startswith("Not to be trusted")
-        level = "bad" if distrusted else "fair" if failed else "good"
+        failed = [row for row in checks.rows if not row.ok]
+        level = "bad" if words.startswith("Not to be trusted") else "fair" if failed else "good"
         told = _message(view.trees[engine].attrs)
-        found.append(Trust(engine, words, level, failed, checks.rows, told))
+        if {row.name for row in failed} - {BOUNDARY}:
+            told = "; ".join(view.model.advice)
+        elif told:
+            failed = []  # the engine says the same, parameter by parameter
+        found.append(Trust(engine, words, level, tuple(failed), checks.rows, told))
     return found
 
 
