@@ -1,5 +1,6 @@
 """Panel: the ascent of a variational bound, step by step."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ def _noisy(engine: str, values: Array, rates: Array, colour: str) -> Image:
     end = running.size + window - 1
     some = np.unique(np.linspace(0, running.size - 1, BINS).astype(int))
     edges = np.linspace(0, values.size, min(BINS, values.size // 5) + 1).astype(int)
-    parts = [values[a:b] for a, b in zip(edges[:-1], edges[1:])]
+    parts = [values[a:b] for a, b in pairwise(edges)]
     low, high = (np.array([np.quantile(p, q) for p in parts]) for q in (0.05, 0.95))
     centre = 0.5 * (edges[:-1] + edges[1:])
     changes = np.flatnonzero(np.diff(rates)) + 1

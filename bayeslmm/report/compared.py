@@ -92,9 +92,11 @@ def _scale(axes: Any, values: Any, ratio: bool) -> None:
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     spread = high / low
-    ticks = (0.6, 0.8, 1.0, 1.25, 1.5, 2.0) if spread < 5.0 else (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+    ticks = [0.6, 0.8, 1.0, 1.25, 1.5, 2.0]
     if spread > 200.0:
-        ticks = tuple(10.0**k for k in range(-12, 13, 2))
+        ticks = [10.0**k for k in range(-12, 13, 2)]
+    elif spread > 5.0:
+        ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0]
     axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))

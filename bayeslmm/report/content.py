@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from ..model import Model
 from ..reading import plugged
@@ -132,7 +131,7 @@ def content(view: View, title: str | None = None) -> Content:
 
 def _note(view: View) -> str:
     """How to read the table of estimates: every interval named, every dash explained."""
-    text = f"Intervals are {INTERVAL}s."
+    text = f"Every interval is the {INTERVAL}."
     if any(plugged(tree) for tree in view.trees.values()):
         text += (
             " Of a parameter that was plugged in, mean is the estimate and sd its standard error; "

@@ -49,7 +49,9 @@ def _lines(page: Content) -> Iterator[str]:
     yield from ("", escaped(page.model.sizes), "", "### Data", "")
     yield from table(["", ""], [[name, value] for name, value in page.data])
     yield from ("", "### Priors", "")
-    yield from table(["parameter", "prior"], [list(pair) for pair in page.priors.whole or page.priors.rows])
+    yield from table(
+        ["parameter", "prior"], [list(pair) for pair in page.priors.whole or page.priors.rows]
+    )
     yield from ("", "## Can it be trusted?", "")
     for each in page.trust:
         yield f"- {each.mark} **{escaped(each.engine)}** {escaped(each.verdict)}"

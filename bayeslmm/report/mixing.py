@@ -82,7 +82,7 @@ def _ranks(scalar: Scalar, prefix: str) -> Image | None:
 
 def _energy(tree: Any, prefix: str) -> Iterator[Image]:
     """Energy and its change a step: alike where the sampler reaches all energies."""
-    stats = tree["sample_stats"].dataset if "sample_stats" in tree else {}
+    stats: Any = tree["sample_stats"].dataset if "sample_stats" in tree else {}
     if "energy" not in stats or stats.sizes["draw"] < LEAST:
         return
     energy = stats["energy"].transpose("chain", "draw").values

@@ -29,7 +29,7 @@ def rows(view: View) -> tuple[list[Image], str]:
     far = outliers(standard)
     some = thinned(standard)
     if some.size < standard.size:
-        note += f" Of {design.y.size:,} rows {some.size:,} are drawn: the outermost, and others at random."
+        note += f" Of {design.y.size:,} rows {some.size:,} are drawn, the outermost among them."
     images = [
         _residuals(view, some, standard, far[:NAMED]),
         _quantiles(standard, some),
@@ -38,13 +38,13 @@ def rows(view: View) -> tuple[list[Image], str]:
     return images, note + _told(view, standard, far)
 
 
-def outliers(standard: Array) -> Array:
+def outliers(standard: Array) -> Any:
     """Places of the rows beyond FAR, the furthest first."""
     far = np.flatnonzero(np.abs(standard) > FAR)
     return far[np.argsort(-np.abs(standard[far]), kind="stable")]
 
 
-def thinned(standard: Array) -> Array:
+def thinned(standard: Array) -> Any:
     """Places of the rows that are drawn: all, or the outermost and some of the bulk."""
     n = standard.size
     if n <= POINTS:
@@ -134,9 +134,7 @@ def _quantiles(standard: Array, some: Array) -> Image:
 
     def paint(axes: Any) -> None:
         axes.plot(ends, ends, color=FAINT, linewidth=0.8)
-        axes.plot(
-            expected, standard[order[drawn]], "o", color=COLOURS[0], markersize=2.6, mew=0
-        )
+        axes.plot(expected, standard[order[drawn]], "o", color=COLOURS[0], markersize=2.6, mew=0)
         name_axes(axes, "quantile of N(0, 1)", "residual / sigma", "Normal quantiles")
 
     return draw(paint, "Quantiles of the residuals against those of the normal law")

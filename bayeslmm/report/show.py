@@ -1,7 +1,6 @@
 """Numbers as text: as many digits as their spread makes meaningful."""
 
 import math
-import os.path
 from collections.abc import Sequence
 
 NONE = "–"
@@ -83,9 +82,15 @@ def labels(names: Sequence[object], limit: int = 28) -> list[str]:
     alike: dict[str, list[str]] = {}
     for text, name in zip(short, names):
         alike.setdefault(text, []).append(clean(name))
-    told = {text: len(os.path.commonprefix(same)) for text, same in alike.items() if same[1:]}
+    told = {text: _shared(same) for text, same in alike.items() if same[1:]}
     out = []
     for text, name in zip(short, names):
         start = max(told.get(text, 0) - 3, 0)
         out.append(f"…{label(clean(name)[start:], 10**9)[: limit - 2]}…" if start else text)
     return out
+
+
+def _shared(names: list[str]) -> int:
+    """Length of what all names begin with."""
+    first, last = min(names), max(names)
+    return next((i for i, c in enumerate(first) if last[i : i + 1] != c), len(first))

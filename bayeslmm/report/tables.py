@@ -10,7 +10,6 @@ from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar, chains
 from .show import NONE, count, interval, number, seconds
 from .view import View
 
-
 LONG = 15  # priors from which those of fixed effects are folded
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
 

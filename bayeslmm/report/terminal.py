@@ -1,7 +1,8 @@
-"""The numbers of one result as plain text, in columns."""
+"""The numbers of one result as plain text, in columns, and whether they can be trusted."""
 
 from typing import Any
 
+from ..criticism.check import check
 from ..scalars import INTERVAL, KINDS, scalars
 from .show import interval, number
 from .tables import chained
@@ -46,3 +47,25 @@ def align(lines: list[list[str]]) -> list[str]:
         cells += [c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True)]
         out.append("  ".join(cells).rstrip())
     return out
+
+
+def verdict(tree: Any) -> list[str]:
+    """Whether a fit can be trusted, for a terminal, and what to do where a check fails.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> print(verdict(bl.fit(m, bl.CAVI(), seed=1))[0])
+    Verdict: not to be trusted.
+    """
+    found = check(tree)
+    lines = [f"Verdict: {found.verdict}."]
+    for row in found.rows:
+        if not row.ok:
+            wanted = f", should be {row.limit}" if row.limit else ""
+            lines.append(f"  {row.name}: {row.value}{wanted}; {row.advice}")
+    message, judged = str(tree.attrs.get("message", "")), str(tree.attrs.get("verdict", ""))
+    if message and not message.startswith((judged or "converged", "converged")):
+        lines.append(f"Note: {message}")
+    return lines

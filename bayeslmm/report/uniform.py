@@ -7,6 +7,7 @@ a hundred thousand rows take no longer than a hundred.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def rank_band(n: int, chains: int, at: Array, prob: float = 0.95) -> tuple[Array
         for chain in range(chains):
             each[chain] = (who == chain).cumsum()[upto - 1]
 
-    def cdf(k: Array) -> Array:
+    def cdf(k: Any) -> Any:
         inside = np.clip(k, 0, n).astype(int)
         return np.where(k < 0, 0.0, law[inside, np.arange(at.size)])
 
@@ -72,7 +73,7 @@ def rank_band(n: int, chains: int, at: Array, prob: float = 0.95) -> tuple[Array
     return lower / n, upper / n
 
 
-def _tail(counts: Array, cdf: Callable[[Array], Array], prob: float) -> float:
+def _tail(counts: Any, cdf: Callable[[Any], Any], prob: float) -> float:
     """The pointwise tail probability that a share `prob` of the simulations stays within."""
     low, high = cdf(counts), 1.0 - cdf(counts - 1)
     nearest = np.minimum(low, high).reshape(counts.shape[0], -1).min(axis=1)
