@@ -10,7 +10,8 @@ from .uniform import band, ecdf, points
 from .view import View
 
 NUMBERS = 1e7  # draws x rows that take some seconds
-FEWEST = 100  # draws that are kept however many rows there are
+FEWEST = 500  # draws that are kept however many rows there are
+MANY = 20_000  # rows; of so many, one more or less does not move the variances
 
 
 def calibration(view: View) -> tuple[list[Image], str]:
@@ -18,7 +19,7 @@ def calibration(view: View) -> tuple[list[Image], str]:
     from ..criticism.loo import loo_pit
 
     engine, tree = view.first
-    tree, thinned = _thin(tree, view.model.design.y.size)
+    tree, note = _lighter(view, tree)
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
@@ -27,9 +28,7 @@ def calibration(view: View) -> tuple[list[Image], str]:
         return [], f"Not computed: {error}"
     if pit.size < 5 or not np.isfinite(pit).all():
         return [], "Not computed: there are too few rows, or a row that cannot be left out."
-    note = f"By {engine}."
-    if thinned:
-        note += f" {thinned:,} of its draws were used."
+    note = f"By {engine}.{note}"
     note += "".join(f" Mind: {w.message}." for w in told if w.category is UserWarning)
     at = points(pit.size)
     lower, upper = band(pit.size, at)
@@ -43,20 +42,30 @@ def calibration(view: View) -> tuple[list[Image], str]:
     return [_difference(at, found, lower, upper), _histogram(pit)], note
 
 
-def _thin(tree: Any, rows: int) -> tuple[Any, int]:
-    """The tree with fewer draws where all would take minutes, and how many are left (or zero)."""
+def _lighter(view: View, tree: Any) -> tuple[Any, str]:
+    """The tree with fewer draws where all would take minutes, and what was done."""
     import xarray as xr
 
-    sizes = tree["posterior"].sizes
-    total, most = sizes["chain"] * sizes["draw"], max(FEWEST, int(NUMBERS / rows))
-    if total <= most or tree["posterior"].attrs.get("fixed"):
-        return tree, 0
-    step = -(-total // most)
+    posterior, rows = tree["posterior"].dataset, view.model.design.y.size
+    total, most = posterior.sizes["chain"] * posterior.sizes["draw"], int(NUMBERS / rows)
+    if (total <= max(FEWEST, most) and rows <= MANY) or tree["posterior"].attrs.get("fixed"):
+        return tree, ""
     groups = {name: group.dataset for name, group in tree.children.items()}
-    cut = {n: d.isel(draw=slice(None, None, step)) for n, d in groups.items() if "draw" in d.dims}
+    if rows > MANY:
+        names = list(view.model.parameters)
+        held = posterior[names].mean(("chain", "draw")).expand_dims(chain=[0], draw=[0])
+        cut = {"posterior": held}
+        groups = {n: d for n, d in groups.items() if "draw" not in d.dims}
+        told = " The variances were held at their means: no row of so many moves them."
+    else:
+        step = -(-total // max(FEWEST, most))
+        cut = {
+            n: d.isel(draw=slice(None, None, step)) for n, d in groups.items() if "draw" in d.dims
+        }
+        told = f" Every {step}th draw was used."
     other = xr.DataTree.from_dict({**groups, **cut})
     other.attrs.update(tree.attrs)
-    return other, sizes["chain"] * other["posterior"].sizes["draw"]
+    return other, told
 
 
 def _shape(pit: Any) -> str:

@@ -9,7 +9,7 @@ from .drawing import FAINT, Image, draw, name_axes, styles
 from .show import labels
 from .view import Block, View
 
-LEVELS = 60  # of one factor; more would not be read
+LEVELS = 40  # of one factor; more would not be read
 FIGURES = 6  # of one factor
 
 

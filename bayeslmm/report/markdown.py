@@ -62,11 +62,13 @@ def _lines(page: Content) -> Iterator[str]:
             what = f". What to do: {check.advice}." if check.advice else ""
             yield f"  - {escaped(f'{check.name}: {check.value}{wanted}{what}')}"
     yield ""
-    told = [[t.engine, c.name, c.value, c.limit, _holds(c)] for t in page.trust for c in t.rows]
-    yield from table(["engine", "check", "value", "limit", ""], told)
+    checks = [[t.engine, c.name, c.value, c.limit, _holds(c)] for t in page.trust for c in t.rows]
+    yield from table(["engine", "check", "value", "limit", ""], checks)
     yield from ("", "## Engines", "")
     yield from table(["", *page.engines], [_cells(row) for row in page.runs])
-    yield from ("", "## Estimates", "")
+    versions = ", ".join(f"{name} {version}" for name, version in page.versions.items())
+    told = f"With these seeds, the data, and {versions} the numbers come out again."
+    yield from ("", escaped(told), "", "## Estimates", "")
     heads = [f"{engine}: {h}" for engine, own in page.columns.items() for h in own]
     for section in page.sections:
         yield from (f"### {section.title}", "")
@@ -79,8 +81,6 @@ def _lines(page: Content) -> Iterator[str]:
     for panel in page.panels:
         yield from ("", f"## {panel.title}", "", escaped(panel.text), "")
         yield from (f"- Figure left out: {escaped(image.alt)}." for image in panel.images)
-    versions = ", ".join(f"{name} {version}" for name, version in page.versions.items())
-    yield from ("", escaped(f"{versions}. Seeds stand in the table of engines."))
 
 
 def _holds(check: object) -> str:

@@ -60,6 +60,7 @@ def _told(view: View, standard: Array, far: Array) -> str:
         return f" No row lies beyond {FAR:g}."
     design = view.model.design
     expected = 2.0 * NormalDist().cdf(-FAR) * standard.size
+    told = f"{expected:,.0f}" if expected > 9.5 else f"{expected:.2g}"
     spread = float(np.std(design.y))
     named = [
         f"row {label(design.rows[i], 40)} (observed {number(float(design.y[i]), spread)}, fitted "
@@ -69,7 +70,7 @@ def _told(view: View, standard: Array, far: Array) -> str:
     more = f" and {far.size - NAMED:,} more" if far.size > NAMED else ""
     verb = "row lies" if far.size == 1 else "rows lie"
     return (
-        f" {far.size:,} {verb} beyond {FAR:g}, where the normal law expects {expected:.2g}: "
+        f" {far.size:,} {verb} beyond {FAR:g}, where the normal law expects {told}: "
         f"{', '.join(named)}{more}."
     )
 

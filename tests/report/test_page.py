@@ -1,12 +1,13 @@
 """The page: one file, nothing fetched, everything escaped, written whole or not at all."""
 
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 
 import bayeslmm as bl
+
+from .pages import Page
 
 
 @pytest.fixture(scope="module")
@@ -16,28 +17,10 @@ def fits():
     return model, {"NUTS": nuts, "EB": bl.fit(model, bl.EmpiricalBayes("reml"), seed=1)}
 
 
-class Tags(HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.found, self.text = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        self.text.append(data)
-
-
-def read(path):
-    parser = Tags()
-    parser.feed(path.read_text(encoding="utf-8"))
-    return parser
-
-
 def test_a_page_with_two_engines_shows_their_numbers(fits, tmp_path):
     model, trees = fits
-    page = read(bl.report(model, trees, tmp_path / "r.html"))
-    text = " ".join(page.text)
+    page = Page(bl.report(model, trees, tmp_path / "r.html"))
+    text = page.text
     for word in ("NUTS", "EB", "251.4", "sd_Subject[Days]", "LKJ(2)", "95% equal-tailed", "180"):
         assert word in text
     assert sum(tag in ("img", "svg") for tag, _ in page.found) >= 5
@@ -52,7 +35,7 @@ def test_a_page_with_one_engine_needs_no_dict(fits, tmp_path, engine):
 def test_the_page_fetches_nothing(fits, tmp_path):
     model, trees = fits
     path = bl.report(model, trees, tmp_path / "r.html")
-    page = read(path)
+    page = Page(path)
     assert not [t for t, _ in page.found if t in ("script", "link", "iframe", "object")]
     for _, attrs in page.found:
         for name in ("src", "href", "srcset"):
@@ -80,12 +63,12 @@ def test_markup_in_names_and_levels_comes_out_escaped(tmp_path):
     table = {names[0]: rng.normal(size=400), names[1]: rng.normal(size=400), names[2]: g}
     model = bl.lmm(f"`{names[0]}` ~ `{names[1]}` + (1 | `{names[2]}`)", table)
     tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=50), seed=1)
-    page = read(bl.report(model, tree, tmp_path / "r.html", title="<script>t</script>"))
+    page = Page(bl.report(model, tree, tmp_path / "r.html", title="<script>t</script>"))
     tags = {t for t, _ in page.found}
     assert not {"script", "b", "i"} & tags
     assert not [a for t, a in page.found if t == "img" and a.get("src") == "x"]
-    assert "<script>t</script>" in "".join(page.text)
-    assert "49" not in "".join(page.text).split("Priors")[0][:200]
+    assert "<script>t</script>" in page.text
+    assert "49" not in page.text.split("Priors")[0][:200]
 
 
 def test_a_page_that_cannot_be_written_is_refused_and_leaves_nothing(fits, tmp_path):
