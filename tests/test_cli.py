@@ -46,6 +46,27 @@ def test_report_writes_one_page_for_several_engines(tmp_path):
     assert "EB (reml)" in page
 
 
+def test_variational_engines_run_from_a_shell_and_tell_their_verdict(tmp_path):
+    done = run("fit", TABLE, FORMULA, "-e", "cavi", "--seed", 1, "-o", tmp_path / "fit.nc")
+    assert done.exit_code == 0, done.output
+    for text in ("CAVI", "Verdict: not to be trusted.", "use NUTS()", "1527"):
+        assert text in done.output
+    options = ["--steps", 2000, "--marginal", "--full-rank", "--draws", 500, "--seed", 1]
+    out = tmp_path / "page.md"
+    done = run("report", TABLE, FORMULA, "-e", "advi", "-e", "cavi", *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    page = out.read_text(encoding="utf-8")
+    assert "ADVI (full rank, marginal)" in page
+    assert "ADVI(steps=2000, draws=500, marginal=True, full_rank=True)" in page
+    assert "CAVI(steps=2000, draws=500," in page
+
+
+def test_what_an_engine_refuses_is_one_line(tmp_path):
+    done = run("fit", TABLE, FORMULA, "-e", "advi", "--draws", 5, "-o", tmp_path / "fit.nc")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("bayeslmm: ADVI(draws=...)")
+
+
 def test_priors_and_columns_reach_the_model(tmp_path):
     table = pd.read_csv(TABLE).assign(w=2.0)
     table.to_parquet(tmp_path / "t.parquet")
@@ -183,7 +204,14 @@ def test_labels_stay_as_they_are_written(tmp_path, ending):
 
 
 def test_an_option_of_another_engine_is_refused():
-    for engine, option in (("nuts", "--criterion=ml"), ("eb", "--tune=10"), ("eb", "--chains=2")):
+    for engine, option in (
+        ("nuts", "--criterion=ml"),
+        ("eb", "--tune=10"),
+        ("eb", "--chains=2"),
+        ("eb", "--steps=2000"),
+        ("nuts", "--marginal"),
+        ("cavi", "--full-rank"),
+    ):
         done = run("fit", TABLE, FORMULA, "-e", engine, option, "-o", "x.nc")
         assert done.exit_code == 2
         assert "goes with --engine" in done.stderr

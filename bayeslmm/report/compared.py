@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engines.approximation import NARROW, WIDE
 from .drawing import BAND, FAINT, Image, draw, name_axes, styles
-from .show import labels
+from .show import label, labels
 from .view import View
 
 MOST = 24  # parameters; more would not be read
@@ -42,9 +42,10 @@ def compared(view: View) -> tuple[list[Image], str]:
             f" No ratio is drawn where {' or '.join(gone)} has no sd: a value that was plugged in, "
             f"or one at the boundary."
         )
+    short = label(found.reference, 12)
     return [
-        _figure(view, ratios, "sd ratio", f"sd over that of {found.reference}"),
-        _figure(view, distances, "distance", f"|difference of means| / sd of {found.reference}"),
+        _figure(view, ratios, "sd ratio", f"sd over that of {short}"),
+        _figure(view, distances, "distance", f"|difference of means| / sd of {short}"),
     ], note
 
 

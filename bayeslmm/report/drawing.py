@@ -24,7 +24,6 @@ STYLE: Any = {
     "font.size": 9.0,
     "axes.edgecolor": "#9aa3ad",
     "axes.labelcolor": INK,
-    "axes.titlesize": 9.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.color": INK,
@@ -106,7 +105,10 @@ def no_height(axes: Any) -> None:
 
 def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:
     """Title and labels, shortened and never read as mathematics."""
-    axes.set_title(label(title, 38), loc="left", fontweight="bold", parse_math=False)
+    if title:
+        # At the figure's own edge, not that of the axes: long tick labels leave no room there.
+        text = axes.figure.suptitle(label(title, 42), x=0.015, ha="left", fontsize=9.5)
+        text.set(fontweight="bold", parse_math=False)
     axes.set_xlabel(label(x, 44), parse_math=False)
     axes.set_ylabel(label(y, 44), parse_math=False)
 
