@@ -80,6 +80,9 @@ class Primal:
         data = Data(
             R=sums.R,
             B=sums.B,
+            starts=sums.starts,
+            columns=sums.columns,
+            values=sums.values,
             C=sums.C,
             g=sums.g,
             shift=sums.shift,
@@ -94,8 +97,7 @@ class Primal:
 
     def work(self) -> Work:
         """Scratch memory for one thread."""
-        chunks, q, _, lanes = self.data.R.shape
-        return scratch(chunks, self.data.C.shape[0], self.data.shift.size, q, lanes)
+        return scratch(self.data)
 
     def value(self, scales: Array, sigma: float, work: Work | None = None) -> float:
         """Log density of y given the scales; NaN where float64 cannot hold it."""
@@ -123,22 +125,22 @@ class Primal:
     def condition(self, scales: Array, sigma: float, work: Work | None = None) -> Moments:
         """Exact law of the coefficients given the scales."""
         work = work or self.work()
-        q, m2 = self.sums.effects, self.sums.random
+        q = self.sums.effects
         L, factors = scales[: q * q].reshape(q, q), scales[q * q :]
         value, delta = prepare(L, factors, sigma, self.data, work)
         T = self.sums.T
-        turned = T @ work.F[m2:]
+        turned = T @ work.F
         G = self.sums.groups
         mean, own, total = np.zeros((G, q)), np.zeros((G, q, q)), np.zeros((G, q, q))
         group_moments(L, sigma, self.data, work, delta, mean, own, total)
         means, covs = [mean], [total]
         for start, levels, width in self.sums.factors:
-            block = work.F[start : start + levels * width].reshape(levels, width, -1)
-            means.append(work.mean[start : start + levels * width].reshape(levels, width).copy())
-            covs.append(block @ block.transpose(0, 2, 1))
+            at = start + np.arange(levels * width).reshape(levels, width)
+            means.append(work.mean[at])
+            covs.append(work.cov[at[:, :, None], at[:, None, :]])
         return Moments(
             log_density=value,
-            beta=T @ (self.sums.origin + work.mean[m2:]),
+            beta=T @ (self.sums.origin + work.mean[self.sums.random :]),
             beta_cov=turned @ turned.T,
             effects=tuple(means),
             effects_cov=tuple(covs),
@@ -154,7 +156,7 @@ class Primal:
         """
         work, q = work or self.work(), self.sums.effects
         prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
-        return work.mean.copy(), work.F @ work.F.T
+        return work.mean.copy(), work.cov.copy() if self.sums.random else work.F @ work.F.T
 
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
