@@ -4,10 +4,12 @@ A student rates some 25 of a thousand lecturers, so a group's rotated rows B_g h
 that are not zero. Only these are kept (`Data.columns`, `Data.values`, by group as in a compressed
 sparse row matrix), and every sum over the groups costs the squares of their numbers k_g:
 
-    S += U_g'U_g,  U_g = C_g^-1 B_g,      K_g = U_g Cov U_g',  Cov only at the group's columns
+    S += U_g'U_g,  U_g = C_g^-1 B_g,      K_g = U_g cov U_g',  cov only at the group's columns
 
 The sum S itself fills in and stays dense (Bates, Maechler, Bolker & Walker 2015, section 5).
 """
+
+import numpy as np
 
 from .compiled import jit
 
@@ -41,16 +43,31 @@ def eliminate_crossed(data, work):
 
 
 @jit
-def absorb(data, work, delta):
-    """Take the crossed effects' part off the whitened response, the last column of W."""
+def absorb(data, work, delta, column):
+    """Take the part of crossed effects `delta` off one whitened column of W."""
     q, lanes = data.R.shape[1], data.R.shape[3]
-    last = work.W.shape[1] - 1
     for g in range(data.starts.size - 1):
         c, k = g // lanes, g % lanes
         for e in range(data.starts[g], data.starts[g + 1]):
             d = delta[data.columns[e]]
             for i in range(q):
-                work.W[c, last, i, k] -= work.U[e, i] * d
+                work.W[c, column, i, k] -= work.U[e, i] * d
+
+
+@jit
+def absorb_fixed(data, work, delta):
+    """Replace X by what the crossed effects leave of it, X - U H'; the residual stays itself.
+
+    With these columns the uncertainty of gamma and that of the crossed effects given gamma add up,
+    where they would else cancel.
+    """
+    m2 = data.shift.size
+    p = work.H.shape[0]
+    whole = np.zeros(m2)
+    for x in range(p):
+        absorb(data, work, work.H[x], x)
+        whole += work.H[x] * delta[m2 + x]
+    absorb(data, work, whole, p)
 
 
 @jit
@@ -67,9 +84,8 @@ def subtract_crossed(data, c, delta, a):
 
 @jit
 def crossed_shares(data, work):
-    """K_g = W_g Cov W_g' into work.K (chunks, q, q, lanes), without the part of gamma alone."""
+    """K_g = U_g cov U_g' into work.K (chunks, q, q, lanes)."""
     q, lanes = data.R.shape[1], data.R.shape[3]
-    m, m2 = data.C.shape[0], data.shift.size
     U, cov = work.U, work.cov
     work.K[:] = 0.0
     for g in range(data.starts.size - 1):
@@ -81,8 +97,6 @@ def crossed_shares(data, work):
                 total = 0.5 * cov[row, row] * U[e, i]
                 for f in range(first, e):
                     total += cov[row, data.columns[f]] * U[f, i]
-                for x in range(m - m2):
-                    total += cov[row, m2 + x] * work.W[c, x, i, k]
                 for j in range(q):
                     work.K[c, i, j, k] += total * U[e, j]
                     work.K[c, j, i, k] += total * U[e, j]

@@ -34,8 +34,9 @@ class Work(NamedTuple):
     S: Array  # (m + 1, m + 1)
     chol: Array  # (m, m) lower factor of the scaled normal equations
     F: Array  # (p, p): Cov(gamma | theta, y) = F F'
-    cov: Array  # (m, m): Cov(remainder | theta, y); only with other factors
-    K: Array  # (chunks, q, q, lanes) what Cov adds to each group; only with other factors
+    cov: Array  # (m2, m2): Cov(b2 | gamma, theta, y)
+    H: Array  # (p, m2): E(b2 | gamma, theta, y) falls by H'gamma
+    K: Array  # (chunks, q, q, lanes) what cov adds to each group; only with other factors
     mean: Array  # (m,) scaled solution, then coefficients (b2, gamma)
     v: Array  # (m2,) scaled random effects of the other factors
 
@@ -73,7 +74,8 @@ def scratch(data):
         np.zeros((m + 1, m + 1)),
         np.zeros((m, m)),
         np.zeros((m - m2, m - m2)),
-        np.zeros((some * m, some * m)),
+        np.zeros((m2, m2)),
+        np.zeros((m - m2, m2)),
         np.zeros((some * chunks, q, q, lanes)),
         np.zeros(m),
         np.zeros(m2),
@@ -182,7 +184,7 @@ def residual(data, work, delta):
     chunks, width, q, lanes = work.W.shape
     m2 = data.shift.size
     if m2 > 0:
-        absorb(data, work, delta)
+        absorb(data, work, delta, work.W.shape[1] - 1)
     total = 0.0
     r = np.empty(q * lanes)
     for c in range(chunks):

@@ -39,18 +39,18 @@ def cholesky_lower(A):
 
 
 @jit
-def invert_factored(A, n):
-    """Lower triangle of the leading n rows: from a Cholesky factor C to (C C')^-1."""
-    text, size, info = np.array([ord("U")], np.uint8), np.array([n]), np.zeros(1, np.int64)
-    width = np.array([A.shape[0]])
-    _potri(text.ctypes, size.ctypes, A.ctypes, width.ctypes, info.ctypes)
+def invert_factored(A):
+    """A's lower triangle: from a Cholesky factor C to (C C')^-1."""
+    text, size, info = np.array([ord("U")], np.uint8), np.array([A.shape[0]]), np.zeros(1, np.int64)
+    _potri(text.ctypes, size.ctypes, A.ctypes, size.ctypes, info.ctypes)
 
 
 @jit
 def solve_transposed(C, x):
-    """Every row of x (k, m) <- C^-T row, for a lower triangular C (m, m)."""
+    """Every row of x (k, n) <- C^-T row, for the leading n rows and columns of a factor C."""
     upper, no = np.array([ord("U")], np.uint8), np.array([ord("N")], np.uint8)
-    size, many, info = np.array([C.shape[0]]), np.array([x.shape[0]]), np.zeros(1, np.int64)
+    size, width, many = np.array([x.shape[1]]), np.array([C.shape[0]]), np.array([x.shape[0]])
+    info = np.zeros(1, np.int64)
     _trtrs(
         upper.ctypes,
         no.ctypes,
@@ -58,7 +58,7 @@ def solve_transposed(C, x):
         size.ctypes,
         many.ctypes,
         C.ctypes,
-        size.ctypes,
+        width.ctypes,
         x.ctypes,
         size.ctypes,
         info.ctypes,

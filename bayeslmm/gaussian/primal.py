@@ -12,6 +12,7 @@ from .equations import Data, Work, scratch
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
 from .score import just_value, value_and_score
 from .sums import Array, Sums
+from .threads import pieces, run
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 BATCH = 2_000_000  # random numbers drawn at a time
@@ -137,7 +138,8 @@ class Primal:
         for start, levels, width in self.sums.factors:
             at = start + np.arange(levels * width).reshape(levels, width)
             means.append(work.mean[at])
-            covs.append(work.cov[at[:, :, None], at[:, None, :]])
+            more = (work.H.T @ work.F)[at]
+            covs.append(work.cov[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
         return Moments(
             log_density=value,
             beta=T @ (self.sums.origin + work.mean[self.sums.random :]),
@@ -156,7 +158,10 @@ class Primal:
         """
         work, q = work or self.work(), self.sums.effects
         prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
-        return work.mean.copy(), work.cov.copy() if self.sums.random else work.F @ work.F.T
+        spread = np.vstack([-work.H.T @ work.F, work.F])
+        cov = spread @ spread.T
+        cov[: self.sums.random, : self.sums.random] += work.cov
+        return work.mean.copy(), cov
 
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
@@ -178,19 +183,10 @@ class Primal:
         k, q, m2 = sigma.size, self.sums.effects, self.sums.random
         remainder = np.empty((k, self.data.C.shape[0]))
         u = np.empty((k, self.sums.groups if groups else 0, q))
-        work = self.work()
         for part in self._batches(k, groups):
             normals = rng.standard_normal(remainder[part].shape)
-            draw_many(
-                scales[part],
-                sigma[part],
-                self.data,
-                work,
-                normals,
-                self._normals(rng, normals.shape[0] if groups else 0),
-                remainder[part],
-                u[part],
-            )
+            more = self._normals(rng, normals.shape[0] if groups else 0)
+            self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
         effects = [u]
         for start, levels, width in self.sums.factors:
             effects.append(remainder[:, start : start + levels * width].reshape(k, levels, width))
@@ -221,11 +217,34 @@ class Primal:
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
         G, q = self.sums.groups, self.sums.effects
-        mean, square, one = np.zeros((G, q)), np.zeros((G, q)), np.zeros((G, q))
-        own, total = np.zeros((G, q, q)), np.zeros((G, q, q))
-        moments_many(scales, sigma, self.data, self.work(), mean, square, own, total, one)
-        mean /= sigma.size
-        return mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
+
+        def add_up(s: slice) -> Array:
+            mean, square, one = np.zeros((3, G, q))
+            own, total = np.zeros((2, G, q, q))
+            moments_many(scales[s], sigma[s], self.data, self.work(), mean, square, own, total, one)
+            return np.stack([mean, square])
+
+        columns = self.data.C.shape[0]
+        totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
+        mean, square = totals / sigma.size
+        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+    def _draw(
+        self, scales: Array, sigma: Array, normals: Array, more: Array, remainder: Array, u: Array
+    ) -> None:
+        def draw(s: slice) -> None:
+            draw_many(
+                scales[s],
+                sigma[s],
+                self.data,
+                self.work(),
+                normals[s],
+                more[s] if u.shape[1] else more,
+                remainder[s],
+                u[s],
+            )
+
+        run(draw, pieces(sigma.size, self.data.C.shape[0]))
 
     def _batches(self, k: int, groups: bool) -> list[slice]:
         """Slices of the points whose random numbers fit in a few megabytes."""

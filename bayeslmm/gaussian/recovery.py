@@ -11,8 +11,8 @@ from .compiled import jit
 from .crossed import crossed_shares, subtract_crossed
 from .equations import factor_groups, log_density
 from .lanes import cholesky, solve_lower, solve_upper
-from .scaling import unscale, unscale_both
-from .score import combine, covariance_factor, scaled_covariance
+from .scaling import unscale
+from .score import combine, covariance_factor, crossed_covariance, unscale_crossed
 from .triangular import backward_many
 
 
@@ -22,8 +22,8 @@ def prepare(L, factors, sigma, data, work):
     value, _, delta = log_density(L, factors, sigma, data, work)
     covariance_factor(data, work)
     if data.shift.size > 0:
-        scaled_covariance(data, work)
-        unscale_both(factors, data.layout, work.cov)
+        crossed_covariance(data, work)
+        unscale_crossed(factors, data, work, delta)
     return value, delta
 
 

@@ -9,12 +9,12 @@ sd of the prior), so that the derivatives along all of them together are known.
 import numpy as np
 
 from .compiled import jit
-from .crossed import add_shares, crossed_shares
+from .crossed import absorb_fixed, add_shares, crossed_shares
 from .equations import log_density
 from .lanes import solve_lower
 from .pair import score_pair
-from .scaling import scale, unscale_both
-from .triangular import SMALL, inverse_from, invert_lower
+from .scaling import scale, unscale, unscale_both
+from .triangular import SMALL, backward_many, inverse_from, invert_lower
 
 
 @jit
@@ -28,10 +28,21 @@ def covariance_factor(data, work):
 
 
 @jit
-def scaled_covariance(data, work):
-    """work.cov = Cov(v, gamma | theta, y), still scaled; without gamma where beta is maximised."""
-    m, m2 = data.C.shape[0], data.shift.size
-    inverse_from(work.chol, m if data.constants[4] > 0.0 else m2, work.cov)
+def crossed_covariance(data, work):
+    """work.cov = Cov(v | gamma) and work.H, both scaled: M_vv^-1, and M_xv M_vv^-1."""
+    m2 = data.shift.size
+    inverse_from(work.chol, work.cov)
+    work.H[:] = work.chol[m2:, :m2]
+    backward_many(work.chol, work.H)
+
+
+@jit
+def unscale_crossed(factors, data, work, delta):
+    """From v to the crossed effects; X becomes what they leave of it."""
+    unscale_both(factors, data.layout, work.cov)
+    for x in range(work.H.shape[0]):
+        unscale(factors, data.layout, work.H[x])
+    absorb_fixed(data, work, delta)
 
 
 @jit
@@ -122,12 +133,13 @@ def score_lanes(R, V, T, J):
 
 @jit
 def remainder_score(factors, data, work, delta, J):
-    """The same for the other factors (J flat, after one another), from the scaled covariance.
+    """The same for the other factors (J flat, after one another), from the scaled cov and H.
 
     Two exact forms: from the conditional moments of v where the scale is large against what the
     data say (nothing cancels), from the score where it is small (nothing is divided by it).
     """
-    m, S = data.C.shape[0], work.S
+    m, m2, S = data.C.shape[0], data.shift.size, work.S
+    spread = np.dot(work.F.T, work.H)  # (p, m2) what the uncertainty of gamma adds
     offset = 0
     for f in range(data.layout.shape[0]):
         start, levels, q = data.layout[f, 0], data.layout[f, 1], data.layout[f, 2]
@@ -147,19 +159,25 @@ def remainder_score(factors, data, work, delta, J):
                     N[i, i] -= 1.0
                     for j in range(q):
                         N[i, j] += work.cov[at + i, at + j] + work.v[at + i] * work.v[at + j]
+                        for x in range(spread.shape[0]):
+                            N[i, j] += spread[x, at + i] * spread[x, at + j]
             N = np.dot(np.dot(inverse, N), inverse.T)
         else:
             rows = S[start : start + levels * q, :m].copy()
             score = S[start : start + levels * q, m] - np.dot(rows, delta)
             for i in range(rows.shape[0]):
                 scale(factors, data.layout, rows[i])
-            half = np.dot(rows, work.cov)
+            random = rows[:, :m2].copy()
+            half = np.dot(random, work.cov)
+            left = np.dot(rows[:, m2:] - np.dot(random, work.H.T), work.F)
             for at in range(0, levels * q, q):
                 for i in range(q):
                     for j in range(q):
                         N[i, j] += score[at + i] * score[at + j] - S[start + at + i, start + at + j]
-                        for t in range(m):
-                            N[i, j] += half[at + i, t] * rows[at + j, t]
+                        for t in range(m2):
+                            N[i, j] += half[at + i, t] * random[at + j, t]
+                        for x in range(left.shape[1]):
+                            N[i, j] += left[at + i, x] * left[at + j, x]
         for i in range(q):
             for j in range(q):
                 J[offset + i * q + j] = 0.5 * (N[i, j] + N[j, i])
@@ -206,9 +224,9 @@ def value_and_score(scales, sigma, data, work, J):
     covariance_factor(data, work)
     J[:] = 0.0
     if m2 > 0:
-        scaled_covariance(data, work)
+        crossed_covariance(data, work)
         remainder_score(factors, data, work, delta, J[q * q :])
-        unscale_both(factors, data.layout, work.cov)
+        unscale_crossed(factors, data, work, delta)
     group_score(L, data, work, delta, J[: q * q].reshape(q, q))
     n, integrate = data.constants[1], data.constants[4]
     slope = quad - n

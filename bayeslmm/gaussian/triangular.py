@@ -69,8 +69,8 @@ def backward(chol, x):
 
 @jit
 def backward_many(chol, x):
-    """Every row of x (k, m) <- C^-T row."""
-    if chol.shape[0] > LOOPS:
+    """Every row of x (k, n) <- C^-T row, for the leading n rows and columns of a factor."""
+    if x.shape[1] > LOOPS:
         solve_transposed(chol, x)
         return
     for k in range(x.shape[0]):
@@ -92,13 +92,13 @@ def invert_lower(chol, inverse):
 
 
 @jit
-def inverse_from(chol, n, out):
-    """out = (C C')^-1 of the leading n rows and columns of C, both triangles; zero elsewhere."""
-    out[:] = 0.0
+def inverse_from(chol, out):
+    """out (n, n) = (C C')^-1 of the leading n rows and columns of C."""
+    n = out.shape[0]
     if n > LOOPS:
         for i in range(n):
             out[i, : i + 1] = chol[i, : i + 1]
-        invert_factored(out, n)
+        invert_factored(out)
         mirror(out)
         return
     F = np.empty((n, n))
