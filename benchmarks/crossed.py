@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,16 +17,22 @@ from pathlib import Path
 from lmm import _cpu, _facts, _means, _rounded, _timed
 
 HERE = Path(__file__).resolve().parent
-FORMULA = "y ~ service + x + (1 | s) + (1 | d) + (1 | dept)"
 GROUPS = ("s", "d", "dept")
+SIMULATED = "y ~ service + x + (1 | s) + (1 | d) + (1 | dept)"
 SIZES = {  # ratings, students, lecturers, departments
-    "insteval": (73_421, 2972, 1128, 14),
+    "simulated": (73_421, 2972, 1128, 14),
     "quick": (8_000, 400, 150, 10),
 }
+FORMULAS = {
+    "simulated": SIMULATED,
+    "quick": SIMULATED,
+    "insteval": "y ~ service + (1 | s) + (1 | d) + (1 | dept)",  # lme4's own table
+}
+EXPORT = "write.csv(lme4::InstEval, commandArgs(trailingOnly = TRUE)[1], row.names = FALSE)"
 TOOLS = ("bayeslmm-eb", "bayeslmm-nuts", "lme4")
 
 
-def child(tool: str, data: str, draws: int, tune: int) -> dict:
+def child(tool: str, formula: str, data: str, draws: int, tune: int) -> dict:
     """One fit by bayeslmm, timed."""
     import pandas as pd
 
@@ -36,7 +43,7 @@ def child(tool: str, data: str, draws: int, tune: int) -> dict:
     if tool == "bayeslmm-nuts":
         engine = bl.NUTS(draws=draws, tune=tune, chains=4)
     cpu, wall = _cpu(), time.perf_counter()
-    tree = bl.fit(bl.lmm(FORMULA, table), engine, seed=1)
+    tree = bl.fit(bl.lmm(formula, table), engine, seed=1)
     answer = {"status": "ok", "wall_s": time.perf_counter() - wall, "cpu_s": _cpu() - cpu}
     chains = _chains(tree)
     if tool == "bayeslmm-nuts":
@@ -66,16 +73,16 @@ def _exact(tree, chains: dict[str, list]) -> dict[str, list[float]]:
 
 
 def run(tool: str, data: Path, options: argparse.Namespace) -> dict:
-    ratings, students, lecturers, departments = SIZES[options.size]
-    line = {"case": f"crossed-{options.size}", "tool": tool, "rows": ratings}
-    line["levels"] = [students, lecturers, departments]
+    formula = FORMULAS[options.case]
+    rows, *levels = SIZES.get(options.case, SIZES["simulated"])
+    line = {"case": f"crossed-{options.case}", "tool": tool, "rows": rows, "levels": levels}
     if tool == "lme4":
         program = shutil.which("Rscript")
         if program is None:
             return line | {"status": "skipped", "reason": "Rscript is not installed"}
-        command = [program, str(HERE / "lmer.R"), FORMULA, str(data), "once"]
+        command = [program, str(HERE / "lmer.R"), formula, str(data), "once"]
     else:
-        command = [sys.executable, str(Path(__file__)), "--child", tool, str(data)]
+        command = [sys.executable, str(Path(__file__)), "--child", tool, formula, str(data)]
         command += [str(options.draws), str(options.tune)]
     if tool == "bayeslmm-nuts":
         line["draws"] = f"4 x {options.draws} after {options.tune}"
@@ -84,6 +91,19 @@ def run(tool: str, data: Path, options: argparse.Namespace) -> dict:
         answer["fit"] = {name: answer.pop(name) for name in ("cpu_s", "wall_s")}
         answer["fresh"] = charged
     return line | answer
+
+
+def write_table(case: str, data: Path) -> None:
+    """Simulate the table; or take lme4's own, which is not ours to hand on."""
+    if case == "insteval":
+        program = shutil.which("Rscript")
+        if program is None:
+            raise SystemExit("the table InstEval comes with lme4, but Rscript is not installed")
+        subprocess.run([program, "-e", EXPORT, str(data)], check=True)
+        return
+    from simulate import crossed
+
+    crossed(*SIZES[case]).to_csv(data, index=False)
 
 
 def against(lines: list[dict]):
@@ -106,11 +126,11 @@ def against(lines: list[dict]):
 
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
-        tool, data, draws, tune = sys.argv[2:]
-        print(json.dumps(child(tool, data, int(draws), int(tune))))
+        tool, formula, data, draws, tune = sys.argv[2:]
+        print(json.dumps(child(tool, formula, data, int(draws), int(tune))))
         return
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=SIZES, default="insteval")
+    parser.add_argument("--case", choices=FORMULAS, default="simulated")
     parser.add_argument(
         "--tool", action="append", choices=TOOLS, help="default: all; may be repeated"
     )
@@ -119,8 +139,6 @@ def main() -> None:
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for one process")
     parser.add_argument("--out", type=Path, help="a file for the lines, beside standard output")
     options = parser.parse_args()
-
-    from simulate import crossed
 
     lines: list[dict] = []
 
@@ -135,7 +153,7 @@ def main() -> None:
         options.out.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "crossed.csv"
-        crossed(*SIZES[options.size]).to_csv(data, index=False)
+        write_table(options.case, data)
         for tool in options.tool or TOOLS:
             lines.append(run(tool, data, options))
             emit(lines[-1])
