@@ -134,8 +134,8 @@ def main() -> None:
     parser.add_argument(
         "--tool", action="append", choices=TOOLS, help="default: all; may be repeated"
     )
-    parser.add_argument("--draws", type=int, default=350, help="draws of each of 4 chains")
-    parser.add_argument("--tune", type=int, default=150)
+    parser.add_argument("--draws", type=int, default=400, help="draws of each of 4 chains")
+    parser.add_argument("--tune", type=int, default=200)
     parser.add_argument("--timeout", type=float, default=1800.0, help="seconds for one process")
     parser.add_argument("--out", type=Path, help="a file for the lines, beside standard output")
     options = parser.parse_args()

@@ -30,7 +30,7 @@ class Work(NamedTuple):
     V: Array  # (chunks, q, q, lanes) Cholesky factors, reciprocal diagonal
     W: Array  # (chunks, p + 1, q, lanes) whitened X and y
     U: Array  # (entries, q) whitened crossed columns
-    M: Array  # (q, q, lanes)
+    M: Array  # (q, q, lanes) in passing
     S: Array  # (m + 1, m + 1)
     chol: Array  # (m, m) lower factor of the scaled normal equations
     F: Array  # (p, p): Cov(gamma | theta, y) = F F'
@@ -106,6 +106,7 @@ def eliminate(L, sigma, data, work):
     width, m2 = work.W.shape[1], data.shift.size
     work.S[:] = 0.0
     log_det = factor_groups(L, sigma, data, work)
+    dense = work.S[m2:, m2:]
     for c in range(chunks):
         V = work.V[c]
         if q == 2:
@@ -114,7 +115,7 @@ def eliminate(L, sigma, data, work):
             for j in range(width):
                 work.W[c, j] = data.B[c, j]
                 solve_lower(V, work.W[c, j])
-        gram(work.W[c].reshape(width, q * lanes), work.S[m2:, m2:])
+        gram(work.W[c].reshape(width, q * lanes), dense)
     if m2 > 0:
         eliminate_crossed(data, work)
     return log_det

@@ -77,7 +77,6 @@ def group_score(L, data, work, delta, J):
             weights[1 + f, j] = work.F[j, f]
     if m2 > 0:
         crossed_shares(data, work)
-    E = np.empty((q, q, lanes))
     for c in range(chunks):
         combine(weights, work.W[c].reshape(p + 1, q * lanes), T.reshape(p + 1, q * lanes))
         if q == 2:
@@ -85,8 +84,8 @@ def group_score(L, data, work, delta, J):
         else:
             score_lanes(data.R[c], work.V[c], T, J)
         if m2 > 0:
-            whiten(data.R[c], work.V[c], E)
-            add_shares(E, work.K[c], J)
+            whiten(data.R[c], work.V[c], work.M)
+            add_shares(work.M, work.K[c], J)
     for a in range(q):
         for b in range(a):
             J[b, a] = J[a, b]
