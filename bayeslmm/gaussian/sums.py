@@ -3,8 +3,8 @@
     y = offset + X beta + sum_t Z_t u_t + e,    e_i ~ N(0, sigma^2 / w_i)
 
 The largest grouping factor is eliminated group by group (`project`); the columns of all other
-factors and X form the remainder, kept sparse by group and dense in its products. Three changes of origin keep the digits when x carries an
-offset of 1e8 or the noise is a millionth of the signal:
+factors and X form the remainder, kept sparse by group and dense in its products. Three changes of
+origin keep the digits when x carries an offset of 1e8 or the noise is a millionth of the signal:
 
 * X is replaced by X T, orthonormal over the rows and with diagonal information within groups, so
   that a direction seen only between groups carries an exact zero there;
