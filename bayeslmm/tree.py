@@ -7,7 +7,7 @@ numbers, so that netCDF and Zarr take them.
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 import numpy as np
 
@@ -19,7 +19,7 @@ PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
 # Models of which this process has made trees, for as long as somebody holds them. A tree itself
 # carries their digest only: it is data, and goes to files.
-_models: "WeakValueDictionary[str, Model]" = WeakValueDictionary()
+_models: "WeakSet[Model]" = WeakSet()
 
 
 def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
@@ -35,7 +35,7 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
     tree.attrs.update({k: v for k, v in attrs.items() if v is not None})
     for package in PACKAGES:
         tree.attrs[f"version_{package}"] = _version(package)
-    _models[model.digest] = model
+    _models.add(model)
     tree.attrs["model_digest"] = model.digest
     tree.attrs["model"] = model.kind
     tree.attrs["formula"] = design.formula
@@ -76,7 +76,8 @@ def check_tree(model: Model, tree: Any) -> None:
 
 def model_of(tree: Any) -> Model | None:
     """The model that a tree is a fit of, where this process still has it."""
-    return _models.get(str(tree.attrs.get("model_digest", "")))
+    wanted = tree.attrs.get("model_digest")
+    return next((model for model in _models if model.digest == wanted), None)
 
 
 def _kind(value: Any) -> str:

@@ -143,8 +143,8 @@ def _quantities(tree: Any) -> list[Quantity]:
     logs = log_weights(tree)
     weights = None
     if logs is not None:
-        weights, k = psis(logs)
-        weights = weights if k <= limit(logs.size) else None
+        smooth, k = psis(logs)
+        weights = np.exp(smooth) if k <= limit(logs.size) else None
     found = [
         Quantity(s.name, np.array([s.mean]), np.array([s.sd]), _weighted(s, weights))
         for s in scalars(tree)

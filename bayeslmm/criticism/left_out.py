@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from ..engines.bridge import bridge
 from ..gaussian.leave_out import LeftOut
 from ..gaussian.sums import Array
 from ..model import Model
 from ..tree import check_tree
 from .left_units import UnitsOf, name_some
-from .refit import bridge, draws_without
+from .refit import draws_without
 from .smoothing import good_k, log_sum, smooth
 from .theta_draws import LIMIT, Draws, draws_of
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import KHAT, affordable
-from ..engines.integral import check_proper, log_evidence
+from ..engines.approximation import FEWEST, KHAT, affordable
+from ..engines.integral import MOST, check_proper, log_evidence
 from ..model import Model
 from ..reading import groups
 from ..tree import check_tree, model_of
@@ -159,7 +159,9 @@ def _evidence(model: Model, tree: Any) -> float:
         check_proper(model)
     except ValueError:
         return float("nan")
-    if model.space.size and affordable(model) < LEAST:
+    if model.space.size > MOST and "diverging" in tree.get("sample_stats", {}):
+        return log_evidence(model, tree, seed=0).value
+    if model.space.size and affordable(model) < FEWEST:
         return float("nan")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
@@ -167,21 +169,13 @@ def _evidence(model: Model, tree: Any) -> float:
     return float("nan") if found.khat > KHAT else found.value
 
 
-LEAST = 400  # evaluations in a second, below which the evidence is left to `log_evidence`
-
-
 def _stacked(found: dict[str, Any]) -> Any:
     """ArviZ's comparison in our words, in the order of the models."""
     import arviz as az
 
-    table = az.compare(found, method="stacking")
-    names = {"elpd_diff": "difference", "dse": "se of difference"}
-    table = table.rename(columns=names).loc[list(found)]
-    table["elpd"] = [e.elpd for e in found.values()]
-    best = max(found.values(), key=lambda e: e.elpd)
-    table["difference"] = [e.elpd - best.elpd for e in found.values()]
-    gaps = [np.asarray(e.elpd_i) - np.asarray(best.elpd_i) for e in found.values()]
-    table["se of difference"] = [float(np.sqrt(g.size * g.var())) for g in gaps]
+    table = az.compare(found, method="stacking", round_to="none").loc[list(found)]
+    table = table.rename(columns={"elpd_diff": "difference", "dse": "se of difference"})
+    table["difference"] = -table["difference"].abs()
     return table
 
 

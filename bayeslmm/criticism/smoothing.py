@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.approximation import KHAT, limit, psis
 from ..gaussian.sums import Array
 from ..reading import scalars
 
@@ -33,25 +34,17 @@ def relative_efficiency(posterior: Any) -> float:
 
 def smooth(ratios: Array, r_eff: float) -> tuple[Array, float]:
     """Smoothed log weights (draws,), which sum to one, and k-hat, from log ratios."""
-    from arviz_stats.base import array_stats
-
-    if np.ptp(ratios) < EQUAL:
-        return np.full(ratios.size, -np.log(ratios.size)), 0.0
-    if ratios.size < FEWEST:
+    if ratios.size < FEWEST and np.ptp(ratios) > EQUAL:
         raise ValueError(
             f"leave-one-out needs at least {FEWEST} draws of the variances, but the tree holds "
             f"{ratios.size}; fit again with more draws"
         )
-    try:
-        weights, khat = array_stats.psislw(-ratios, r_eff=r_eff)  # it takes minus the log ratios
-    except ValueError:  # all ratios of the tail are equal: repeated draws, which tell nothing
-        weights, khat = ratios - log_sum(ratios), np.nan
-    return weights, float(khat) if np.isfinite(khat) else np.inf
+    return psis(ratios, r_eff)
 
 
 def good_k(samples: int) -> float:
-    """Largest k-hat at which so many draws are enough (Vehtari et al. 2024, section 3.2.4)."""
-    return min(1.0 - 1.0 / np.log10(samples), 0.7) if samples > 1 else 0.7
+    """Largest k-hat at which so many draws are enough; one draw is a plug-in, without weights."""
+    return limit(samples) if samples > 1 else KHAT
 
 
 def log_sum(values: Array) -> Any:

@@ -49,7 +49,8 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
             f"{tree.attrs.get('engine', 'this fit')} keeps no importance ratios: its draws are not "
             f"from an approximation, or theta was plugged in; there is nothing to correct"
         )
-    weights, k = psis(logs)
+    smooth, k = psis(logs)
+    weights = np.exp(smooth)
     if k > limit(logs.size):
         raise ValueError(
             f"k-hat is {k:.2f}, above {limit(logs.size):.2f}: no weighting of these draws gives "

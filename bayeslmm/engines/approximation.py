@@ -28,25 +28,37 @@ NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
 COMPARED = 1000  # draws that sds are compared over
 
 
-def psis(log_weights: Array) -> tuple[Array, float]:
-    """Normalised Pareto-smoothed weights of log importance ratios (draws,), and their k-hat.
+def psis(log_ratios: Array, r_eff: float = 1.0) -> tuple[Array, float]:
+    """Pareto-smoothed log weights (draws,), which sum to one, and k-hat, from log ratios.
 
-    k-hat is infinite where a ratio is not finite. It is zero where all that the largest weights
+    k-hat is infinite where a ratio is not a number. It is zero where all that the largest ratios
     have above the others is under 1% of the total: the ratios are then constant for every purpose,
     and the shape of so slight a tail says nothing.
+
+    Parameters
+    ----------
+    log_ratios : (draws,)
+        Log importance ratios; minus infinity is a ratio of zero.
+    r_eff
+        Effective over actual draws.
     """
     from arviz_stats.base import array_stats
 
-    if not np.isfinite(log_weights).all():
-        return np.full(log_weights.size, 1.0 / log_weights.size), float("inf")
-    logs = log_weights - log_weights.max()
-    weights = np.sort(np.exp(logs))
-    tail = int(min(0.2 * logs.size, 3.0 * np.sqrt(logs.size)))  # what the Pareto law is fitted to
-    if (weights[-tail:] - weights[-tail - 1]).sum() < SLIGHT * weights.sum():
-        return np.exp(logs) / weights.sum(), 0.0
-    smooth, k = array_stats.psislw(-logs)  # it takes minus the log ratios
-    smooth = np.exp(smooth - smooth.max())
-    return smooth / smooth.sum(), float(k)
+    count = log_ratios.size
+    if np.isnan(log_ratios).any() or not np.isfinite(top := log_ratios.max()):
+        return np.full(count, -np.log(count)), float("inf")
+    weights = np.sort(np.exp(log_ratios - top))
+    tail = int(min(0.2 * count, 3.0 * np.sqrt(count / r_eff)))  # what the Pareto law is fitted to
+    if tail < 1 or (weights[-tail:] - weights[-tail - 1]).sum() < SLIGHT * weights.sum():
+        return log_ratios - top - np.log(weights.sum()), 0.0
+    try:
+        smooth, k = array_stats.psislw(
+            top - log_ratios, r_eff=r_eff
+        )  # it takes minus the log ratios
+    except ValueError:  # all ratios of the tail are equal: repeated draws, which tell nothing
+        return log_ratios - top - np.log(weights.sum()), float("inf")
+    smooth = smooth - smooth.max()
+    return smooth - np.log(np.exp(smooth).sum()), float(k) if np.isfinite(k) else float("inf")
 
 
 def limit(draws: int) -> float:
@@ -174,7 +186,7 @@ def verdict(
     settled
         What is wrong with the optimisation; empty where nothing is.
     """
-    weights, k = psis(log_weights)
+    smooth, k = psis(log_weights)
     most = limit(log_weights.size)
     whole = covered(model, log_weights, rng) if k <= most else {}
     found: dict[str, Any] = {"khat": k, "khat_limit": most, "converged": int(not settled)}
@@ -183,7 +195,7 @@ def verdict(
         wrong.append(f"k-hat is {k:.2f}, above {most:.2f}")
     else:
         found |= whole
-        ratios = ratios + weighted_ratios(variables, weights)
+        ratios = ratios + weighted_ratios(variables, np.exp(smooth))
     missed = whole.get("share", 1.0) < SHARE
     if missed:
         wrong.append(f"its draws find {whole['share']:.0%} of the posterior, under {SHARE:.0%}")

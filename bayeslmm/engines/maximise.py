@@ -31,6 +31,7 @@ class Optimum:
     evaluations: int
     distance: float  # expected gain of one more Newton step
     rounding: float  # to which the value itself is known
+    hessian: Array  # of the negative criterion, along the free coordinates
 
     @property
     def converged(self) -> bool:
@@ -72,15 +73,20 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             "their spread lies between 1e-100 and 1e100"
         )
     for _ in range(ROUNDS):
-        x = _newton(negative, x, step_for(_rounding(chart, x)))
-        x = _snap(chart, negative, x)
+        last, H = _newton(negative, x, step_for(_rounding(chart, x)))
+        x = _snap(chart, negative, last)
         better = _ascend(chart, x)
         if better is None:
             break
         x = better
     rounding = _rounding(chart, x)
-    distance = _distance(negative, x, free_coordinates(chart, x), step_for(rounding))
-    return Optimum(chart, criterion, x, -negative(x)[0], counter[0], distance, rounding)
+    free = free_coordinates(chart, x)
+    if not np.array_equal(x, last):
+        H = difference(negative, x, step=step_for(rounding))
+    value, grad = negative(x)
+    H = H[np.ix_(free, free)]
+    distance = _distance(grad[free], H, x[free])
+    return Optimum(chart, criterion, x, -value, counter[0], distance, rounding, H)
 
 
 def _rounding(chart: Chart, x: Array) -> float:
@@ -108,26 +114,24 @@ def _inside(chart: Chart, x: Array) -> Array:
     return x
 
 
-def difference(  # type: ignore[no-untyped-def]
-    negative, x: Array, which: np.ndarray | None = None, step: float = 1e-5
-) -> Array:
+def difference(negative, x: Array, step: float = 1e-5) -> Array:  # type: ignore[no-untyped-def]
     """Hessian of the negative criterion, by central differences of its gradient."""
-    which = np.arange(x.size) if which is None else which
-    H = np.empty((which.size, which.size))
-    for row, i in enumerate(which):
+    H = np.empty((x.size, x.size))
+    for i in range(x.size):
         h = step * max(1.0, abs(x[i]))
         ahead, behind = x.copy(), x.copy()
         ahead[i] += h
         behind[i] -= h
-        H[row] = (negative(ahead)[1] - negative(behind)[1])[which] / (2.0 * h)
+        H[i] = (negative(ahead)[1] - negative(behind)[1]) / (2.0 * h)
     return 0.5 * (H + H.T)
 
 
-def _newton(negative, x: Array, step: float) -> Array:  # type: ignore[no-untyped-def]
+def _newton(negative, x: Array, step: float) -> tuple[Array, Array]:  # type: ignore[no-untyped-def]
+    """The maximum near x, and the Hessian there, which the last step has already paid for."""
     from scipy.optimize import minimize
 
     if x.size == 0:
-        return x
+        return x, np.zeros((0, 0))
     found = minimize(
         negative,
         x,
@@ -136,16 +140,16 @@ def _newton(negative, x: Array, step: float) -> Array:  # type: ignore[no-untype
         method="trust-exact",
         options={"gtol": 1e-7, "maxiter": 200, "max_trust_radius": 1e12},
     )
-    return found.x
+    return found.x, found.hess
 
 
-def _distance(negative, x: Array, free: np.ndarray, step: float) -> float:  # type: ignore[no-untyped-def]
+def _distance(grad: Array, H: Array, x: Array) -> float:
     """Expected gain of one more Newton step along the coordinates that are not at a boundary."""
-    if free.size == 0:
+    if x.size == 0:
         return 0.0
-    unit = np.maximum(1.0, np.abs(x[free]))  # steps are relative where a factor is large
-    grad = negative(x)[1][free] * unit
-    values, vectors = np.linalg.eigh(difference(negative, x, free, step) * np.outer(unit, unit))
+    unit = np.maximum(1.0, np.abs(x))  # steps are relative where a factor is large
+    grad = grad * unit
+    values, vectors = np.linalg.eigh(H * np.outer(unit, unit))
     if values[0] <= 0.0:
         return float("inf") if np.abs(grad).max() > 1e-4 else 0.0
     return float(0.5 * ((vectors.T @ grad) ** 2 / values).sum())

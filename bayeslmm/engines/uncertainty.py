@@ -12,7 +12,7 @@ import numpy as np
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
-from .maximise import Optimum, difference, free_coordinates, step_for
+from .maximise import Optimum, free_coordinates
 
 
 def labels(model: Model) -> list[str]:
@@ -62,8 +62,6 @@ def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], 
     errors = np.full(centre.size, np.nan)
     free = free_coordinates(chart, best.x)
     if free.size:
-        negative = lambda x: tuple(-v for v in chart.value(x))  # noqa: E731
-        H = difference(negative, best.x, free, step_for(best.rounding))
         slopes = np.empty((centre.size, free.size))
         for column, i in enumerate(free):
             step = 1e-6 * max(1.0, abs(best.x[i]))
@@ -72,7 +70,7 @@ def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], 
             behind[i] -= step
             difference_ = values(model, chart.theta(ahead)) - values(model, chart.theta(behind))
             slopes[:, column] = difference_ / (2.0 * step)
-        curvature, turns = np.linalg.eigh(H)
+        curvature, turns = np.linalg.eigh(best.hessian)
         if curvature[0] > 0.0:
             turned = slopes @ turns
             errors = np.sqrt((turned**2 / curvature).sum(axis=1))

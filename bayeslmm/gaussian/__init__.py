@@ -2,6 +2,7 @@
 
 `sums` turns rows into sufficient sums once; `primal` answers, for given scales, with the log
 marginal likelihood, its gradient and the conditional law of the coefficients; `lanes` holds the
-small dense algebra that is carried out for many groups at a time; `leave_out`
-answers what the other rows say of some; and `op` is the bridge to PyTensor.
+small dense algebra that is carried out for many groups at a time, `crossed` what is sparse by
+group, `triangular` what is large and dense; `leave_out` answers what the other rows say of some;
+and `op` is the bridge to PyTensor.
 """

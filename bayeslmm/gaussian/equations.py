@@ -16,23 +16,27 @@ from typing import NamedTuple
 import numpy as np
 
 from .compiled import jit
+from .crossed import absorb, eliminate_crossed
 from .lanes import cholesky, log_diagonal, outer_plus, solve_lower
 from .pair import factor_pair, solve_pair
+from .scaling import scale, scale_both, unscale
 from .sums import Array
-
-SMALL = 12  # below this many columns plain loops beat a call to BLAS
-LOST = 1e-14  # a pivot below this share of its diagonal has lost all its digits to cancellation
+from .triangular import SMALL, backward, factor_lower, forward, mirror
 
 
 class Work(NamedTuple):
     """Scratch of one thread: the factors and whitened columns of the last point."""
 
     V: Array  # (chunks, q, q, lanes) Cholesky factors, reciprocal diagonal
-    W: Array  # (chunks, m + 1, q, lanes)
-    M: Array  # (q, q, lanes)
+    W: Array  # (chunks, p + 1, q, lanes) whitened X and y
+    U: Array  # (entries, q) whitened crossed columns
+    M: Array  # (q, q, lanes) in passing
     S: Array  # (m + 1, m + 1)
     chol: Array  # (m, m) lower factor of the scaled normal equations
-    F: Array  # (m, m): Cov(remainder | theta, y) = F F'
+    F: Array  # (p, p): Cov(gamma | theta, y) = F F'
+    cov: Array  # (m2, m2): Cov(b2 | gamma, theta, y)
+    H: Array  # (p, m2): E(b2 | gamma, theta, y) falls by H'gamma
+    K: Array  # (chunks, q, q, lanes) what cov adds to each group; only with other factors
     mean: Array  # (m,) scaled solution, then coefficients (b2, gamma)
     v: Array  # (m2,) scaled random effects of the other factors
 
@@ -42,6 +46,9 @@ class Data(NamedTuple):
 
     R: Array
     B: Array
+    starts: np.ndarray
+    columns: np.ndarray
+    values: Array
     C: Array
     g: Array
     shift: Array
@@ -54,42 +61,64 @@ class Data(NamedTuple):
 
 
 @jit
-def scratch(chunks, m, m2, q, lanes):
+def scratch(data):
     """Fresh `Work`."""
+    chunks, q, _, lanes = data.R.shape
+    m, m2 = data.C.shape[0], data.shift.size
+    some = min(m2, 1)
     return Work(
         np.zeros((chunks, q, q, lanes)),
-        np.zeros((chunks, m + 1, q, lanes)),
+        np.zeros((chunks, m - m2 + 1, q, lanes)),
+        np.zeros(data.values.shape),
         np.zeros((q, q, lanes)),
         np.zeros((m + 1, m + 1)),
         np.zeros((m, m)),
-        np.zeros((m, m)),
+        np.zeros((m - m2, m - m2)),
+        np.zeros((m2, m2)),
+        np.zeros((m - m2, m2)),
+        np.zeros((some * chunks, q, q, lanes)),
         np.zeros(m),
         np.zeros(m2),
     )
 
 
 @jit
-def eliminate(L, sigma, data, work):
-    """Whiten every group's columns and add up the normal equations; log|V_g| summed."""
+def factor_groups(L, sigma, data, work):
+    """Cholesky factors of every V_g; log|V_g / sigma^2| summed."""
     chunks, q, _, lanes = data.R.shape
-    m = data.C.shape[0]
     noise = sigma * sigma
-    work.S[:] = 0.0
     log_det = 0.0
     for c in range(chunks):
         V = work.V[c]
         if q == 2:
             factor_pair(data.R[c], L, noise, V)
-            solve_pair(V, data.B[c], work.W[c])
         else:
             outer_plus(data.R[c], L, noise, work.M, V)
             cholesky(V)
-            for j in range(m + 1):
+        log_det -= 2.0 * log_diagonal(V)
+    return log_det - chunks * lanes * q * np.log(noise)
+
+
+@jit
+def eliminate(L, sigma, data, work):
+    """Whiten every group's columns and add up the normal equations; log|V_g / sigma^2| summed."""
+    chunks, q, _, lanes = data.R.shape
+    width, m2 = work.W.shape[1], data.shift.size
+    work.S[:] = 0.0
+    log_det = factor_groups(L, sigma, data, work)
+    dense = work.S[m2:, m2:]
+    for c in range(chunks):
+        V = work.V[c]
+        if q == 2:
+            solve_pair(V, data.B[c], work.W[c])
+        else:
+            for j in range(width):
                 work.W[c, j] = data.B[c, j]
                 solve_lower(V, work.W[c, j])
-        log_det -= 2.0 * log_diagonal(V)
-        gram(work.W[c].reshape(m + 1, q * lanes), work.S)
-    return log_det - chunks * lanes * q * np.log(noise)
+        gram(work.W[c].reshape(width, q * lanes), dense)
+    if m2 > 0:
+        eliminate_crossed(data, work)
+    return log_det
 
 
 @jit
@@ -110,132 +139,43 @@ def gram(A, S):
 
 
 @jit
-def factor_lower(M, chol):
-    """Lower Cholesky factor of M; False where a pivot holds nothing but rounding in float64."""
-    m = M.shape[0]
-    lost = LOST * (1.0 + m / 50.0)
-    if m > 48:
-        for i in range(m):
-            if not np.isfinite(M[i, i]) or M[i, i] <= 0.0:
-                return False
-        try:
-            chol[:] = np.linalg.cholesky(M)
-        except Exception:  # the one form of except that Numba compiles
-            return False
-        for i in range(m):  # noqa: SIM110  (a generator would not compile)
-            if not chol[i, i] ** 2 > lost * M[i, i]:
-                return False
-        return True
-    for j in range(m):
-        pivot = M[j, j]
-        for t in range(j):
-            pivot -= chol[j, t] * chol[j, t]
-        if not pivot > lost * M[j, j]:
-            return False
-        root = np.sqrt(pivot)
-        chol[j, j] = root
-        for i in range(j + 1, m):
-            value = M[i, j]
-            for t in range(j):
-                value -= chol[i, t] * chol[j, t]
-            chol[i, j] = value / root
-    return True
-
-
-@jit
-def invert_lower(chol, inverse):
-    """Inverse of a lower triangular matrix, transposed (upper)."""
-    m = chol.shape[0]
-    inverse[:] = 0.0
-    for j in range(m):
-        inverse[j, j] = 1.0 / chol[j, j]
-        for i in range(j + 1, m):
-            value = 0.0
-            for t in range(j, i):
-                value += chol[i, t] * inverse[j, t]
-            inverse[j, i] = -value / chol[i, i]
-
-
-@jit
-def scale_rows(factors, layout, A):
-    """A <- blockdiag(L', ..., I) A for the other factors' triangular factors."""
-    offset = 0
-    for f in range(layout.shape[0]):
-        start, levels, q = layout[f, 0], layout[f, 1], layout[f, 2]
-        for level in range(levels):
-            at = start + level * q
-            for j in range(q):  # row j of L'A needs rows j.. of A, so upwards in place is safe
-                for c in range(A.shape[1]):
-                    value = 0.0
-                    for i in range(j, q):
-                        value += factors[offset + i * q + j] * A[at + i, c]
-                    A[at + j, c] = value
-        offset += q * q
-
-
-@jit
-def unscale_rows(factors, layout, A):
-    """A <- blockdiag(L, ..., I) A: from scaled effects v to effects u = L v."""
-    offset = 0
-    for f in range(layout.shape[0]):
-        start, levels, q = layout[f, 0], layout[f, 1], layout[f, 2]
-        for level in range(levels):
-            at = start + level * q
-            for i in range(q - 1, -1, -1):
-                for c in range(A.shape[1]):
-                    value = 0.0
-                    for j in range(i + 1):
-                        value += factors[offset + i * q + j] * A[at + j, c]
-                    A[at + i, c] = value
-        offset += q * q
-
-
-@jit
 def normal_equations(factors, sigma, data, work):
     """Solve the remainder; returns (log|M_vv|, log|M_xx.v|, ok). Leaves chol, v and mean."""
     m, m2 = data.C.shape[0], data.shift.size
     noise = sigma * sigma
     for i in range(m):
-        for j in range(m):
+        for j in range(i + 1):
             work.S[i, j] += data.C[i, j] / noise
-        work.S[i, m] += data.g[i] / noise
-    M = work.S[:m, :m].copy()
-    rhs = np.empty((m, 1))
+        work.S[m, i] += data.g[i] / noise
+    mirror(work.S)
+    M, x = work.chol, work.mean
+    M[:] = work.S[:m, :m]
     for i in range(m):
-        rhs[i, 0] = work.S[i, m]
+        x[i] = work.S[i, m]
         for j in range(m2):
-            rhs[i, 0] += work.S[i, j] * data.shift[j]
+            x[i] += work.S[i, j] * data.shift[j]
     if m2 > 0:
-        scale_rows(factors, data.layout, M)
-        M = np.ascontiguousarray(M.T)
-        scale_rows(factors, data.layout, M)
-        scale_rows(factors, data.layout, rhs)
+        scale_both(factors, data.layout, M)
+        scale(factors, data.layout, x)
     for i in range(m2):
         M[i, i] += 1.0
     for i in range(m - m2):
-        rhs[m2 + i, 0] += data.h0[i]
+        x[m2 + i] += data.h0[i]
         for j in range(m - m2):
             M[m2 + i, m2 + j] += data.P0[i, j]
-    if not factor_lower(M, work.chol):
+    if not factor_lower(M):
         return np.nan, np.nan, False
-    for i in range(m):
-        for t in range(i):
-            rhs[i, 0] -= work.chol[i, t] * rhs[t, 0]
-        rhs[i, 0] /= work.chol[i, i]
-    for i in range(m - 1, -1, -1):
-        for t in range(i + 1, m):
-            rhs[i, 0] -= work.chol[t, i] * rhs[t, 0]
-        rhs[i, 0] /= work.chol[i, i]
-    work.v[:] = rhs[:m2, 0]
+    forward(M, x)
+    backward(M, x)
+    work.v[:] = x[:m2]
     if m2 > 0:
-        unscale_rows(factors, data.layout, rhs)
-    work.mean[:] = rhs[:, 0]
+        unscale(factors, data.layout, x)
     random = fixed = 0.0
     for i in range(m):
         if i < m2:
-            random += 2.0 * np.log(work.chol[i, i])
+            random += 2.0 * np.log(M[i, i])
         else:
-            fixed += 2.0 * np.log(work.chol[i, i])
+            fixed += 2.0 * np.log(M[i, i])
     return random, fixed, True
 
 
@@ -243,13 +183,16 @@ def normal_equations(factors, sigma, data, work):
 def residual(data, work, delta):
     """|whitened residual|^2 over the groups, at the solution."""
     chunks, width, q, lanes = work.W.shape
+    m2 = data.shift.size
+    if m2 > 0:
+        absorb(data, work, delta, work.W.shape[1] - 1)
     total = 0.0
     r = np.empty(q * lanes)
     for c in range(chunks):
         W = work.W[c].reshape(width, q * lanes)
         r[:] = W[width - 1]
         for j in range(width - 1):
-            d = delta[j]
+            d = delta[m2 + j]
             if d != 0.0:
                 for k in range(r.size):
                     r[k] -= W[j, k] * d

@@ -22,6 +22,8 @@ from .score import lower_product, value_and_score
 from .sums import Factor, accumulate
 
 SUMS = len(Data._fields)
+INTEGERS = ("starts", "columns", "layout")
+DIMS = {"R": 4, "B": 4, "values": 2, "C": 2, "layout": 2, "K": 2, "P0": 2}  # one where not named
 
 
 class Condense(Op):
@@ -34,9 +36,12 @@ class Condense(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         tensors = [pt.as_tensor_variable(i) for i in inputs]
-        outputs = [pt.tensor(dtype="float64", shape=(None,) * d) for d in (4, 4, 2, 1, 1)]
-        outputs += [pt.matrix(dtype="int64")]
-        outputs += [pt.tensor(dtype="float64", shape=(None,) * d) for d in (2, 1, 2, 1, 1)]
+        outputs = [
+            pt.tensor(
+                dtype="int64" if name in INTEGERS else "float64", shape=(None,) * DIMS.get(name, 1)
+            )
+            for name in Data._fields
+        ]
         return Apply(self, tensors, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
@@ -87,12 +92,13 @@ class Evidence(Op):
 
 
 @jit
-def evaluate(scales, sigma, R, B, C, g, shift, layout, K, known, P0, h0, constants):
+def evaluate(
+    scales, sigma, R, B, starts, columns, values, C, g, shift, layout, K, known, P0, h0, constants
+):
     """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
-    chunks, q, _, lanes = R.shape
-    m, m2 = C.shape[0], shift.size
-    data = Data(R, B, C, g, shift, layout, K, known, P0, h0, constants)
-    work = scratch(chunks, m, m2, q, lanes)
+    q = R.shape[1]
+    data = Data(R, B, starts, columns, values, C, g, shift, layout, K, known, P0, h0, constants)
+    work = scratch(data)
     J = np.zeros(scales.size)
     slopes = np.zeros(scales.size)
     value, slope = value_and_score(scales, sigma, data, work, J)
@@ -109,7 +115,24 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
     """Give PyTensor's Numba backend the compiled kernel itself."""
 
     @jit
-    def evidence(scales, sigma, R, B, C, g, shift, layout, K, known, P0, h0, constants):
+    def evidence(
+        scales,
+        sigma,
+        R,
+        B,
+        starts,
+        columns,
+        values,
+        C,
+        g,
+        shift,
+        layout,
+        K,
+        known,
+        P0,
+        h0,
+        constants,
+    ):
         # Copies are plain contiguous arrays, so that `evaluate` is compiled once, not once more
         # for every kind of array that a graph may hold; they cost little beside the evaluation.
         value, slopes, slope = evaluate(
@@ -117,6 +140,9 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
             sigma.item(),
             R.copy(),
             B.copy(),
+            starts.copy(),
+            columns.copy(),
+            values.copy(),
             C.copy(),
             g.copy(),
             shift.copy(),

@@ -12,6 +12,7 @@ from .equations import Data, Work, scratch
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
 from .score import just_value, value_and_score
 from .sums import Array, Sums
+from .threads import pieces, run
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 BATCH = 2_000_000  # random numbers drawn at a time
@@ -86,6 +87,9 @@ class Primal:
         data = Data(
             R=sums.R,
             B=sums.B,
+            starts=sums.starts,
+            columns=sums.columns,
+            values=sums.values,
             C=sums.C,
             g=sums.g,
             shift=sums.shift,
@@ -100,8 +104,7 @@ class Primal:
 
     def work(self) -> Work:
         """Scratch memory for one thread."""
-        chunks, q, _, lanes = self.data.R.shape
-        return scratch(chunks, self.data.C.shape[0], self.data.shift.size, q, lanes)
+        return scratch(self.data)
 
     def value(self, scales: Array, sigma: float, work: Work | None = None) -> float:
         """Log density of y given the scales; NaN where float64 cannot hold it."""
@@ -129,22 +132,23 @@ class Primal:
     def condition(self, scales: Array, sigma: float, work: Work | None = None) -> Moments:
         """Exact law of the coefficients given the scales."""
         work = work or self.work()
-        q, m2 = self.sums.effects, self.sums.random
+        q = self.sums.effects
         L, factors = scales[: q * q].reshape(q, q), scales[q * q :]
         value, delta = prepare(L, factors, sigma, self.data, work)
         T = self.sums.T
-        turned = T @ work.F[m2:]
+        turned = T @ work.F
         G = self.sums.groups
         mean, own, total = np.zeros((G, q)), np.zeros((G, q, q)), np.zeros((G, q, q))
         group_moments(L, sigma, self.data, work, delta, mean, own, total)
         means, covs = [mean], [total]
         for start, levels, width in self.sums.factors:
-            block = work.F[start : start + levels * width].reshape(levels, width, -1)
-            means.append(work.mean[start : start + levels * width].reshape(levels, width).copy())
-            covs.append(block @ block.transpose(0, 2, 1))
+            at = start + np.arange(levels * width).reshape(levels, width)
+            means.append(work.mean[at])
+            more = (work.H.T @ work.F)[at]
+            covs.append(work.cov[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
         return Moments(
             log_density=value,
-            beta=T @ (self.sums.origin + work.mean[m2:]),
+            beta=T @ (self.sums.origin + work.mean[self.sums.random :]),
             beta_cov=turned @ turned.T,
             effects=tuple(means),
             effects_cov=tuple(covs),
@@ -160,7 +164,10 @@ class Primal:
         """
         work, q = work or self.work(), self.sums.effects
         prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
-        return work.mean.copy(), work.F @ work.F.T
+        spread = np.vstack([-work.H.T @ work.F, work.F])
+        cov = spread @ spread.T
+        cov[: self.sums.random, : self.sums.random] += work.cov
+        return work.mean.copy(), cov
 
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
@@ -182,19 +189,10 @@ class Primal:
         k, q, m2 = sigma.size, self.sums.effects, self.sums.random
         remainder = np.empty((k, self.data.C.shape[0]))
         u = np.empty((k, self.sums.groups if groups else 0, q))
-        work = self.work()
         for part in self._batches(k, groups):
             normals = rng.standard_normal(remainder[part].shape)
-            draw_many(
-                scales[part],
-                sigma[part],
-                self.data,
-                work,
-                normals,
-                self._normals(rng, normals.shape[0] if groups else 0),
-                remainder[part],
-                u[part],
-            )
+            more = self._normals(rng, normals.shape[0] if groups else 0)
+            self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
         effects = [u]
         for start, levels, width in self.sums.factors:
             effects.append(remainder[:, start : start + levels * width].reshape(k, levels, width))
@@ -225,11 +223,34 @@ class Primal:
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
         G, q = self.sums.groups, self.sums.effects
-        mean, square, one = np.zeros((G, q)), np.zeros((G, q)), np.zeros((G, q))
-        own, total = np.zeros((G, q, q)), np.zeros((G, q, q))
-        moments_many(scales, sigma, self.data, self.work(), mean, square, own, total, one)
-        mean /= sigma.size
-        return mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
+
+        def add_up(s: slice) -> Array:
+            mean, square, one = np.zeros((3, G, q))
+            own, total = np.zeros((2, G, q, q))
+            moments_many(scales[s], sigma[s], self.data, self.work(), mean, square, own, total, one)
+            return np.stack([mean, square])
+
+        columns = self.data.C.shape[0]
+        totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
+        mean, square = totals / sigma.size
+        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+    def _draw(
+        self, scales: Array, sigma: Array, normals: Array, more: Array, remainder: Array, u: Array
+    ) -> None:
+        def draw(s: slice) -> None:
+            draw_many(
+                scales[s],
+                sigma[s],
+                self.data,
+                self.work(),
+                normals[s],
+                more[s] if u.shape[1] else more,
+                remainder[s],
+                u[s],
+            )
+
+        run(draw, pieces(sigma.size, self.data.C.shape[0]))
 
     def _batches(self, k: int, groups: bool) -> list[slice]:
         """Slices of the points whose random numbers fit in a few megabytes."""

@@ -54,26 +54,26 @@ def rest_of(Z, starts, X):
 
 
 @jit
-def project(Z, starts, X, y, columns, values, m2, lanes, R, B, C, g):
-    """Fill R, B (lanes last), the rest's products C = D'D and g = D'y; return the rest's y'y.
+def project(Z, starts, X, y, columns, values, begin, used, lanes, R, B, U, C, g):
+    """Fill R, B (lanes last), U, the rest's products C = D'D and g = D'y; return the rest's y'y.
 
-    `columns`, `values` (n x k) are the nonzero entries of the remainder's random-effect columns;
-    the remainder is D = [those m2 columns, X].
+    `columns`, `values` (n x k) are the nonzero entries of the other factors' columns by row, and
+    `used[begin[group] : begin[group + 1]]` those columns that a group has rows in; their rotated
+    rows go to U, those of X and y to B. The remainder is D = [the other factors' columns, X].
     """
     q, p, wide = Z.shape[1], X.shape[1], columns.shape[1]
-    m = m2 + p
-    place = np.full(m2, -1, dtype=np.int64)  # where a column of the whole sits in the group's own
+    m2 = g.size - p
+    place = np.empty(m2, dtype=np.int64)  # where a column of the whole sits in the group's own
     rss = 0.0
     for group in range(starts.size - 1):
         a, b = starts[group], starts[group + 1]
-        used = np.empty(min(m2, (b - a) * wide) + p, dtype=np.int64)
-        count = 0
-        for i in range(a, b):
-            for j in range(wide):
-                if place[columns[i, j]] < 0:
-                    place[columns[i, j]] = count
-                    used[count] = columns[i, j]
-                    count += 1
+        first, count = begin[group], begin[group + 1] - begin[group]
+        whole = np.empty(count + p, dtype=np.int64)
+        for j in range(count):
+            whole[j] = used[first + j]
+            place[whole[j]] = j
+        for j in range(p):
+            whole[count + j] = m2 + j
         A = np.zeros((b - a, q + count + p + 1))
         for i in range(a, b):
             A[i - a, :q] = Z[i]
@@ -82,10 +82,6 @@ def project(Z, starts, X, y, columns, values, m2, lanes, R, B, C, g):
             for j in range(p):
                 A[i - a, q + count + j] = X[i, j]
             A[i - a, q + count + p] = y[i]
-        for j in range(count):
-            place[used[j]] = -1
-        for j in range(p):
-            used[count + j] = m2 + j
         reflect(A, q)
         top = min(q, b - a)
         if q > 0:
@@ -93,14 +89,15 @@ def project(Z, starts, X, y, columns, values, m2, lanes, R, B, C, g):
             for i in range(top):
                 for j in range(q):
                     R[chunk, i, j, lane] = A[i, j]
-                for j in range(count + p):
-                    B[chunk, used[j], i, lane] = A[i, q + j]
-                B[chunk, m, i, lane] = A[i, q + count + p]
+                for j in range(count):
+                    U[first + j, i] = A[i, q + j]
+                for j in range(p + 1):
+                    B[chunk, j, i, lane] = A[i, q + count + j]
         D = np.ascontiguousarray(A[top:, q:])
         products = np.dot(D.T, D)
         for i in range(count + p):
             for j in range(count + p):
-                C[used[i], used[j]] += products[i, j]
-            g[used[i]] += products[i, count + p]
+                C[whole[i], whole[j]] += products[i, j]
+            g[whole[i]] += products[i, count + p]
         rss += products[count + p, count + p]
     return rss

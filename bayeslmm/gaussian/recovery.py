@@ -8,51 +8,62 @@ et al. 2020, equation 9): no further factorisation, and exact at a variance of z
 import numpy as np
 
 from .compiled import jit
-from .equations import log_density
+from .crossed import crossed_shares, subtract_crossed
+from .equations import factor_groups, log_density
 from .lanes import cholesky, solve_lower, solve_upper
-from .score import combine, covariance_factor
+from .scaling import unscale
+from .score import combine, covariance_factor, crossed_covariance, unscale_crossed
+from .triangular import backward_many
 
 
 @jit
 def prepare(L, factors, sigma, data, work):
     """Factor everything at one point; the solution's distance from the stored fit."""
     value, _, delta = log_density(L, factors, sigma, data, work)
-    covariance_factor(factors, data, work)
+    covariance_factor(data, work)
+    if data.shift.size > 0:
+        crossed_covariance(data, work)
+        unscale_crossed(factors, data, work, delta)
     return value, delta
 
 
 @jit
-def draw_remainder(data, work, normals, out):
-    """out = (b2, gamma) ~ their law given y and the scales; returns its distance from the fit."""
-    m, m2 = data.C.shape[0], data.shift.size
-    delta = np.empty(m)
-    for i in range(m):
-        value = work.mean[i]
-        for f in range(m):
-            value += work.F[i, f] * normals[f]
-        out[i] = value
-        delta[i] = value - (data.shift[i] if i < m2 else 0.0)
-    return delta
+def draw_remainder(factors, data, work, normals, out):
+    """Rows of out (k, m): draws of (b2, gamma) given y and the scales, mean + Lambda C^-T normals.
+
+    Where beta is maximised gamma stays at its mean.
+    """
+    m2 = data.shift.size
+    out[:] = normals
+    if data.constants[4] == 0.0:
+        out[:, m2:] = 0.0
+    backward_many(work.chol, out)
+    for k in range(out.shape[0]):
+        unscale(factors, data.layout, out[k])
+        out[k] += work.mean
 
 
 @jit
 def draw_groups(L, sigma, data, work, delta, prior, noise, out):
     """Draw u (groups, q) given the remainder; `prior`, `noise`: (chunks, q, lanes) normals."""
     chunks, q, _, lanes = data.R.shape
-    m = data.C.shape[0]
+    m2 = data.shift.size
+    p = data.C.shape[0] - m2
     a = np.empty((q, lanes))
     u = np.empty((q, lanes))
     for c in range(chunks):
         scale_lanes(L, prior[c], u)
         for i in range(q):
             for k in range(lanes):
-                a[i, k] = data.B[c, m, i, k] - sigma * noise[c, i, k]
-            for j in range(m):
+                a[i, k] = data.B[c, p, i, k] - sigma * noise[c, i, k]
+            for j in range(p):
                 for k in range(lanes):
-                    a[i, k] -= data.B[c, j, i, k] * delta[j]
+                    a[i, k] -= data.B[c, j, i, k] * delta[m2 + j]
             for t in range(q):
                 for k in range(lanes):
                     a[i, k] -= data.R[c, i, t, k] * u[t, k]
+        if m2 > 0:
+            subtract_crossed(data, c, delta, a)
         correct(L, data.R[c], work.V[c], a, u)
         for k in range(min(lanes, out.shape[0] - c * lanes)):
             for i in range(q):
@@ -91,50 +102,31 @@ def group_moments(L, sigma, data, work, delta, mean, own, total):
     The conditional covariance is L (I + L'R'R L / sigma^2)^-1 L', in which nothing cancels.
     """
     chunks, q, _, lanes = data.R.shape
-    m = data.C.shape[0]
-    inside = np.empty((q, q, lanes))
+    m2, p = data.shift.size, work.F.shape[0]
     half = np.empty((q, q, lanes))
     a = np.empty((q, lanes))
     u = np.empty((q, lanes))
-    weights = np.zeros((m + 1, m + 1))
-    for f in range(m):
-        for j in range(m):
+    G = np.empty((q, q, lanes))
+    weights = np.zeros((p + 1, p + 1))
+    for f in range(p):
+        for j in range(p):
             weights[f, j] = work.F[j, f]
-    T = np.empty((m + 1, q, lanes))
-    scaled = np.empty((q, q, lanes))
+    T = np.empty((p + 1, q, lanes))
+    if m2 > 0:
+        crossed_shares(data, work)
     for c in range(chunks):
         groups = min(lanes, mean.shape[0] - c * lanes)
         for i in range(q):
             for k in range(lanes):
-                a[i, k] = data.B[c, m, i, k]
+                a[i, k] = data.B[c, p, i, k]
                 u[i, k] = 0.0
-            for j in range(m):
+            for j in range(p):
                 for k in range(lanes):
-                    a[i, k] -= data.B[c, j, i, k] * delta[j]
+                    a[i, k] -= data.B[c, j, i, k] * delta[m2 + j]
+        if m2 > 0:
+            subtract_crossed(data, c, delta, a)
         correct(L, data.R[c], work.V[c], a, u)
-        scaled[:] = 0.0
-        for i in range(q):  # R L
-            for j in range(q):
-                for t in range(max(i, j), q):
-                    for k in range(lanes):
-                        scaled[i, j, k] += data.R[c, i, t, k] * L[t, j]
-        for i in range(q):
-            for j in range(i + 1):
-                for k in range(lanes):
-                    inside[i, j, k] = sigma * sigma if i == j else 0.0
-                for t in range(q):
-                    for k in range(lanes):
-                        inside[i, j, k] += scaled[t, i, k] * scaled[t, j, k]
-        cholesky(inside)
-        for j in range(q):  # rows of L, solved: half[:, j] = sigma C^-1 L[j]'
-            for i in range(q):
-                for k in range(lanes):
-                    a[i, k] = sigma * L[j, i] if i <= j else 0.0
-            solve_lower(inside, a)
-            for i in range(q):
-                for k in range(lanes):
-                    half[i, j, k] = a[i, k]
-        combine(weights, work.W[c].reshape(m + 1, q * lanes), T.reshape(m + 1, q * lanes))
+        own_factor(L, sigma, data.R[c], half)
         for k in range(groups):
             g = c * lanes + k
             for i in range(q):
@@ -145,16 +137,66 @@ def group_moments(L, sigma, data, work, delta, mean, own, total):
                         value += half[t, i, k] * half[t, j, k]
                     own[g, i, j] = value
                     total[g, i, j] = value
-        for f in range(m):  # what the remainder's uncertainty adds: Psi R'C^-T T
-            for i in range(q):
-                for k in range(lanes):
-                    a[i, k] = T[f, i, k]
+        combine(weights, work.W[c].reshape(p + 1, q * lanes), T.reshape(p + 1, q * lanes))
+        for f in range(p):  # what gamma's uncertainty adds: Psi R'C^-T T
+            a[:] = T[f]
             solve_upper(work.V[c], a)
             spread(L, data.R[c], a, u)
             for k in range(groups):
                 for i in range(q):
                     for j in range(q):
                         total[c * lanes + k, i, j] += u[i, k] * u[j, k]
+        if m2 > 0:
+            for f in range(q):
+                a[:] = 0.0
+                a[f] = 1.0
+                solve_upper(work.V[c], a)
+                spread(L, data.R[c], a, G[f])
+            add_crossed(G, work.K[c], total[c * lanes : c * lanes + groups])
+
+
+@jit
+def own_factor(L, sigma, R, half):
+    """half (q, q, lanes) with half'half the covariance of u given all else, by lane."""
+    q, _, lanes = R.shape
+    scaled = np.zeros((q, q, lanes))
+    inside = np.empty((q, q, lanes))
+    a = np.empty((q, lanes))
+    for i in range(q):  # R L
+        for j in range(q):
+            for t in range(max(i, j), q):
+                for k in range(lanes):
+                    scaled[i, j, k] += R[i, t, k] * L[t, j]
+    for i in range(q):
+        for j in range(i + 1):
+            for k in range(lanes):
+                inside[i, j, k] = sigma * sigma if i == j else 0.0
+            for t in range(q):
+                for k in range(lanes):
+                    inside[i, j, k] += scaled[t, i, k] * scaled[t, j, k]
+    cholesky(inside)
+    for j in range(q):  # rows of L, solved: half[:, j] = sigma C^-1 L[j]'
+        for i in range(q):
+            for k in range(lanes):
+                a[i, k] = sigma * L[j, i] if i <= j else 0.0
+        solve_lower(inside, a)
+        for i in range(q):
+            for k in range(lanes):
+                half[i, j, k] = a[i, k]
+
+
+@jit
+def add_crossed(G, K, total):
+    """total (groups, q, q) += G'K G, the share of the other factors' uncertainty."""
+    groups, q, _ = total.shape
+    for k in range(groups):
+        for i in range(q):
+            for j in range(q):
+                value = 0.0
+                for f in range(q):
+                    for h in range(q):
+                        value += G[f, i, k] * K[f, h, k] * G[h, j, k]
+                total[k, i, j] += value
 
 
 @jit
@@ -172,16 +214,27 @@ def spread(L, R, a, u):
 
 @jit
 def draw_many(scales, sigma, data, work, normals, group_normals, remainder, u):
-    """One draw at each of k points: remainder (k, m), and u (k, groups, q) where u has groups."""
-    q = data.R.shape[1]
-    for i in range(scales.shape[0]):
+    """One draw at each of k points: remainder (k, m), and u (k, groups, q) where u has groups.
+
+    Points that repeat the one before, as where the scales are plugged in, share its factors.
+    """
+    q, m2 = data.R.shape[1], data.shift.size
+    count = scales.shape[0]
+    i = 0
+    while i < count:
+        end = i + 1
+        while end < count and sigma[end] == sigma[i] and (scales[end] == scales[i]).all():
+            end += 1
         L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
-        prepare(L, factors, sigma[i], data, work)
-        delta = draw_remainder(data, work, normals[i], remainder[i])
-        if u.shape[1] > 0:
+        log_density(L, factors, sigma[i], data, work)
+        draw_remainder(factors, data, work, normals[i:end], remainder[i:end])
+        for k in range(i, end if u.shape[1] > 0 else i):
+            delta = remainder[k].copy()
+            delta[:m2] -= data.shift
             draw_groups(
-                L, sigma[i], data, work, delta, group_normals[i, 0], group_normals[i, 1], u[i]
+                L, sigma[k], data, work, delta, group_normals[k, 0], group_normals[k, 1], u[k]
             )
+        i = end
 
 
 @jit
@@ -189,8 +242,8 @@ def redraw_many(scales, sigma, data, work, remainder, group_normals, u):
     """Draw u (k, groups, q) given draws of the remainder (k, m) that are already there."""
     q, m2 = data.R.shape[1], data.shift.size
     for i in range(scales.shape[0]):
-        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
-        log_density(L, factors, sigma[i], data, work)
+        L = scales[i, : q * q].copy().reshape(q, q)
+        factor_groups(L, sigma[i], data, work)
         delta = remainder[i].copy()
         delta[:m2] -= data.shift
         draw_groups(L, sigma[i], data, work, delta, group_normals[i, 0], group_normals[i, 1], u[i])

@@ -9,22 +9,40 @@ sd of the prior), so that the derivatives along all of them together are known.
 import numpy as np
 
 from .compiled import jit
-from .equations import SMALL, invert_lower, log_density, unscale_rows
+from .crossed import absorb_fixed, add_shares, crossed_shares
+from .equations import log_density
 from .lanes import solve_lower
 from .pair import score_pair
+from .scaling import scale, unscale, unscale_both
+from .triangular import SMALL, backward_many, inverse_from, invert_lower
 
 
 @jit
-def covariance_factor(factors, data, work):
-    """F with Cov(remainder | theta, y) = F F'; without beta's part where beta is maximised."""
+def covariance_factor(data, work):
+    """F with Cov(gamma | theta, y) = F F'; zero where beta is maximised."""
     m2 = data.shift.size
-    invert_lower(work.chol, work.F)
     if data.constants[4] == 0.0:
-        invert_lower(work.chol[:m2, :m2], work.F[:m2, :m2])
-        work.F[m2:, :] = 0.0
-        work.F[:, m2:] = 0.0
-    if m2 > 0:
-        unscale_rows(factors, data.layout, work.F)
+        work.F[:] = 0.0
+    else:
+        invert_lower(work.chol[m2:, m2:], work.F)
+
+
+@jit
+def crossed_covariance(data, work):
+    """work.cov = Cov(v | gamma) and work.H, both scaled: M_vv^-1, and M_xv M_vv^-1."""
+    m2 = data.shift.size
+    inverse_from(work.chol, work.cov)
+    work.H[:] = work.chol[m2:, :m2]
+    backward_many(work.chol, work.H)
+
+
+@jit
+def unscale_crossed(factors, data, work, delta):
+    """From v to the crossed effects; X becomes what they leave of it."""
+    unscale_both(factors, data.layout, work.cov)
+    for x in range(work.H.shape[0]):
+        unscale(factors, data.layout, work.H[x])
+    absorb_fixed(data, work, delta)
 
 
 @jit
@@ -48,23 +66,39 @@ def combine(weights, W, out):
 def group_score(L, data, work, delta, J):
     """J += sum_g E_g'(r r' - I + T T')E_g: twice the derivative in the covariance of u."""
     chunks, q, _, lanes = data.R.shape
-    m = data.C.shape[0]
-    T = np.empty((m + 1, q, lanes))
-    weights = np.zeros((m + 1, m + 1))
-    weights[0, m] = 1.0
-    for j in range(m):
-        weights[0, j] = -delta[j]
-        for f in range(m):
+    m2 = data.shift.size
+    p = work.F.shape[0]
+    T = np.empty((p + 1, q, lanes))
+    weights = np.zeros((p + 1, p + 1))
+    weights[0, p] = 1.0
+    for j in range(p):
+        weights[0, j] = -delta[m2 + j]
+        for f in range(p):
             weights[1 + f, j] = work.F[j, f]
+    if m2 > 0:
+        crossed_shares(data, work)
     for c in range(chunks):
-        combine(weights, work.W[c].reshape(m + 1, q * lanes), T.reshape(m + 1, q * lanes))
+        combine(weights, work.W[c].reshape(p + 1, q * lanes), T.reshape(p + 1, q * lanes))
         if q == 2:
             score_pair(data.R[c], work.V[c], T, J)
         else:
             score_lanes(data.R[c], work.V[c], T, J)
+        if m2 > 0:
+            whiten(data.R[c], work.V[c], work.M)
+            add_shares(work.M, work.K[c], J)
     for a in range(q):
         for b in range(a):
             J[b, a] = J[a, b]
+
+
+@jit
+def whiten(R, V, E):
+    """E = C^-1 R by lane."""
+    r = np.empty(R.shape[1:])
+    for j in range(R.shape[0]):
+        r[:] = R[:, j]
+        solve_lower(V, r)
+        E[:, j] = r
 
 
 @jit
@@ -73,10 +107,7 @@ def score_lanes(R, V, T, J):
     q, _, lanes = R.shape
     E = np.empty((q, q, lanes))
     r = np.empty((q, lanes))
-    for j in range(q):
-        r[:] = R[:, j]
-        solve_lower(V, r)
-        E[:, j] = r
+    whiten(R, V, E)
     for f in range(T.shape[0]):
         for j in range(q):
             for k in range(lanes):
@@ -101,18 +132,13 @@ def score_lanes(R, V, T, J):
 
 @jit
 def remainder_score(factors, data, work, delta, J):
-    """The same for the other factors (J flat, after one another).
+    """The same for the other factors (J flat, after one another), from the scaled cov and H.
 
     Two exact forms: from the conditional moments of v where the scale is large against what the
     data say (nothing cancels), from the score where it is small (nothing is divided by it).
     """
-    m, m2 = data.C.shape[0], data.shift.size
-    S = np.ascontiguousarray(work.S[:m, :m])
-    score = work.S[:m2, m].copy()
-    for i in range(m2):
-        for j in range(m):
-            score[i] -= S[i, j] * delta[j]
-    SF = np.empty((0, 0))
+    m, m2, S = data.C.shape[0], data.shift.size, work.S
+    spread = np.dot(work.F.T, work.H)  # (p, m2) what the uncertainty of gamma adds
     offset = 0
     for f in range(data.layout.shape[0]):
         start, levels, q = data.layout[f, 0], data.layout[f, 1], data.layout[f, 2]
@@ -127,24 +153,30 @@ def remainder_score(factors, data, work, delta, J):
         if smallest * smallest * information > 1.0:
             inverse = np.empty((q, q))  # L^-T
             invert_lower(L, inverse)
-            for level in range(levels):
-                at = start + level * q
-                block = np.dot(inverse.T, work.F[at : at + q])
-                N += np.dot(block, block.T)
+            for at in range(start, start + levels * q, q):
                 for i in range(q):
                     N[i, i] -= 1.0
                     for j in range(q):
-                        N[i, j] += work.v[at + i] * work.v[at + j]
+                        N[i, j] += work.cov[at + i, at + j] + work.v[at + i] * work.v[at + j]
+                        for x in range(spread.shape[0]):
+                            N[i, j] += spread[x, at + i] * spread[x, at + j]
             N = np.dot(np.dot(inverse, N), inverse.T)
         else:
-            if SF.shape[0] == 0:
-                SF = np.dot(S[:m2], work.F)
-            for level in range(levels):
-                at = start + level * q
-                N += np.dot(SF[at : at + q], SF[at : at + q].T)
+            rows = S[start : start + levels * q, :m].copy()
+            score = S[start : start + levels * q, m] - np.dot(rows, delta)
+            for i in range(rows.shape[0]):
+                scale(factors, data.layout, rows[i])
+            random = rows[:, :m2].copy()
+            half = np.dot(random, work.cov)
+            left = np.dot(rows[:, m2:] - np.dot(random, work.H.T), work.F)
+            for at in range(0, levels * q, q):
                 for i in range(q):
                     for j in range(q):
-                        N[i, j] += score[at + i] * score[at + j] - S[at + i, at + j]
+                        N[i, j] += score[at + i] * score[at + j] - S[start + at + i, start + at + j]
+                        for t in range(m2):
+                            N[i, j] += half[at + i, t] * random[at + j, t]
+                        for x in range(left.shape[1]):
+                            N[i, j] += left[at + i, x] * left[at + j, x]
         for i in range(q):
             for j in range(q):
                 J[offset + i * q + j] = 0.5 * (N[i, j] + N[j, i])
@@ -188,19 +220,21 @@ def value_and_score(scales, sigma, data, work, J):
     value, quad, delta = log_density(L, factors, sigma, data, work)
     if not np.isfinite(value):
         return np.nan, np.nan
-    covariance_factor(factors, data, work)
+    covariance_factor(data, work)
     J[:] = 0.0
-    group_score(L, data, work, delta, J[: q * q].reshape(q, q))
     if m2 > 0:
+        crossed_covariance(data, work)
         remainder_score(factors, data, work, delta, J[q * q :])
+        unscale_crossed(factors, data, work, delta)
+    group_score(L, data, work, delta, J[: q * q].reshape(q, q))
     n, integrate = data.constants[1], data.constants[4]
     slope = quad - n
     if integrate > 0.0:
         slope += m - m2
-        for f in range(m):  # trace of P0 Cov(gamma)
+        for f in range(m - m2):  # trace of P0 Cov(gamma)
             for i in range(m - m2):
                 for j in range(m - m2):
-                    slope -= data.P0[i, j] * work.F[m2 + i, f] * work.F[m2 + j, f]
+                    slope -= data.P0[i, j] * work.F[i, f] * work.F[j, f]
     slope -= inner(scales[: q * q], J[: q * q], q)
     offset = q * q
     for f in range(data.layout.shape[0]):

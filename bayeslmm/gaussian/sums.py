@@ -3,8 +3,8 @@
     y = offset + X beta + sum_t Z_t u_t + e,    e_i ~ N(0, sigma^2 / w_i)
 
 The largest grouping factor is eliminated group by group (`project`); the columns of all other
-factors and X form the dense remainder. Three changes of origin keep the digits when x carries an
-offset of 1e8 or the noise is a millionth of the signal:
+factors and X form the remainder, kept sparse by group and dense in its products. Three changes of
+origin keep the digits when x carries an offset of 1e8 or the noise is a millionth of the signal:
 
 * X is replaced by X T, orthonormal over the rows and with diagonal information within groups, so
   that a direction seen only between groups carries an exact zero there;
@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
+from scipy.linalg.lapack import dpstrf as pstrf
 
 from .project import project, rest_of
 
@@ -64,7 +66,10 @@ class Sums:
     """
 
     R: Array  # (chunks, q, q, lanes)
-    B: Array  # (chunks, m + 1, q, lanes); the last column is y
+    B: Array  # (chunks, p + 1, q, lanes): X T, and y as the last column
+    starts: NDArray[np.int64]  # (groups + 1,) where a group's entries of the next two begin
+    columns: NDArray[np.int64]  # (entries,) the other factors' columns that a group has rows in
+    values: Array  # (entries, q) their rotated rows
     C: Array  # (m, m) products of what is left of the remainder
     g: Array  # (m,) its products with what is left of y: zero up to rounding
     rss: float
@@ -128,11 +133,15 @@ def accumulate(
     columns, values, layout = _spread(others, order, root)
     rows = Rows(order, root, offset[order], Z, starts.astype(np.int64), basis, columns, values)
     q, m2 = Z.shape[1], sum(f.columns for f in others)
+    begin, used = _pattern(rows, m2)
     lanes = lanes_for(first.levels, q)
     chunks = -(-first.levels // lanes) if q else 0
     sums = Sums(
         R=np.zeros((chunks, q, q, lanes)),
-        B=np.zeros((chunks, m2 + p + 1, q, lanes)),
+        B=np.zeros((chunks, p + 1, q, lanes)),
+        starts=begin,
+        columns=used,
+        values=np.zeros((used.size, q)),
         C=np.zeros((m2 + p, m2 + p)),
         g=np.zeros(m2 + p),
         rss=0.0,
@@ -158,15 +167,15 @@ def with_response(sums: Sums, y: Array) -> Sums:
         step = _fit(rows, distance)
         distance = distance - rows.X @ step
         gamma += step
-    R, B, C, g, rss = _project(sums, distance)
+    sums = _project(sums, distance)
     shift = np.zeros(sums.random)
     if sums.random:
-        joint = _minimum_norm(C, g, _norms(rows, sums.random))
+        joint = _basic_solution(sums.C, sums.g, _norms(rows, sums.random))
         shift, step = joint[: sums.random], joint[sums.random :]
         gamma += step
         distance = distance - rows.X @ step - (rows.values * shift[rows.columns]).sum(axis=1)
-        R, B, C, g, rss = _project(sums, distance)
-    return replace(sums, R=R, B=B, C=C, g=g, rss=rss, shift=shift, origin=gamma)
+        sums = _project(sums, distance)
+    return replace(sums, shift=shift, origin=gamma)
 
 
 def _norms(rows: Rows, random: int) -> Array:
@@ -175,33 +184,41 @@ def _norms(rows: Rows, random: int) -> Array:
     return np.sqrt(np.concatenate([squares, (rows.X**2).sum(axis=0)]))
 
 
-def _minimum_norm(C: Array, g: Array, norms: Array) -> Array:
-    """Least squares from normal equations; directions that hold only rounding are left alone."""
+def _basic_solution(C: Array, g: Array, norms: Array) -> Array:
+    """Least squares from normal equations, zero in columns that the others hold to rounding.
+
+    Cholesky's factorisation with pivots tells which they are (Higham 2002, section 10.3).
+    """
     scale = np.where(norms > 0.0, norms, 1.0)
-    values, vectors = np.linalg.eigh(C / np.outer(scale, scale))
-    known = values > NULL**1.5
-    vectors = vectors[:, known]
-    return vectors @ ((vectors.T @ (g / scale)) / values[known]) / scale
+    scaled = C / np.outer(scale, scale)
+    if scaled.max(initial=0.0) <= NULL**1.5:  # LAPACK takes its first pivot whatever its size
+        return np.zeros(g.size)
+    factor, pivots, rank, _ = pstrf(scaled, tol=NULL**1.5, lower=1)
+    kept = pivots[:rank] - 1
+    L = factor[:rank, :rank]
+    step, right = np.zeros(g.size), (g / scale)[kept]
+    for _ in range(2):  # the second time removes the rounding of the first
+        gap = right - scaled[kept] @ step
+        step[kept] += solve_triangular(L, solve_triangular(L, gap, lower=True), lower=True, trans=1)
+    return step / scale
 
 
-def _project(sums: Sums, y: Array) -> tuple[Array, Array, Array, Array, float]:
-    R, B, C, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.C, sums.g))
-    rows = sums.rows
-    rss = project(
-        rows.Z,
-        rows.starts,
-        rows.X,
-        y,
-        rows.columns,
-        rows.values,
-        sums.random,
-        max(R.shape[-1], 1),
-        R,
-        B,
-        C,
-        g,
-    )
-    return R, B, C, g, rss
+def _pattern(rows: Rows, m2: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The other factors' columns that each group has rows in: starts (groups + 1,), columns."""
+    groups = rows.starts.size - 1
+    code = np.repeat(np.arange(groups), np.diff(rows.starts))
+    pairs = np.unique(code[:, None] * max(m2, 1) + rows.columns)
+    counts = np.bincount(pairs // max(m2, 1), minlength=groups)
+    return np.concatenate([[0], np.cumsum(counts)]), pairs % max(m2, 1)
+
+
+def _project(sums: Sums, y: Array) -> Sums:
+    """The sums with y as the response."""
+    R, B, values, C, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.values, sums.C, sums.g))
+    rows, lanes = sums.rows, max(sums.R.shape[-1], 1)
+    design = (rows.Z, rows.starts, rows.X, y, rows.columns, rows.values)
+    rss = project(*design, sums.starts, sums.columns, lanes, R, B, values, C, g)
+    return replace(sums, R=R, B=B, values=values, C=C, g=g, rss=rss)
 
 
 def _fit(rows: Rows, y: Array) -> Array:

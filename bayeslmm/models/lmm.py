@@ -26,6 +26,7 @@ from ..priors import (
 )
 from ..space import Space
 from ..terms import GroupTerm
+from .memory import refuse_too_large
 
 LOST = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
 
@@ -109,6 +110,7 @@ def declare(design: Design, priors: Mapping[str, Any]) -> Model:
     _refuse_names(design)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
+    refuse_too_large(design, order)
     check_names(priors, _names(design))
     scales = scales_of(design)
     terms = tuple(_term(g, design, scales, priors) for g in order)

@@ -97,3 +97,30 @@ def test_an_improper_prior_has_no_evidence():
     model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors={"beta": "flat"})
     with pytest.raises(ValueError, match="proper priors, but that of beta is flat"):
         bl.log_evidence(model)
+
+
+def test_draws_of_the_posterior_bridged_to_a_t_give_the_same_evidence():
+    model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    tree = bl.fit(model, bl.NUTS(), seed=1)
+    found, other = bl.log_evidence(model, tree, seed=1), bl.log_evidence(model, seed=1)
+    assert found.method.startswith("bridge sampling")
+    assert abs(found.value - other.value) < 4 * np.hypot(found.error, other.error)
+    assert found.error < 0.02
+    with pytest.raises(
+        ValueError, match="bridges draws of the posterior, but this tree is by CAVI"
+    ):
+        bl.log_evidence(model, bl.fit(model, bl.CAVI(draws=200), seed=1))
+
+
+def test_a_bridge_between_known_laws_is_exact():
+    """N(0, 1) without its constant against N(1, 2): the ratio is sqrt(2 pi)."""
+    from scipy import stats
+
+    from bayeslmm.engines.bridge import bridge
+
+    rng = np.random.default_rng(0)
+    q = stats.norm(1.0, 2.0)
+    first, second = rng.normal(size=40_000), q.rvs(20_000, random_state=rng)
+    value, error = bridge(*(-0.5 * x**2 - q.logpdf(x) for x in (first, second)))
+    assert abs(value - 0.5 * np.log(2.0 * np.pi)) < 4 * error
+    assert error < 0.01

@@ -1,0 +1,65 @@
+"""Three routines of LAPACK for compiled code: factor, invert and solve at the machine's speed.
+
+SciPy exports the addresses of its LAPACK (Anderson et al. 1999). They are given names that LLVM can
+look up, so that machine code which calls them can be kept in Numba's disk cache: it holds the name,
+not the address. No interpreter is asked, so threads run these routines side by side.
+
+LAPACK counts by columns: a matrix in C order is to it the transpose, lower is upper. Integers are
+passed in 64 bits whose upper half is zero, which reads the same where LAPACK takes 32.
+"""
+
+import llvmlite.binding as llvm
+import numpy as np
+from numba import types
+from numba.extending import get_cython_function_address
+
+from .compiled import jit
+
+_TEXT, _INT = types.CPointer(types.uint8), types.CPointer(types.int64)
+_REAL = types.CPointer(types.float64)
+
+
+def _routine(name: str, *arguments: types.Type) -> types.ExternalFunction:
+    address = get_cython_function_address("scipy.linalg.cython_lapack", name)
+    llvm.add_symbol(f"bayeslmm_{name}", address)
+    return types.ExternalFunction(f"bayeslmm_{name}", types.void(*arguments))
+
+
+_potrf = _routine("dpotrf", _TEXT, _INT, _REAL, _INT, _INT)
+_potri = _routine("dpotri", _TEXT, _INT, _REAL, _INT, _INT)
+_trtrs = _routine("dtrtrs", _TEXT, _TEXT, _TEXT, _INT, _INT, _REAL, _INT, _REAL, _INT, _INT)
+
+
+@jit
+def cholesky_lower(A):
+    """A's lower triangle <- its Cholesky factor; False where a pivot is not positive."""
+    text, size, info = np.array([ord("U")], np.uint8), np.array([A.shape[0]]), np.zeros(1, np.int64)
+    _potrf(text.ctypes, size.ctypes, A.ctypes, size.ctypes, info.ctypes)
+    return info[0] == 0
+
+
+@jit
+def invert_factored(A):
+    """A's lower triangle: from a Cholesky factor C to (C C')^-1."""
+    text, size, info = np.array([ord("U")], np.uint8), np.array([A.shape[0]]), np.zeros(1, np.int64)
+    _potri(text.ctypes, size.ctypes, A.ctypes, size.ctypes, info.ctypes)
+
+
+@jit
+def solve_transposed(C, x):
+    """Every row of x (k, n) <- C^-T row, for the leading n rows and columns of a factor C."""
+    upper, no = np.array([ord("U")], np.uint8), np.array([ord("N")], np.uint8)
+    size, width, many = np.array([x.shape[1]]), np.array([C.shape[0]]), np.array([x.shape[0]])
+    info = np.zeros(1, np.int64)
+    _trtrs(
+        upper.ctypes,
+        no.ctypes,
+        no.ctypes,
+        size.ctypes,
+        many.ctypes,
+        C.ctypes,
+        width.ctypes,
+        x.ctypes,
+        size.ctypes,
+        info.ctypes,
+    )

@@ -1,0 +1,136 @@
+"""Models side by side: the numbers are those of their parts, and the advice reads them rightly."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+
+QUIET = pytest.mark.filterwarnings("ignore:k-hat is above")
+
+
+@pytest.fixture(scope="module")
+def pair():
+    data = bl.datasets.load("sleepstudy")
+    models = {
+        "intercepts": bl.lmm("Reaction ~ Days + (1 | Subject)", data),
+        "slopes": bl.lmm("Reaction ~ Days + (Days | Subject)", data),
+    }
+    return models, {name: bl.fit(m, bl.NUTS(), seed=1) for name, m in models.items()}
+
+
+@pytest.fixture(scope="module")
+def compared(pair):
+    return bl.compare_models(pair[1])
+
+
+@QUIET
+def test_rows_groups_and_evidence_stand_side_by_side(pair, compared):
+    models, trees = pair
+    table = compared.table
+    assert list(table.index) == ["slopes", "intercepts"]
+    assert list(dict.fromkeys(table.columns.get_level_values(0))) == [
+        "log evidence",
+        "row",
+        "Subject",
+    ]
+    for name, model in models.items():
+        for unit in ("row", "Subject"):
+            own = bl.loo(model, trees[name], unit=unit)
+            assert table.loc[name, (unit, "elpd")] == pytest.approx(own.elpd)
+    for name, model in models.items():
+        evidence = bl.log_evidence(model, seed=3).value
+        assert table.loc[name, "log evidence"].item() == pytest.approx(evidence, abs=0.05)
+
+
+@QUIET
+def test_differences_are_paired_and_weights_favour_the_better(pair, compared):
+    models, trees = pair
+    slopes, plain = (
+        np.asarray(bl.loo(models[n], trees[n]).elpd_i) for n in ("slopes", "intercepts")
+    )
+    ours = compared.table["row"]
+    assert ours.loc["intercepts", "difference"] == pytest.approx((plain - slopes).sum())
+    error = np.sqrt(180) * (plain - slopes).std()
+    assert ours.loc["intercepts", "se of difference"] == pytest.approx(error, rel=0.01)
+    assert ours["weight"].sum() == pytest.approx(1.0)
+    assert ours.loc["slopes", "weight"] > 0.5
+
+
+def test_the_advice_names_the_better_model_and_by_how_much(compared):
+    gap, error = (
+        -compared.table.loc["intercepts", [("row", "difference")]].item(),
+        compared.table.loc["intercepts", [("row", "se of difference")]].item(),
+    )
+    assert gap > 10
+    told = f"left-out rows: slopes predicts best, by {gap:.1f} +- {error:.1f} nats over intercepts"
+    assert compared.advice[0].startswith(told)
+    assert ("does not tell them apart" in compared.advice[0]) == (gap < 2 * error)
+    assert "depends on the priors" in compared.advice[-1]
+    assert "<table" in compared._repr_html_()
+    assert "left-out levels of Subject" in repr(compared)
+
+
+def test_models_that_predict_alike_are_not_told_apart():
+    data = bl.datasets.load("sleepstudy")
+    models = {
+        "joint": bl.lmm("Reaction ~ Days + (Days | Subject)", data),
+        "apart": bl.lmm("Reaction ~ Days + (Days || Subject)", data),
+    }
+    fits = {n: bl.fit(m, bl.EmpiricalBayes("reml"), seed=1) for n, m in models.items()}
+    found = bl.compare_models(fits)
+    assert "does not tell them apart" in found.advice[0]
+
+
+def test_an_improper_prior_has_no_evidence_and_says_so(pair):
+    data = bl.datasets.load("sleepstudy")
+    flat = bl.lmm("Reaction ~ Days + (1 | Subject)", data, priors={"beta": "flat"})
+    fits = {"flat": bl.fit(flat, bl.EmpiricalBayes("reml"), seed=1), "slopes": pair[1]["slopes"]}
+    found = bl.compare_models(fits)
+    assert np.isnan(found.table.loc["flat", "log evidence"].item())
+    assert found.advice[-1] == "log evidence: not defined, or not computed, for flat"
+
+
+def test_a_fit_from_a_file_needs_its_model(tmp_path):
+    import xarray as xr
+
+    def made(formula):
+        model = bl.lmm(formula, bl.datasets.load("Dyestuff"))
+        return model, bl.fit(model, bl.EmpiricalBayes("reml"), seed=1)
+
+    model, tree = made("Yield ~ 1 + (1 | Batch)")
+    other, plain = made("Yield ~ 1")
+    tree.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
+    with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as read:
+        fits = {"groups": read.load(), "none": plain}
+        known = bl.compare_models(fits).table
+        formula, model = model.design.formula, None
+        gc.collect()
+        with pytest.raises(ValueError, match="the model of 'groups' is not in this session"):
+            bl.compare_models(fits)
+        again = bl.lmm(formula, bl.datasets.load("Dyestuff"))
+        given = bl.compare_models(fits, models={"groups": again})
+        np.testing.assert_allclose(given.table["row", "elpd"], known["row", "elpd"])
+        assert other is not None
+
+
+def test_different_rows_cannot_be_compared(pair):
+    data = bl.datasets.load("sleepstudy")
+    less = bl.lmm("Reaction ~ Days + (1 | Subject)", data[data["Days"] > 0])
+    tree = bl.fit(less, bl.EmpiricalBayes("reml"), seed=1)
+    with pytest.raises(ValueError, match="'less' and 'slopes' have different responses or rows"):
+        bl.compare_models({"slopes": pair[1]["slopes"], "less": tree})
+    with pytest.raises(ValueError, match="at least two fits; got 1"):
+        bl.compare_models({"slopes": pair[1]["slopes"]})
+    with pytest.raises(TypeError, match="takes a dict"):
+        bl.compare_models(pair[1]["slopes"])
+
+
+def test_equal_declarations_have_equal_digests_and_others_not():
+    data = bl.datasets.load("Dyestuff")
+    first, again = (bl.lmm("Yield ~ 1 + (1 | Batch)", data) for _ in range(2))
+    assert first.digest == again.digest
+    prior = bl.lmm("Yield ~ 1 + (1 | Batch)", data, priors={"sd_Batch": "HalfNormal(10)"})
+    moved = first.with_data(first.design.y + 1.0)
+    assert len({first.digest, prior.digest, moved.digest}) == 3
