@@ -7,7 +7,7 @@ import numpy as np
 
 from ..model import Model
 from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar, chains
-from .show import NONE, count, interval, number, seconds
+from .show import NONE, count, interval, label, number, seconds
 from .view import View
 
 LONG = 15  # priors from which those of fixed effects are folded
@@ -171,7 +171,7 @@ def laws(model: Model) -> list[str]:
     """The laws of what the equation adds up, one line each."""
     lines = []
     for term in model.terms:
-        name, q = term.name, term.shape[1]
+        name, q = label(term.name, 40), term.shape[1]
         spread = f"sd_{name}²" if q == 1 else f"Psi_{name}"
         made = f"sd_{name} and corr_{name}" if term.correlated else f"sd_{name}, no correlations"
         tail = f", Psi_{name} made of {made}" if q > 1 else ""
