@@ -7,11 +7,11 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
-from bayeslmm.criticism.leave_out.refit import without
 from scipy.stats import norm
 
 import bayeslmm as bl
 from bayeslmm.criticism.leave_out import passes
+from bayeslmm.criticism.leave_out.refit import without
 from bayeslmm.criticism.leave_out.units import UnitsOf
 from bayeslmm.engines.integral import quadrature
 from bayeslmm.recover import Thetas
