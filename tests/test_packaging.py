@@ -114,3 +114,11 @@ def test_licence_is_whole():
     text = (ROOT / "LICENSE").read_text(encoding="utf-8")
     assert "Version 2.0, January 2004" in text
     assert "END OF TERMS AND CONDITIONS" in text
+
+
+def test_every_folder_with_compiled_code_is_in_the_digest_of_the_cache():
+    from bayeslmm.gaussian.compiled import FOLDERS
+
+    package = Path(__file__).parents[1] / "bayeslmm"
+    compiled = {p.parent for p in package.rglob("*.py") if "@jit" in p.read_text(encoding="utf-8")}
+    assert compiled <= set(FOLDERS)

@@ -4,7 +4,7 @@
 
 Given the variances theta the density of what is left out is exact, all coefficients integrated out
 (`gaussian.leave_out`); over theta it is averaged by Pareto-smoothed importance sampling
-(`smoothing`). Where theta is plugged in, there is nothing to average.
+(`leave_out.smoothing`). Where theta is plugged in, there is nothing to average.
 """
 
 import warnings
@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from .left_out import Pass, leave_out
-from .left_units import name_some
+from .leave_out.passes import Pass, leave_out
+from .leave_out.units import name_some
 
 
 def loo(
@@ -87,7 +87,7 @@ def loo(
     >>> round(bl.loo(m, eb).elpd, 2), round(bl.loo(m, eb, unit="Batch").elpd, 2)
     (-162.32, -164.76)
     """
-    from .elpd import elpd_of
+    from .leave_out.elpd import elpd_of
 
     found = leave_out(model, tree, unit, refit=refit, seed=seed)
     _warn(found)

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import norm
 
 import bayeslmm as bl
-from bayeslmm.criticism import left_out
-from bayeslmm.criticism.left_units import UnitsOf
-from bayeslmm.criticism.refit import without
+from bayeslmm.criticism.leave_out import passes
+from bayeslmm.criticism.leave_out.refit import without
+from bayeslmm.criticism.leave_out.units import UnitsOf
 from bayeslmm.engines.integral import quadrature
 from bayeslmm.recover import Thetas
 
@@ -198,10 +198,10 @@ def test_too_many_numbers_are_thinned_and_taken_in_blocks(few, monkeypatch):
     model, tree = few
     whole = quiet(bl.loo, model, tree)
     assert whole.note == ""
-    monkeypatch.setattr("bayeslmm.criticism.left_out.LIMIT", 8.0 * 4000 * 7)
+    monkeypatch.setattr("bayeslmm.criticism.leave_out.passes.LIMIT", 8.0 * 4000 * 7)
     blocks = quiet(bl.loo, model, tree)
     np.testing.assert_array_equal(blocks.elpd_i, whole.elpd_i)
-    monkeypatch.setattr("bayeslmm.criticism.theta_draws.LIMIT", 8.0 * 60 * 1000)
+    monkeypatch.setattr("bayeslmm.criticism.leave_out.theta_draws.LIMIT", 8.0 * 60 * 1000)
     thin = quiet(bl.loo, model, tree)
     assert thin.n_samples == 1000
     assert "1000 of 4000 draws" in thin.note
@@ -255,7 +255,7 @@ def test_crossed_factors_leave_out_rows_and_levels_of_each():
         assert found.elpd_i.sizes == {unit: size}
         assert np.isfinite(found.elpd_i).all()
         way = UnitsOf.of(model, unit).way(model, None)
-        point = left_out.draws_of(model, tree, 1)
+        point = passes.draws_of(model, tree, 1)
         L, sigma = point.scales[3], float(point.sigma[3])
         rest = without(model, UnitsOf.of(model, unit).codes == 5).solver().value(L, sigma)
         truth = model.solver().value(L, sigma) - rest

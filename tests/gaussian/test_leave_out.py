@@ -194,5 +194,5 @@ def test_units_that_are_a_large_part_are_left_out_by_refits():
 
 
 def test_refits_that_cannot_be_kept_are_made_again(monkeypatch):
-    monkeypatch.setattr("bayeslmm.gaussian.leave_out.KEPT", 0.0)
+    monkeypatch.setattr("bayeslmm.gaussian.leave_out.solvers.KEPT", 0.0)
     agree(proper(random_problem(np.random.default_rng(8), 10, 1, ((4, 1), (2, 1)))))

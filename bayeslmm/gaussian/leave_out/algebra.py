@@ -11,7 +11,7 @@ set of responses at the same rows, given all of y, has 2 I - Pi in place of Pi^-
 
 import numpy as np
 
-from .compiled import jit
+from ..compiled import jit
 
 LOST = 1e4 * float(np.finfo(float).eps)  # a pivot that is known to fewer than four digits is lost
 PLAIN = 48  # up to this size plain loops beat a call to LAPACK

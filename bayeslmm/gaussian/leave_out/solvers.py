@@ -17,12 +17,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .left_groups import compress, leave_groups
-from .left_rows import leave_rows
-from .left_units import leave_units
-from .primal import LOG_2PI, FixedPrior, Primal
+from ..primal import LOG_2PI, FixedPrior, Primal
+from ..sums import Array, Factor, accumulate
+from .groups import compress, leave_groups
 from .rotated import Rotated, rotate
-from .sums import Array, Factor, accumulate
+from .rows import leave_rows
+from .units import leave_units
 
 KEPT = 400e6  # bytes of solvers that `Refits` keeps from one point to the next
 

@@ -11,8 +11,8 @@ does not grow with the number of columns that its group touches.
 
 import numpy as np
 
-from .compiled import jit
-from .left_algebra import LOST, gather, lower, lower_transposed, residuals, whitener
+from ..compiled import jit
+from .algebra import LOST, gather, lower, lower_transposed, residuals, whitener
 
 
 @jit

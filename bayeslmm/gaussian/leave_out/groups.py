@@ -8,8 +8,8 @@ I - T Cov T' given the other groups' rows.
 
 import numpy as np
 
-from .compiled import jit
-from .left_algebra import LOST, factor, gather, in_sample, lower, residuals, squared, whitener
+from ..compiled import jit
+from .algebra import LOST, factor, gather, in_sample, lower, residuals, squared, whitener
 
 
 @jit

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import KHAT, limit, psis
-from ..gaussian.sums import Array
-from ..reading import scalars
+from ...engines.approximation import KHAT, limit, psis
+from ...gaussian.sums import Array
+from ...reading import scalars
 
 EQUAL = 1e-9  # log ratios closer than this are equal: there is no tail to smooth
 FEWEST = 25  # draws of which a tail of five can be taken

@@ -9,8 +9,8 @@ d_i over the few columns of the remainder that row i's own group touches.
 
 import numpy as np
 
-from .compiled import jit
-from .left_algebra import (
+from ..compiled import jit
+from .algebra import (
     LOST,
     factor,
     in_sample,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .compiled import jit
-from .sums import Array, Sums
+from ..compiled import jit
+from ..sums import Array, Sums
 
 ROUNDING = 1e-13  # a direction with less than this share of its column is rounding
 

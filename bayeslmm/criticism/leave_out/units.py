@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..gaussian.leave_out import LeftOut, Rows, Table, levels_out, undetermined
-from ..gaussian.primal import FixedPrior
-from ..model import Model
+from ...gaussian.leave_out import LeftOut, Rows, Table, levels_out, undetermined
+from ...gaussian.primal import FixedPrior
+from ...model import Model
 
 NAMED = 5  # labels that a message names before it counts the others
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
-from ..model import Model
-from ..recover import theta_points
+from ...gaussian.sums import Array
+from ...model import Model
+from ...recover import theta_points
 from .smoothing import relative_efficiency
 
 LIMIT = 400e6  # bytes of densities held at a time

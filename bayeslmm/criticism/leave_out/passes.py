@@ -11,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ..engines.bridge import bridge
-from ..gaussian.leave_out import LeftOut
-from ..gaussian.sums import Array
-from ..model import Model
-from ..tree import check_tree
-from .left_units import UnitsOf, name_some
+from ...engines.bridge import bridge
+from ...gaussian.leave_out import LeftOut
+from ...gaussian.sums import Array
+from ...model import Model
+from ...tree import check_tree
 from .refit import draws_without
 from .smoothing import good_k, log_sum, smooth
 from .theta_draws import LIMIT, Draws, draws_of
+from .units import UnitsOf, name_some
 
 SURE = 0.2  # standard error of a refitted log density, in nats, up to which it counts as known
 

@@ -12,9 +12,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engines.nuts import NUTS
-from ..gaussian.sums import Array
-from ..model import Model
+from ...engines.nuts import NUTS
+from ...gaussian.sums import Array
+from ...model import Model
 
 
 def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:

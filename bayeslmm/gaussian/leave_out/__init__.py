@@ -1,0 +1,18 @@
+"""What the other rows say of some, exactly, given the variances.
+
+`rotated` turns each group's rows once; `rows`, `groups` and `units` are the compiled algebra of
+three kinds of unit over `algebra`; `solvers` answers for each at any point of the variances.
+"""
+
+from .solvers import Groups, LeftOut, Refits, Rows, Table, Units, levels_out, undetermined
+
+__all__ = [
+    "Groups",
+    "LeftOut",
+    "Refits",
+    "Rows",
+    "Table",
+    "Units",
+    "levels_out",
+    "undetermined",
+]
