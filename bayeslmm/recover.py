@@ -5,7 +5,7 @@ posterior, not an approximation. Blocks of draws that would pass `BUDGET` bytes 
 exact mean and sd, averaged over theta instead of over draws of the block.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,6 +93,21 @@ def recover(
         for name, (dims, values) in variables.items()
     }
     return Recovered(shaped, moments)
+
+
+def one_chain(
+    model: Model,
+    theta: dict[str, tuple[tuple[str, ...], Array]],
+    beta: Array,
+    effects: Sequence[Array],
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """The posterior's variables from k draws of everything: theta by name, beta, u by term."""
+    variables = dict(theta)
+    if model.design.fixed:
+        variables["beta"] = (("fixed",), beta)
+    for term, u in zip(model.terms, effects):
+        variables[term.coefficients] = (term.dims, u)
+    return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
 
 
 def trimmed(

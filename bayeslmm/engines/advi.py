@@ -14,14 +14,12 @@ from ..coordinates import unpack_many
 from ..densities import log_complete
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import Thetas, theta_variables
+from ..recover import Thetas, one_chain, theta_variables
 from .approximation import sd_ratios, verdict
 from .ascent import Ascent
 from .descent import BLOCK, WINDOW
 from .protocol import Outcome
 from .values import Points
-
-Variables = dict[str, tuple[tuple[str, ...], Array]]
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ class ADVI:
             return Outcome(
                 thetas=thetas, sample_stats=stats, attrs=attrs, tables=tables, coords=coords
             )
-        variables = _variables(model, theta, points)
+        variables = one_chain(model, theta, points.beta, points.effects)
         return Outcome(
             variables=variables, sample_stats=stats, attrs=attrs, tables=tables, coords=coords
         )
@@ -126,13 +124,3 @@ def _log_target(model: Model, points: Points) -> Array:
     h, _, scales = unpack_many(points.z, model.layout)
     complete = log_complete(model, scales, h[:, -1], points.beta, points.effects)
     return target.prior_many(points.z) + points.log_jacobian + complete
-
-
-def _variables(model: Model, theta: Variables, points: Points) -> Variables:
-    """The posterior's variables, one chain, from draws of everything."""
-    variables = dict(theta)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), points.beta)
-    for term, u in zip(model.terms, points.effects):
-        variables[term.coefficients] = (term.dims, u)
-    return {name: (dims, values[None]) for name, (dims, values) in variables.items()}

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model import Model
+from ..recover import one_chain
 from .approximation import sd_ratios, verdict
 from .meanfield import State
 from .protocol import Outcome
@@ -87,7 +88,7 @@ class CAVI:
             **verdict(model, draws.log_weight, draws.theta, ratios, rng, settled),
         }
         return Outcome(
-            variables=draws.variables,
+            variables=one_chain(model, draws.theta, draws.beta, draws.effects),
             sample_stats={"log_weight": draws.log_weight[None]},
             attrs=attrs,
             tables={"elbo": {"elbo": (("step",), np.array(trace))}},

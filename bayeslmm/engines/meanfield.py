@@ -126,7 +126,7 @@ class State:
         log_b = log_complete(model, at_mean[0][None], np.array([at_mean[1]]), beta, effects)
         log_b -= self.solver.value(*at_mean)
         log_p = prior + log_complete(model, scales, h[:, -1], beta, effects)
-        return Draws(found, h, scales, beta, effects, log_p - log_q - log_b, model)
+        return Draws(found, h, scales, beta, effects, log_p - log_q - log_b)
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,17 +139,6 @@ class Draws:
     beta: Array
     effects: tuple[Array, ...]
     log_weight: Array
-    model: Model
-
-    @property
-    def variables(self) -> dict[str, tuple[tuple[str, ...], Array]]:
-        """The posterior's variables, one chain."""
-        found = dict(self.theta)
-        if self.model.design.fixed:
-            found["beta"] = (("fixed",), self.beta)
-        for term, u in zip(self.model.terms, self.effects):
-            found[term.coefficients] = (term.dims, u)
-        return {name: (dims, values[None]) for name, (dims, values) in found.items()}
 
 
 def _parts(number: int, term: GroupTerm, variances: Array) -> list[Part]:
