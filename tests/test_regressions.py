@@ -156,3 +156,11 @@ def test_numbers_with_a_decimal_comma_are_no_categories():
     data = bl.datasets.load("sleepstudy").assign(x=lambda d: [f"{v},5" for v in d["Days"]])
     with pytest.raises(bl.DesignError, match="'x' holds numbers with a decimal comma"):
         bl.lmm("Reaction ~ x + (1 | Subject)", data)
+
+
+def test_map_of_data_without_group_variance_ends_without_a_warning():
+    """The search tried a singular factor, and NumPy warned of the logarithm of zero."""
+    rng = np.random.default_rng(0)
+    table = {"y": rng.normal(size=60), "x": rng.normal(size=60), "g": np.arange(60) % 6}
+    tree = bl.fit(bl.lmm("y ~ x + (x | g)", table), bl.EmpiricalBayes("map"), seed=1)
+    assert tree.attrs["converged"] == 1

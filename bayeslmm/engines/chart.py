@@ -158,9 +158,11 @@ class Chart:
             power = 2.0 * (term.correlation.eta - 1.0)
             for part in term.correlation.parts if term.correlation.free and power else ():
                 for i in part[1:]:
-                    total += power * (np.log(abs(L[i, i])) - np.log(sd[i]))
-                    own[i] -= power * L[i] / sd[i] ** 2
-                    own[i, i] += power / L[i, i]
+                    # A singular factor has no density under LKJ: the value is then not finite.
+                    with np.errstate(divide="ignore", invalid="ignore"):
+                        total += power * (np.log(abs(L[i, i])) - np.log(sd[i]))
+                        own[i] -= power * L[i] / sd[i] ** 2
+                        own[i, i] += power / L[i, i]
             at += q
             base += q * q
         return total
