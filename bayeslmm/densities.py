@@ -56,12 +56,14 @@ def log_complete(
         q = term.shape[1]
         L = np.broadcast_to(scales[:, at : at + q * q], (k, q * q)).reshape(k, q, q)
         at += q * q
-        if not L.any():  # fixed at zero: the effects are zero too
-            continue
-        white = np.linalg.solve(L, u.transpose(0, 2, 1))
+        alive = L.any(axis=(0, 2))
+        if not alive.all():  # an effect fixed at zero is zero, and the others' law is their own
+            L = L[:, alive]
+            L = np.linalg.cholesky(L @ L.transpose(0, 2, 1)) if alive.any() else L[:, :, :0]
+        white = np.linalg.solve(L, u[..., alive].transpose(0, 2, 1))
         log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
         total = total - 0.5 * (white**2).sum(axis=(1, 2)) - term.shape[0] * log_det
-        total -= 0.5 * term.columns * np.log(2.0 * np.pi)
+        total -= 0.5 * term.shape[0] * alive.sum() * np.log(2.0 * np.pi)
     noise = np.broadcast_to(sigma, k)
     n = d.frequency.sum()
     total = total - n * np.log(noise) + 0.5 * d.frequency @ np.log(model.precision)

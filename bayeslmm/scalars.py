@@ -17,8 +17,6 @@ from .gaussian.sums import Array
 PROB = 0.95
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
 Z = NormalDist().inv_cdf(0.5 + PROB / 2.0)
-RHAT_LIMIT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
-ESS_PER_CHAIN = 100  # the same
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ def check_tree(model: Model, tree: Any) -> None:
     TypeError
         Where `model` is no model, or `tree` no tree with a posterior.
     ValueError
-        Where the formula, the response or the groups' levels differ.
+        Where the formula, the response, the groups' levels, columns or priors differ.
     """
     if not isinstance(model, Model):
         raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
@@ -72,6 +72,11 @@ def check_tree(model: Model, tree: Any) -> None:
         held = tree["observed_data"][model.response].values
         if not np.array_equal(held, model.design.y):
             raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
+    if tree.attrs.get("model_digest", model.digest) != model.digest:
+        raise ValueError(
+            f"{told}: formula and response are the same, but columns, weights, offset or priors "
+            f"are not; use the model that was fitted"
+        )
 
 
 def model_of(tree: Any) -> Model | None:

@@ -6,16 +6,17 @@ k-hat, widths, the share of the posterior found (`engines.approximation`). A max
 converge, is a variance at its boundary.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import NARROW, SHARE, TRUSTED, UNTRUSTED, WIDE
+from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
+from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..gaussian.sums import Array
 from ..reading import groups, plugged
-from ..scalars import ESS_PER_CHAIN, RHAT_LIMIT, chains
+from ..scalars import chains
 from . import tables
 
 ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
@@ -112,13 +113,20 @@ def check(tree: Any) -> Checks:
     >>> found.ok, found.verdict
     (False, 'not to be trusted')
     """
+    if isinstance(tree, Mapping) and not hasattr(tree, "children"):
+        raise TypeError("check takes one fit; for a dict of fits there is compare_engines")
     posterior, _ = groups(tree)
     stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
     rows = list(_ended(tree))
     if chains(tree):
         rows += _chained(posterior, chains(tree))
         rows += _sampler(tree, stats)
-    elif "khat" in tree.attrs and "effective_draws" not in tree.attrs:
+    elif "effective_draws" in tree.attrs:
+        worth = float(tree.attrs["effective_draws"])
+        advice = "more draws of the approximation, or NUTS()"
+        text = f"at least {ESS_PER_CHAIN}"
+        rows.append(Check("effective draws", f"{worth:,.0f}", text, worth >= ESS_PER_CHAIN, advice))
+    elif "khat" in tree.attrs:
         rows += _approximated(tree.attrs)
     if "variance_parameters" in tree:
         rows += _boundary(tree["variance_parameters"].dataset)
@@ -129,7 +137,9 @@ def check(tree: Any) -> Checks:
 def _verdict(tree: Any, rows: list[Check]) -> str:
     """The checks in words: an approximation's own verdict, or what the failures amount to."""
     failed = {row.name for row in rows if not row.ok}
-    words = str(tree.attrs.get("verdict", UNTRUSTED if failed else TRUSTED))
+    words = str(tree.attrs.get("verdict", TRUSTED))
+    if failed and words == TRUSTED:
+        words = UNTRUSTED
     if failed == {BOUNDARY} and "verdict" not in tree.attrs:
         words = "a maximum at the boundary, to be trusted as a point estimate only"
     if plugged(tree):
@@ -179,8 +189,8 @@ def _chained(posterior: Any, count: int) -> Iterator[Check]:
     if "R-hat" in worst:
         value, name = worst["R-hat"]
         advice = "tune and draw longer, or simplify the random effects"
-        ok = value <= RHAT_LIMIT
-        yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT_LIMIT}", ok, advice)
+        ok = value <= RHAT
+        yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT}", ok, advice)
     elif count == 1:
         yield Check("largest R-hat", "one chain", "2 chains", False, "use chains=4")
     for measure in ("bulk ESS", "tail ESS"):
@@ -242,6 +252,13 @@ def _approximated(attrs: Any) -> Iterator[Check]:
         advice = "importance_resample(tree)" if k <= most else sampled
         text, ok = f"{NARROW} to {WIDE}", NARROW <= ratio <= WIDE
         yield Check("worst sd ratio", f"{ratio:.2f} ({attrs['sd_ratio_of']})", text, ok, advice)
+    if "shift" in attrs:
+        shift = float(attrs["shift"])
+        text = f"at most {SHIFT} sds"
+        advice = "importance_resample(tree)"
+        yield Check(
+            "farthest mean", f"{shift:.2f} ({attrs['shift_of']})", text, shift <= SHIFT, advice
+        )
 
 
 def _boundary(table: Any) -> Iterator[Check]:

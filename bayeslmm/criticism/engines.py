@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import limit, psis
+from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..reading import groups, ranef
 from ..scalars import Scalar, chains, scalars
@@ -130,11 +130,12 @@ def _check(results: Any) -> None:
     first = None
     for name, tree in results.items():
         groups(tree)
-        about = tree.attrs.get("formula"), tree.attrs.get("response")
+        about = tree.attrs.get("formula"), tree.attrs.get("model_digest")
         if first is not None and about != first:
+            same = " with other data or priors" if about[0] == first[0] else ""
             raise ValueError(
-                f"{name!r} is a fit of {about[0]}, the ones before it of {first[0]}: engines are "
-                f"compared on one model; for several models there is compare_models"
+                f"{name!r} is a fit of {about[0]}{same}, the ones before it of {first[0]}: engines "
+                f"are compared on one model; for several models there is compare_models"
             )
         first = about
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import FEWEST, KHAT, affordable
+from ..design import Grouping
+from ..engines.approximation import FEWEST, affordable
 from ..engines.integral import MOST, check_proper, log_evidence
+from ..engines.pareto import KHAT
 from ..model import Model
-from ..reading import groups
+from ..reading import groups, plugged
 from ..tree import check_tree, model_of
 from . import tables
 from .loo import loo
@@ -105,7 +107,7 @@ def compare_models(
     table = pd.DataFrame(columns)
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     order = table["row", "elpd"].sort_values(ascending=False).index
-    return ModelComparison(table.loc[order], (*advice, *_warn(known, table)))
+    return ModelComparison(table.loc[order], (*advice, *_warn(results, table)))
 
 
 def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
@@ -130,7 +132,18 @@ def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
         known[name] = model
     first, *others = known.items()
     for name, model in others:
-        if not np.array_equal(model.design.y, first[1].design.y):
+        ours, theirs = model.design, first[1].design
+        if ours.y.size == theirs.y.size and not np.array_equal(ours.frequency, theirs.frequency):
+            raise ValueError(
+                f"{name!r} and {first[0]!r} count their rows differently (frequency=): only models "
+                f"of the same rows can be compared"
+            )
+        if not np.array_equal(ours.y, theirs.y):
+            if np.array_equal(np.sort(ours.y), np.sort(theirs.y)):
+                raise ValueError(
+                    f"{name!r} and {first[0]!r} have the same responses in another order: declare "
+                    f"both from one table"
+                )
             raise ValueError(
                 f"{name!r} and {first[0]!r} have different responses or rows: only models of the "
                 f"same rows can be compared (one dropped rows, or y was transformed)"
@@ -142,13 +155,14 @@ def _shared(models: list[Model]) -> list[str]:
     """Factors that all models have, with the same levels."""
     names = [t.name for t in models[0].terms]
     for model in models[1:]:
-        own = {t.name: t.grouping.levels for t in model.terms}
-        names = [
-            n
-            for n in names
-            if n in own and np.array_equal(own[n], models[0].term(n).grouping.levels)
-        ]
+        own = {t.name: t.grouping for t in model.terms}
+        names = [n for n in names if n in own and _same(own[n], models[0].term(n).grouping)]
     return [n for n in names if len(models[0].term(n).grouping.levels) > 1]
+
+
+def _same(one: Grouping, other: Grouping) -> bool:
+    """Whether two factors put the same rows into the same levels."""
+    return np.array_equal(one.levels, other.levels) and np.array_equal(one.codes, other.codes)
 
 
 def _evidence(model: Model, tree: Any) -> float:
@@ -185,17 +199,30 @@ def _read(unit: str, compared: Any, bad: dict[str, int]) -> str:
     best, second = order.index[0], order.iloc[1]
     gap, error = -float(second["difference"]), float(second["se of difference"])
     what = "left-out rows" if unit == "row" else f"left-out levels of {unit}"
-    text = f"{what}: {best} predicts best, by {gap:.1f} +- {error:.1f} nats over {order.index[1]}"
-    if gap < SMALL or gap < 2.0 * error:
-        text += ", which does not tell them apart"
+    doubt = ""
     if any(bad.values()):
         worst = ", ".join(f"{n} ({c})" for n, c in bad.items() if c)
-        text += f"; k-hat is too large in {worst}: see loo(model, tree, unit={unit!r}, refit=True)"
-    return text
+        doubt = f" (k-hat is too large in {worst}: see loo(model, tree, unit={unit!r}, refit=True))"
+    text = f"{what}: {best} predicts best, by {gap:.1f} +- {error:.1f} nats over {order.index[1]}"
+    if gap < SMALL or gap < 2.0 * error:
+        pair = f"{best} and {order.index[1]}"
+        text = f"{what}: {pair} cannot be told apart, {gap:.1f} +- {error:.1f} nats"
+    return text + doubt
 
 
-def _warn(known: dict[str, Model], table: Any) -> list[str]:
-    """What the log evidence cannot say."""
+def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
+    """What the elpd of plug-in fits, and the log evidence, cannot say."""
+    fixed = [name for name, tree in results.items() if plugged(tree)]
+    notes = []
+    if fixed and len(fixed) < len(results):
+        notes.append(
+            f"the variances of {', '.join(fixed)} were plugged in, which makes its elpd too high "
+            f"beside the others': fit all by one engine"
+        )
+    return notes + _about_evidence(table)
+
+
+def _about_evidence(table: Any) -> list[str]:
     missing = [str(n) for n in table.index[table["log evidence", ""].isna()]]
     if missing:
         return [f"log evidence: not defined, or not computed, for {', '.join(missing)}"]

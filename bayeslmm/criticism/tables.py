@@ -23,5 +23,5 @@ def html(title: str, table: Any, verdict: str = "") -> str:
 
 
 def short(value: float) -> str:
-    """Four significant digits."""
-    return f"{value:.4g}"
+    """Four significant digits; what is zero to rounding is zero."""
+    return "0" if abs(value) < 1e-9 else f"{value:.4g}"

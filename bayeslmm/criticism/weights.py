@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import TRUSTED, limit, psis
+from ..engines.approximation import SHARE, TRUSTED
+from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..reading import groups
 
@@ -26,24 +27,31 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     -------
     DataTree
         As many draws, some of them repeated; ``attrs["effective_draws"]`` is how many independent
-        ones they are worth. Moments that were kept in place of draws are left out.
+        ones they are worth.
 
     Raises
     ------
     ValueError
-        Where the tree has no importance ratios, or their k-hat is above its limit.
+        Where the tree has no importance ratios, or weights cannot mend it: k-hat above its limit,
+        a part of the posterior that no draw finds, an ascent that has not settled, draws of
+        random effects that were not kept.
 
     Examples
     --------
     >>> import bayeslmm as bl
-    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    >>> m = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
     >>> cavi = bl.fit(m, bl.CAVI(), seed=1)
     >>> better = bl.importance_resample(cavi, seed=2)
-    >>> bool(better["posterior"]["sd_Batch"].std() > 1.2 * cavi["posterior"]["sd_Batch"].std())
+    >>> width = [float(t["posterior"]["sd_Subject"].std("draw").mean()) for t in (cavi, better)]
+    >>> width[1] > 1.2 * width[0]
     True
     """
     posterior, _ = groups(tree)
     logs = log_weights(tree)
+    if "effective_draws" in tree.attrs:
+        raise ValueError(
+            "this fit was resampled by importance already; there is nothing to correct"
+        )
     if logs is None:
         raise ValueError(
             f"{tree.attrs.get('engine', 'this fit')} keeps no importance ratios: its draws are not "
@@ -56,11 +64,32 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
             f"k-hat is {k:.2f}, above {limit(logs.size):.2f}: no weighting of these draws gives "
             f"the posterior; use NUTS()"
         )
+    _refuse(tree, posterior)
     # Systematic resampling: one random number, so that little noise is added.
     steps = (np.arange(logs.size) + np.random.default_rng(seed).uniform()) / logs.size
     taken = np.minimum(np.searchsorted(np.cumsum(weights), steps), logs.size - 1)
     chain, draw = np.unravel_index(taken, (posterior.sizes["chain"], posterior.sizes["draw"]))
     return _taken(tree, chain, draw, 1.0 / float(weights @ weights))
+
+
+def _refuse(tree: Any, posterior: Any) -> None:
+    """What weights cannot mend."""
+    attrs = tree.attrs
+    if not attrs.get("converged", 1):
+        raise ValueError(f"this fit has not settled ({attrs.get('message')}): mend that first")
+    if float(attrs.get("share", 1.0)) < SHARE:
+        raise ValueError(
+            f"its draws find {float(attrs['share']):.0%} of the posterior, and weights cannot "
+            f"restore what was never drawn; use NUTS()"
+        )
+    moments = tree["posterior_moments"].dataset.data_vars if "posterior_moments" in tree else ()
+    names = [str(n).removesuffix("_mean") for n in moments if str(n).endswith("_mean")]
+    for name in names:
+        if name not in posterior:
+            raise ValueError(
+                f"the draws of {name} were not kept, so they cannot be weighted; fit again with "
+                f"keep=[{name!r}]"
+            )
 
 
 def log_weights(tree: Any) -> Array | None:
@@ -86,7 +115,7 @@ def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray, effective: float) -> 
             data = data.assign_coords(draw=np.arange(draw.size))
             order = ("chain", "draw", ...)
             data = data.transpose(*order)
-        found[name] = data.drop_vars("log_weight", errors="ignore")
+        found[name] = data.drop_vars(["log_weight", "log_weight_theta"], errors="ignore")
     other = xr.DataTree.from_dict({n: d for n, d in found.items() if d.data_vars})
     other.attrs.update(tree.attrs)
     told = f"{TRUSTED}: resampled by importance, worth {effective:.0f} independent draws"

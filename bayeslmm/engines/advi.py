@@ -84,10 +84,11 @@ class ADVI:
         log_weight = _log_target(model, points) - log_q
         h, corr, scales = unpack_many(points.z, model.layout)
         theta = theta_variables(model, h, corr)
-        ratios = []
+        ratios, drawn = [], dict(theta)
         if not self.marginal:
+            drawn["beta"] = (("fixed",), points.beta)
             ratios = sd_ratios(model, scales, h[:, -1], points.beta, points.effects, rng)
-        attrs = {**ascent.attrs, **verdict(model, log_weight, theta, ratios, rng, ascent.unsettled)}
+        attrs = {**ascent.attrs, **verdict(model, log_weight, drawn, ratios, rng, ascent.unsettled)}
         tables, coords = ascent.trace()
         stats = {"log_weight": log_weight[None]}
         if self.marginal:

@@ -15,60 +15,22 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from .integral import sampled
+from .integral import check_proper, sampled
+from .pareto import KHAT, limit, psis
 
-KHAT = 0.7
-SLIGHT = 0.01
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
 FEWEST = 400  # draws from which the evidence is worth an estimate
 TRUSTED = "to be trusted"
 CORRECTABLE = "to be trusted after importance resampling"
 UNTRUSTED = "not to be trusted"
 NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
+SHIFT = 0.25  # sds that a mean may be off
 COMPARED = 1000  # draws that sds are compared over
-
-
-def psis(log_ratios: Array, r_eff: float = 1.0) -> tuple[Array, float]:
-    """Pareto-smoothed log weights (draws,), which sum to one, and k-hat, from log ratios.
-
-    k-hat is infinite where a ratio is not a number. It is zero where all that the largest ratios
-    have above the others is under 1% of the total: the ratios are then constant for every purpose,
-    and the shape of so slight a tail says nothing.
-
-    Parameters
-    ----------
-    log_ratios : (draws,)
-        Log importance ratios; minus infinity is a ratio of zero.
-    r_eff
-        Effective over actual draws.
-    """
-    from arviz_stats.base import array_stats
-
-    count = log_ratios.size
-    if np.isnan(log_ratios).any() or not np.isfinite(top := log_ratios.max()):
-        return np.full(count, -np.log(count)), float("inf")
-    weights = np.sort(np.exp(log_ratios - top))
-    tail = int(min(0.2 * count, 3.0 * np.sqrt(count / r_eff)))  # what the Pareto law is fitted to
-    if tail < 1 or (weights[-tail:] - weights[-tail - 1]).sum() < SLIGHT * weights.sum():
-        return log_ratios - top - np.log(weights.sum()), 0.0
-    try:
-        smooth, k = array_stats.psislw(
-            top - log_ratios, r_eff=r_eff
-        )  # it takes minus the log ratios
-    except ValueError:  # all ratios of the tail are equal: repeated draws, which tell nothing
-        return log_ratios - top - np.log(weights.sum()), float("inf")
-    smooth = smooth - smooth.max()
-    return smooth - np.log(np.exp(smooth).sum()), float(k) if np.isfinite(k) else float("inf")
-
-
-def limit(draws: int) -> float:
-    """Largest k-hat that so many draws can bear (Vehtari et al. 2024, section 3.2)."""
-    return min(1.0 - 1.0 / np.log10(draws), KHAT) if draws > 10 else 0.0
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Width of q along one kind of coefficient, over the width at q's draws of theta."""
+    """A parameter or a kind of coefficient, and how q's width or place compares with the right."""
 
     name: str
     value: float
@@ -107,10 +69,12 @@ def _variances(
             yield f"{term.coefficients}[{effect}]", float(u[..., j].var(axis=0).mean())
 
 
-def weighted_ratios(
+def weighted(
     variables: dict[str, tuple[tuple[str, ...], Array]], weights: Array
-) -> list[Ratio]:
-    """sd of each variance parameter under q over its importance-weighted sd.
+) -> tuple[list[Ratio], list[Ratio]]:
+    """Width and place of each parameter under q against the importance-weighted ones.
+
+    The sd over the weighted sd, and the distance of the means in weighted sds.
 
     Parameters
     ----------
@@ -119,16 +83,19 @@ def weighted_ratios(
     weights : (k,)
         Normalised.
     """
-    found = []
+    widths, shifts = [], []
     for name, (_, draws) in variables.items():
         flat = draws.reshape(draws.shape[0], -1)
         mean = weights @ flat
         true = np.sqrt(weights @ (flat - mean) ** 2)
         moving = (true > 0.0) & (np.ptp(flat, axis=0) > 0.0)
+        if not moving.any():
+            continue
         values = flat.std(axis=0)[moving] / true[moving]
-        if values.size:
-            found.append(Ratio(name, float(values[np.argmax(np.abs(np.log(values)))])))
-    return found
+        gaps = np.abs(flat.mean(axis=0) - mean)[moving] / true[moving]
+        widths.append(Ratio(name, float(values[np.argmax(np.abs(np.log(values)))])))
+        shifts.append(Ratio(name, float(gaps.max())))
+    return widths, shifts
 
 
 def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
@@ -144,8 +111,11 @@ def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[
         kl and share; empty where a prior is improper, or the evidence too slow to compute.
     """
     draws = affordable(model)
-    improper = any(s.law is not None and not s.law.proper for s in model.space.scales)
-    if improper or model.fixed_prior.H.shape[0] < len(model.design.fixed) or draws < FEWEST:
+    try:
+        check_proper(model)
+    except ValueError:
+        return {}
+    if draws < FEWEST:
         return {}
     evidence = sampled(model, np.random.default_rng(rng.integers(2**63)), draws)
     if not evidence.khat <= KHAT:
@@ -180,7 +150,7 @@ def verdict(
     log_weights : (k,)
         Log importance ratios of the draws.
     variables
-        Draws (k, ...) of the variance parameters.
+        Draws (k, ...) of the parameters to be weighted: the variances', and beta if q drew it.
     ratios
         Widths of the coefficients, see `sd_ratios`; empty where they are exact given theta.
     settled
@@ -191,11 +161,13 @@ def verdict(
     whole = covered(model, log_weights, rng) if k <= most else {}
     found: dict[str, Any] = {"khat": k, "khat_limit": most, "converged": int(not settled)}
     wrong = [settled] if settled else []
+    shifts: list[Ratio] = []
     if k > most:
         wrong.append(f"k-hat is {k:.2f}, above {most:.2f}")
     else:
         found |= whole
-        ratios = ratios + weighted_ratios(variables, np.exp(smooth))
+        widths, shifts = weighted(variables, np.exp(smooth))
+        ratios = ratios + widths
     missed = whole.get("share", 1.0) < SHARE
     if missed:
         wrong.append(f"its draws find {whole['share']:.0%} of the posterior, under {SHARE:.0%}")
@@ -205,6 +177,11 @@ def verdict(
         if not NARROW <= worst.value <= WIDE:
             kind = "narrow" if worst.value < 1.0 else "wide"
             wrong.append(f"the sd of {worst.name} is too {kind}, {worst.value:.2f} times the right")
+    if shifts:
+        far = max(shifts, key=lambda r: r.value)
+        found |= {"shift": far.value, "shift_of": far.name}
+        if far.value > SHIFT:
+            wrong.append(f"the mean of {far.name} is {far.value:.2f} sds from where it should be")
     if settled or k > most or missed:
         found["verdict"] = UNTRUSTED
         cure = "raise steps=" if len(wrong) == 1 and settled else "use NUTS()"

@@ -14,7 +14,10 @@ from ..gaussian.sums import Array
 
 
 def bridge(
-    first: Array, second: Array, log_weight: Array | None = None, r_eff: float = 1.0
+    first: Array,
+    second: Array,
+    log_weight: Array | None = None,
+    r_eff: tuple[float, float] = (1.0, 1.0),
 ) -> tuple[float, float]:
     """Log of r and its standard error.
 
@@ -25,7 +28,7 @@ def bridge(
     log_weight
         Normalised log weights of the draws of the first law; equal ones by default.
     r_eff
-        Effective over actual draws.
+        Effective over actual draws of both laws.
     """
     n, k = first.size, second.size
     weight = np.full(n, -np.log(n)) if log_weight is None else log_weight
@@ -34,16 +37,23 @@ def bridge(
     for _ in range(1000):
         above = second - np.logaddexp(share + second, other + value)
         below = -np.logaddexp(share + first, other + value)
-        last, value = value, float(_log_sum(above) - np.log(k) - _log_sum(below + weight))
+        last, value = value, float(log_sum(above) - np.log(k) - log_sum(below + weight))
         if abs(value - last) < 1e-8:
             break
-    error = 0.0
-    for terms in (above, below):
-        terms = np.exp(terms - terms.max())
-        error += (terms.std() / terms.mean()) ** 2 / (terms.size * r_eff)
+    equal = np.full(k, 1.0 / k)
+    error = _relative_variance(below, np.exp(weight)) / r_eff[0]
+    error += _relative_variance(above, equal) / r_eff[1]
     return value, float(np.sqrt(error))
 
 
-def _log_sum(values: Array) -> float:
-    top = values.max()
-    return float(top + np.log(np.exp(values - top).sum()))
+def _relative_variance(logs: Array, weights: Array) -> float:
+    """Variance of the weighted mean of exp(logs), over its square."""
+    terms = np.exp(logs - logs.max())
+    mean = weights @ terms
+    return float(weights**2 @ (terms - mean) ** 2 / mean**2)
+
+
+def log_sum(values: Array) -> Array:
+    """Log of the sum of exp(values) over the first axis."""
+    top = values.max(axis=0)
+    return top + np.log(np.exp(values - top).sum(axis=0))

@@ -58,8 +58,10 @@ class CAVI:
                 raise ValueError(
                     f"CAVI({name}=...) must be an integer of at least {least}, got {value!r}"
                 )
-        if not self.tolerance > 0.0:
-            raise ValueError(f"CAVI(tolerance=...) must be positive, got {self.tolerance!r}")
+        if not isinstance(self.tolerance, int | float) or not self.tolerance > 0.0:
+            raise ValueError(
+                f"CAVI(tolerance=...) must be a positive number, got {self.tolerance!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -81,15 +83,19 @@ class CAVI:
             settled = f"interrupted after {len(trace)} sweeps"
         draws = state.draw(self.draws, rng)
         ratios = sd_ratios(model, draws.scales, draws.h[:, -1], draws.beta, draws.effects, rng)
+        drawn = {**draws.theta, "beta": (("fixed",), draws.beta)}
         attrs = {
             "elbo": trace[-1] if trace else float("nan"),
             "steps_taken": len(trace),
             "interrupted": int(settled.startswith("interrupted")),
-            **verdict(model, draws.log_weight, draws.theta, ratios, rng, settled),
+            **verdict(model, draws.log_weight, drawn, ratios, rng, settled),
         }
         return Outcome(
             variables=one_chain(model, draws.theta, draws.beta, draws.effects),
-            sample_stats={"log_weight": draws.log_weight[None]},
+            sample_stats={
+                "log_weight": draws.log_weight[None],
+                "log_weight_theta": draws.log_weight_theta[None],
+            },
             attrs=attrs,
             tables={"elbo": {"elbo": (("step",), np.array(trace))}},
             coords={"step": np.arange(1, len(trace) + 1)},

@@ -6,8 +6,8 @@ import numpy as np
 
 from ..gaussian.sums import Array
 
-RHAT = 1.01
-ESS = 400.0
+RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
+ESS_PER_CHAIN = 100  # the same
 
 
 def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
@@ -40,8 +40,11 @@ def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
                     f"R-hat is {found['rhat_max']:.4f}, above {RHAT}: tune and draw longer, or "
                     f"simplify the random effects"
                 )
-        if not found["ess_min"] >= min(ESS, 0.1 * z.shape[0] * z.shape[1]):
-            advice.append(f"the smallest bulk ESS is {found['ess_min']:.0f}: draw longer")
+        least = ESS_PER_CHAIN * z.shape[0]
+        if not found["ess_min"] >= least:
+            advice.append(
+                f"the smallest bulk ESS is {found['ess_min']:.0f}, under {least}: draw longer"
+            )
     elif z.shape[2]:
         advice.append(f"{z.shape[1]} draws a chain are too few to judge: draw at least 100")
     found["converged"] = int(not advice)

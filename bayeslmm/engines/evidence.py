@@ -5,7 +5,8 @@
 
 (Patterson & Thompson 1971 for REML; MacKay 1992 for the evidence.) The variances are plugged in, so
 the coefficients' posterior is too narrow by what theta's uncertainty would add; `laplace` adds it
-by the Gaussian approximation of log sd, the correlations' coordinates and log sigma at the maximum.
+by the Gaussian approximation of log sd, the correlations' coordinates and log sigma at the maximum,
+judged against the declared posterior.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ..recover import Thetas, theta_variables
 from ..space import Theta
 from .approximation import TRUSTED, verdict
 from .maximise import Optimum, maximise
+from .mode import posterior_mode
 from .protocol import Outcome
 from .start import hessian
 from .uncertainty import estimates
@@ -37,7 +39,8 @@ class EmpiricalBayes:
         Draws of the coefficients (one chain).
     laplace : bool
         Draw the variances too, from the Gaussian approximation around the maximum, instead of
-        plugging them in.
+        plugging them in. The draws stand for the declared posterior, and are judged against it:
+        beta has its declared prior whatever the criterion.
     log_evidence : bool
         Also integrate the variances out under their priors; kept as ``attrs["log_evidence"]``.
 
@@ -63,8 +66,12 @@ class EmpiricalBayes:
                 f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; "
                 f"got {self.criterion!r}"
             )
-        if not isinstance(self.draws, int | np.integer) or self.draws < 1:
-            raise ValueError(f"EmpiricalBayes(draws=...) must be at least 1, got {self.draws!r}")
+        least = 100 if self.laplace else 1  # draws from which an approximation can be judged
+        if not isinstance(self.draws, int | np.integer) or self.draws < least:
+            raise ValueError(
+                f"EmpiricalBayes(draws=...) must be at least {least}"
+                f"{' where laplace=True' if self.laplace else ''}, got {self.draws!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -103,13 +110,17 @@ class EmpiricalBayes:
         else:
             thetas = Thetas.repeat(theta, 1, self.draws)
         table, coords = estimates(best)
+        tables = {"variance_parameters": table}
+        if not self.laplace:
+            tables["posterior_moments"] = moments(model, self, theta)
         return Outcome(
             thetas=thetas,
             sample_stats=stats,
             attrs=attrs,
             fixed=fixed,
-            criterion=self.criterion,
-            tables={"variance_parameters": table, "posterior_moments": moments(model, self, theta)},
+            # Laplace draws stand for the declared posterior, so beta has its own prior there.
+            criterion="evidence" if self.laplace else self.criterion,
+            tables=tables,
             coords=coords,
         )
 
@@ -200,16 +211,18 @@ def _laplace(
 ) -> tuple[Thetas, Array]:
     """Draws of theta from the Gaussian around the maximum, and their log importance ratios.
 
-    The ratios are to the posterior of theta that the model declares, priors included.
+    Under "map" it is the maximum in the coordinates of the Gaussian, its Jacobian included. The
+    ratios are to the posterior of theta that the model declares, priors included.
     """
-    if zeros:
+    with_prior = best.criterion == "map"
+    if zeros and not with_prior:
         raise ValueError(
             f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
             f"{', '.join(zeros)} is at the boundary; use NUTS, or laplace=False"
         )
     model = best.model
-    target = model.target(best.criterion, prior=False)
-    z = model.space.coordinates(best.theta)
+    target = model.target(best.criterion, prior=with_prior)
+    z = posterior_mode(model, target) if with_prior else model.space.coordinates(best.theta)
     values, vectors = np.linalg.eigh(-hessian(target, z))
     if z.size and values[0] <= 0.0:
         raise ValueError(

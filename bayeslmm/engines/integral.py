@@ -24,9 +24,9 @@ from ..tree import check_tree
 from . import start
 from .bridge import bridge
 from .mode import posterior_mode
+from .pareto import KHAT, psis
 
 DROP = 25.0  # nats below the maximum at which the box ends
-TRUSTED = 0.7  # largest k-hat of weights that can be averaged
 MOST = 3  # coordinates for quadrature
 
 
@@ -98,6 +98,8 @@ def log_evidence(
     -170.063
     """
     check_proper(model)
+    if tree is not None:
+        _check_sampled(model, tree)
     if model.space.size == 0:
         return LogEvidence(model.target()(np.zeros(0))[0], 0.0, "exact: all variances are fixed")
     if model.space.size <= MOST:
@@ -109,10 +111,10 @@ def log_evidence(
     if tree is not None:
         return _bridged(model, tree, rng)
     found = sampled(model, rng, draws)
-    if found.khat > TRUSTED:
+    if not found.khat <= KHAT:
         warnings.warn(
             f"the log evidence is not to be trusted: the importance weights have k-hat "
-            f"{found.khat:.2f}, above {TRUSTED}; centre the predictors, give tighter priors, or "
+            f"{found.khat:.2f}, above {KHAT}; centre the predictors, give tighter priors, or "
             f"raise draws=",
             stacklevel=2,
         )
@@ -178,8 +180,6 @@ def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]
 
 def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted once to its own weighted draws."""
-    from arviz_stats.base import array_stats
-
     target = model.target()
     centre = posterior_mode(model, target)
     values, vectors = np.linalg.eigh(-start.hessian(target, centre))
@@ -197,22 +197,25 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
         root = vectors * np.sqrt(np.maximum(values, 1e-12))
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
-    khat = float(array_stats.psislw(-logs)[1])  # it takes minus the log weights
+    khat = psis(logs)[1]
     method = f"importance sampling, {draws} draws, k-hat {khat:.2f}"
     return LogEvidence(value, error, method, khat)
+
+
+def _check_sampled(model: Model, tree: Any) -> None:
+    """The tree holds draws of this model's posterior."""
+    check_tree(model, tree)
+    if "diverging" not in tree.get("sample_stats", {}):
+        raise ValueError(
+            f"log_evidence(model, tree) bridges draws of the posterior, but this tree is by "
+            f"{tree.attrs.get('engine')}; give a fit by NUTS(), or no tree"
+        )
 
 
 def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
     from arviz_stats.base import array_stats
 
-    check_tree(model, tree)
-    stats = tree.get("sample_stats", {})
-    if "diverging" not in stats:
-        raise ValueError(
-            f"log_evidence(model, tree) bridges draws of the posterior, but this tree is by "
-            f"{tree.attrs.get('engine')}; give a fit by NUTS(), or no tree"
-        )
     space, (scales, sigma) = model.space, theta_points(model, tree["posterior"].dataset)
     z = np.array([space.coordinates(space.theta(*point)) for point in zip(scales, sigma)])
     fitted, held = z[::2], z[1::2]
@@ -224,7 +227,7 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
     at_posterior = target.many(held) - _log_student(held, centre, root)
     sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]
-    value, error = bridge(at_posterior, at_draws, r_eff=min(1.0, min(sizes) / held.shape[0]))
+    value, error = bridge(at_posterior, at_draws, r_eff=(min(1.0, min(sizes) / held.shape[0]), 1.0))
     return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
 
 

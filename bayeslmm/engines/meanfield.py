@@ -48,7 +48,7 @@ class State:
 
     @classmethod
     def begin(cls, model: Model) -> "State":
-        """Start at the mode of the marginal likelihood: any start ends where it does."""
+        """Start at the mode of the marginal likelihood, from which few sweeps are left."""
         target = model.target("evidence", prior=False)
         theta = model.space.constrain(mode(target, centre(model)), model.layout)
         parts, at = [], 0
@@ -126,7 +126,10 @@ class State:
         log_b = log_complete(model, at_mean[0][None], np.array([at_mean[1]]), beta, effects)
         log_b -= self.solver.value(*at_mean)
         log_p = prior + log_complete(model, scales, h[:, -1], beta, effects)
-        return Draws(found, h, scales, beta, effects, log_p - log_q - log_b)
+        log_y = [self.solver.value(*point) for point in zip(scales, h[:, -1])]
+        return Draws(
+            found, h, scales, beta, effects, log_p - log_q - log_b, prior + np.array(log_y) - log_q
+        )
 
 
 @dataclass(frozen=True, repr=False)
@@ -139,6 +142,7 @@ class Draws:
     beta: Array
     effects: tuple[Array, ...]
     log_weight: Array
+    log_weight_theta: Array  # of theta alone, the coefficients integrated out: less noisy
 
 
 def _parts(number: int, term: GroupTerm, variances: Array) -> list[Part]:
@@ -187,8 +191,13 @@ def _share(law: Covariance) -> float:
 
 
 def _root(psi: Array) -> Array:
-    """Lower triangular factors of covariances (..., q, q); zero where all is zero."""
-    return np.linalg.cholesky(psi) if psi.any() else np.zeros_like(psi)
+    """Lower triangular factors of covariances (..., q, q); rows of a variance of zero are zero."""
+    alive = np.diagonal(psi, axis1=-2, axis2=-1).reshape(-1, psi.shape[-1]).any(axis=0)
+    L = np.zeros_like(psi)
+    L[..., np.ix_(alive, alive)[0], np.ix_(alive, alive)[1]] = np.linalg.cholesky(
+        psi[..., alive, :][..., alive]
+    )
+    return L
 
 
 def _unit(L: Array, sd: Array) -> Array:

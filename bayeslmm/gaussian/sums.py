@@ -23,6 +23,7 @@ from scipy.linalg.lapack import dpstrf as pstrf
 from .project import project, rest_of
 
 Array = NDArray[np.float64]
+LOST = 1e-12  # a column with less than this share outside the others depends on them
 NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
 
 
@@ -257,12 +258,27 @@ def _basis(X: Array, root: Array, Z: Array, starts: NDArray, intercept: int) -> 
         X = X - means
     X = X * root[:, None]
     scale = np.sqrt(np.einsum("ij,ij->j", X, X) / n)
-    Q, upper = np.linalg.qr(X / scale)
+    scale[scale == 0.0] = 1.0
+    Q, inverse = _orthonormal(X / scale)
     rest = rest_of(Z, starts.astype(np.int64), np.ascontiguousarray(Q))
     # Right singular vectors of the small triangular factor: graded, so that zero stays zero.
     turn = np.linalg.svd(np.linalg.qr(rest, mode="r"))[2].T
-    T = centre @ (np.linalg.solve(upper, turn) / scale[:, None]) * np.sqrt(n)
+    T = centre @ (inverse @ turn / scale[:, None]) * np.sqrt(n)
     return np.ascontiguousarray(Q @ turn * np.sqrt(n)), T
+
+
+def _orthonormal(X: Array) -> tuple[Array, Array]:
+    """Q = X A with orthonormal columns, and A (p, p); columns of zeros for what X does not span."""
+    p = X.shape[1]
+    Q, upper = np.linalg.qr(X)
+    diagonal = np.abs(np.diag(upper))
+    if diagonal.size == p and diagonal.min() > LOST * diagonal.max():
+        return Q, np.linalg.inv(upper)
+    left, values, right = np.linalg.svd(upper)
+    known = values > LOST * values.max(initial=0.0)
+    whole = np.zeros(X.shape)
+    whole[:, : known.size] = (Q @ left) * known
+    return whole, right.T / np.append(np.where(known, values, 1.0), np.ones(p - known.size))
 
 
 def _spread(

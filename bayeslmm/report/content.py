@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..model import Model
 from ..reading import plugged
-from ..scalars import ESS_PER_CHAIN, INTERVAL, RHAT_LIMIT
+from ..scalars import INTERVAL
 from . import tables
 from .bound import bound
 from .calibration import calibration
@@ -140,7 +141,7 @@ def _note(view: View) -> str:
         )
     if any("R-hat" in heads for heads in tables.columns(view).values()):
         text += (
-            f" R-hat should be at most {RHAT_LIMIT} and ESS, the bulk effective sample size, at "
+            f" R-hat should be at most {RHAT} and ESS, the bulk effective sample size, at "
             f"least {ESS_PER_CHAIN} a chain."
         )
     return text

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..model import Model
-from ..scalars import ESS_PER_CHAIN, INTERVAL, KINDS, RHAT_LIMIT, Scalar, chains
+from ..scalars import INTERVAL, KINDS, Scalar, chains
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
 
@@ -102,7 +103,7 @@ def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
         Cell(number(s.mean, s.sd), first=True),
         Cell(number(s.sd, s.sd)),
         Cell(interval(s.lower, s.upper, s.sd)),
-        Cell(f"{s.rhat:.3f}" if np.isfinite(s.rhat) else NONE, s.rhat > RHAT_LIMIT),
+        Cell(f"{s.rhat:.3f}" if np.isfinite(s.rhat) else NONE, s.rhat > RHAT),
         Cell(count(s.ess), s.ess < ESS_PER_CHAIN * chains),
     ]
     return cells[:width]

@@ -106,7 +106,7 @@ def test_it_shows_itself_in_a_terminal_and_a_notebook(nuts):
 
 def test_what_is_no_fit_is_refused():
     with pytest.raises(TypeError, match=r"expected what bayeslmm\.fit returned"):
-        bl.check({"posterior": 1})
+        bl.check(3)
 
 
 def test_many_levels_are_looked_at_in_reasonable_time():
@@ -116,3 +116,33 @@ def test_many_levels_are_looked_at_in_reasonable_time():
     model = bl.lmm("y ~ 1 + (1 | g)", {"y": y, "g": g})
     tree = bl.fit(model, bl.NUTS(draws=100, tune=300, chains=2, cores=1), seed=1)
     assert "largest R-hat" in bl.check(tree).table().index
+
+
+def test_the_energy_share_is_betancourts(nuts):
+    energy = nuts["sample_stats"]["energy"].values
+    share = min((np.diff(e) ** 2).mean() / e.var() for e in energy)
+    assert row(nuts, "energy explored a step")["value"] == f"{share:.2f}"
+    rng = np.random.default_rng(0)
+    for rho, ok in ((0.8, "yes"), (0.9, "NO")):  # an AR(1) explores 2 (1 - rho) of its variance
+        from scipy.signal import lfilter
+
+        noise = rng.normal(size=energy.shape) * np.sqrt(1 - rho**2)
+        slow = lfilter([1.0], [1.0, -rho], noise, axis=1)
+        assert (
+            row(altered(nuts, "sample_stats", "energy", slow), "energy explored a step")["ok"] == ok
+        )
+
+
+def test_a_dict_of_fits_is_for_compare_engines(nuts):
+    with pytest.raises(TypeError, match="for a dict of fits there is compare_engines"):
+        bl.check({"NUTS": nuts})
+
+
+def test_an_approximation_that_failed_is_not_called_trusted(model):
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", laplace=True), seed=1)
+    found = bl.check(tree)
+    assert found.table().loc["farthest mean", "ok"] == (
+        "yes" if tree.attrs["shift"] < 0.25 else "NO"
+    )
+    tree.attrs["interrupted"] = 1
+    assert bl.check(tree).verdict != "to be trusted"

@@ -186,3 +186,61 @@ def test_a_covariance_too_large_to_estimate_is_refused_before_anything_is_compil
 def test_an_option_out_of_range_is_refused_by_name(option, value):
     with pytest.raises(ValueError, match=option):
         bl.ADVI(**{option: value})
+
+
+class Shared:
+    """What a schedule needs of a shared variable."""
+
+    def __init__(self, value):
+        self.value = np.asarray(value, float)
+
+    def get_value(self, borrow=False):
+        return self.value
+
+    def set_value(self, value):
+        self.value = np.asarray(value, float)
+
+
+def run_schedule(elbo, mean, steps=20_000):
+    """Steps until the schedule stops, its rates, and its average."""
+    from bayeslmm.engines.descent import Schedule
+
+    rng = np.random.default_rng(0)
+    rate, param = Shared(0.0), Shared(mean(0))
+    schedule, losses = Schedule(rate, [param], np.ones(2)), []
+    for step in range(steps):
+        param.set_value(mean(step))
+        losses.append(-elbo(step) + rng.normal())
+        try:
+            schedule(None, np.array(losses[-1000:]), step + 1)
+        except StopIteration:
+            break
+    return schedule, len(losses)
+
+
+def test_a_flat_bound_with_still_means_ends_every_stage_at_its_first_look():
+    schedule, steps = run_schedule(lambda s: 0.0, lambda s: np.zeros(2))
+    assert schedule.done
+    assert 3000 <= steps <= 4000
+    assert [schedule.rates.count(r) > 0 for r in RATES] == [True] * 3
+
+
+def test_a_rising_bound_holds_its_stage():
+    schedule, steps = run_schedule(lambda s: 0.003 * s, lambda s: np.zeros(2), 6000)
+    assert not schedule.done
+    assert schedule.stage == 0
+    assert steps == 6000
+
+
+def test_means_that_still_move_hold_the_last_stage():
+    schedule, _ = run_schedule(lambda s: 0.0, lambda s: np.full(2, 2e-4 * s), 8000)
+    assert schedule.stage == 2
+    assert not schedule.done
+    assert schedule.drift == pytest.approx(0.1, rel=0.01)  # 500 steps of 2e-4
+
+
+def test_the_answer_is_the_average_of_the_last_thousand_iterates():
+    schedule, steps = run_schedule(lambda s: 0.0, lambda s: np.full(2, 1e-5 * s), 5000)
+    (average,) = schedule.average()
+    assert schedule.done
+    np.testing.assert_allclose(average, 1e-5 * (steps - 500.5), rtol=1e-3)

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.engines.approximation import limit, psis, weighted_ratios
+from bayeslmm.engines.approximation import weighted
 from bayeslmm.engines.mode import posterior_mode
+from bayeslmm.engines.pareto import limit, psis
 
 
 def ratios(truth, q, n=20_000, seed=0):
@@ -42,8 +43,9 @@ def test_few_draws_bear_a_smaller_k_hat():
 def test_a_weighted_width_is_that_of_the_target():
     logs, x = ratios(stats.norm(1.0, 1.0), stats.norm(0.8, 0.85), n=100_000)
     smooth, _ = psis(logs)
-    (found,) = weighted_ratios({"x": ((), x)}, np.exp(smooth))
-    assert found.value == pytest.approx(0.85, abs=0.02)
+    (width,), (shift,) = weighted({"x": ((), x)}, np.exp(smooth))
+    assert width.value == pytest.approx(0.85, abs=0.02)
+    assert shift.value == pytest.approx(0.2, abs=0.02)
 
 
 def test_laplace_draws_are_judged_against_the_posterior():
@@ -76,3 +78,72 @@ def test_the_mode_is_found_from_a_start_with_a_long_gradient():
     model = bl.lmm("diameter ~ 1 + (1 | plate) + (1 | sample)", bl.datasets.load("Penicillin"))
     target = model.target()
     assert np.abs(target(posterior_mode(model, target))[1]).max() < 1e-2
+
+
+def far_prior(criterion):
+    """A prior of the slope far from the data: what beta's own prior says must reach the draws."""
+    rng = np.random.default_rng(0)
+    g, x = np.repeat(np.arange(20), 10), rng.normal(size=200)
+    y = 1 + 0.5 * x + 0.7 * rng.normal(size=20)[g] + rng.normal(size=200)
+    table = {"y": y, "x": x, "g": g}
+    model = bl.lmm("y ~ x + (1 | g)", table, priors={"x": "Normal(0, 0.03)"})
+    laplace = bl.EmpiricalBayes(criterion, laplace=True, draws=4000)
+    return model, bl.fit(model, laplace, seed=1)
+
+
+@pytest.mark.parametrize("criterion", ["ml", "reml", "evidence"])
+def test_laplace_draws_have_betas_own_prior_whatever_was_maximised(criterion):
+    model, tree = far_prior(criterion)
+    nuts = bl.fit(model, bl.NUTS(), seed=1)["posterior"]["beta"].sel(fixed="x")
+    ours = tree["posterior"]["beta"].sel(fixed="x")
+    assert abs(float(ours.mean() - nuts.mean())) < 0.3 * float(nuts.std())
+    assert float(ours.std()) == pytest.approx(float(nuts.std()), rel=0.15)
+    assert "posterior_moments" not in tree.children
+
+
+def test_laplace_at_a_map_has_the_priors_curvature():
+    table = bl.datasets.load("sleepstudy")
+    model = bl.lmm(
+        "Reaction ~ Days + (1 | Subject)", table, priors={"sigma": "LogNormal(3.434, 0.01)"}
+    )
+    tree = bl.fit(model, bl.EmpiricalBayes("map", laplace=True, draws=4000), seed=1)
+    nuts = bl.fit(model, bl.NUTS(), seed=1)["posterior"]["sigma"]
+    assert float(tree["posterior"]["sigma"].std()) == pytest.approx(float(nuts.std()), rel=0.1)
+    assert tree.attrs["verdict"] == "to be trusted"
+
+
+def test_weights_do_not_mend_what_was_never_drawn_or_has_not_settled():
+    dyestuff = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    with pytest.raises(ValueError, match=r"find 8\d% of the posterior, and weights cannot restore"):
+        bl.importance_resample(bl.fit(dyestuff, bl.CAVI(), seed=1))
+    sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
+    with pytest.raises(ValueError, match="has not settled"):
+        bl.importance_resample(bl.fit(sleep, bl.CAVI(steps=2), seed=1))
+    better = bl.importance_resample(bl.fit(sleep, bl.CAVI(), seed=1), seed=1)
+    with pytest.raises(ValueError, match="resampled by importance already"):
+        bl.importance_resample(better)
+
+
+def test_effective_draws_are_those_of_the_weights():
+    sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
+    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    weights = np.exp(psis(tree["sample_stats"]["log_weight"].values.ravel())[0])
+    better = bl.importance_resample(tree, seed=1)
+    assert better.attrs["effective_draws"] == pytest.approx(1.0 / (weights**2).sum())
+    assert f"worth {better.attrs['effective_draws']:.0f} independent" in better.attrs["message"]
+    assert bl.check(better).table().loc["effective draws", "ok"] == "yes"
+
+
+def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
+    import bayeslmm.recover as recover
+
+    sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
+    monkeypatch.setattr(recover, "BUDGET", 1e5)
+    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    with pytest.raises(ValueError, match=r"keep=\['u_Subject'\]"):
+        bl.importance_resample(tree)
+
+
+def test_few_laplace_draws_cannot_be_judged():
+    with pytest.raises(ValueError, match="at least 100 where laplace=True, got 5"):
+        bl.EmpiricalBayes(laplace=True, draws=5)

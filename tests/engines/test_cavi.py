@@ -171,3 +171,46 @@ def test_too_few_sweeps_are_told(models):
     tree = bl.fit(models["correlated"], bl.CAVI(steps=2), seed=1)
     assert tree.attrs["converged"] == 0
     assert "still rises after 2 sweeps" in tree.attrs["message"]
+
+
+@pytest.mark.parametrize("formula", ["(Days || Subject)", "(Days | Subject)"])
+def test_one_sd_fixed_at_zero_among_others_is_an_effect_that_is_not_there(formula):
+    table = bl.datasets.load("sleepstudy")
+    priors = {"sd_Subject": [30.0, 0.0]}
+    if "||" not in formula:
+        priors["corr_Subject"] = 0.0
+    held = bl.lmm(f"Reaction ~ Days + {formula}", table, priors=priors)
+    plain = bl.lmm("Reaction ~ Days + (1 | Subject)", table, priors={"sd_Subject": 30.0})
+    ours, theirs = (bl.fit(m, bl.CAVI(), seed=1) for m in (held, plain))
+    assert ours.attrs["elbo"] == pytest.approx(theirs.attrs["elbo"], abs=1e-6)
+    assert (ours["posterior"]["u_Subject"].sel(Subject_effect="Days") == 0.0).all()
+    a, b = (t["sample_stats"]["log_weight"].values for t in (ours, theirs))
+    assert a.mean() == pytest.approx(b.mean(), abs=0.02)
+
+
+def test_the_ratios_of_theta_alone_are_less_noisy_and_have_the_same_mean_weight(rich):
+    model = bl.lmm("y ~ x + (x || a)", rich)
+    tree = bl.fit(model, bl.CAVI(draws=20_000), seed=3)
+    joint, theta = (
+        tree["sample_stats"][n].values.ravel() for n in ("log_weight", "log_weight_theta")
+    )
+    exact = bl.log_evidence(model, seed=2).value
+    assert logsumexp(theta) - np.log(theta.size) == pytest.approx(exact, abs=0.02)
+    assert theta.std() < joint.std()
+
+
+def test_levels_without_rows_count_as_levels():
+    """A group whose rows are gone keeps its place: its effect has the prior's law."""
+    from bayeslmm.criticism.leave_out.refit import without
+
+    model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    less = without(model, model.design.groups[0].codes == 2)
+    tree = bl.fit(less, bl.CAVI(draws=20_000), seed=1)
+    u, sd = tree["posterior"]["u_Batch"].values[0, :, 2, 0], tree["posterior"]["sd_Batch"].values
+    state = State.begin(less)
+    for _ in range(300):
+        state = state.sweep()[1]
+    effective = state.parts[0].law.effective[0, 0]
+    assert state.parts[0].law.count == 6
+    assert u.var() == pytest.approx(effective, rel=0.05)
+    assert sd.mean() ** 2 > 0.5 * effective

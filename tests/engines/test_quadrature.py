@@ -124,3 +124,49 @@ def test_a_bridge_between_known_laws_is_exact():
     value, error = bridge(*(-0.5 * x**2 - q.logpdf(x) for x in (first, second)))
     assert abs(value - 0.5 * np.log(2.0 * np.pi)) < 4 * error
     assert error < 0.01
+
+
+def test_a_tree_is_looked_at_before_it_is_not_needed():
+    """Three variances: quadrature would not read the tree, but a wrong one is still refused."""
+    model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
+    other = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff2"))
+    with pytest.raises(ValueError, match="not a fit of this model"):
+        bl.log_evidence(model, bl.fit(other, bl.NUTS(draws=100, tune=100), seed=1))
+    with pytest.raises(ValueError, match="this tree is by CAVI"):
+        bl.log_evidence(model, bl.fit(model, bl.CAVI(draws=200), seed=1))
+
+
+def test_bridging_agrees_with_quadrature_closely():
+    from bayeslmm.engines.integral import _bridged
+
+    model = bl.lmm("Reaction ~ Days + (1 | Subject)", bl.datasets.load("sleepstudy"))
+    tree = bl.fit(model, bl.NUTS(draws=4000), seed=1)
+    found = _bridged(model, tree, np.random.default_rng(1))
+    assert abs(found.value - bl.log_evidence(model).value) < max(3 * found.error, 1e-3)
+    assert found.error < 0.005
+
+
+@pytest.mark.parametrize("kind", ["weighted", "autocorrelated"])
+def test_the_bridges_error_is_the_spread_of_its_values(kind):
+    from scipy import signal, stats
+
+    from bayeslmm.engines.bridge import bridge
+
+    rng, values, errors = np.random.default_rng(0), [], []
+    for _ in range(200):
+        first, second = rng.normal(size=1000), 1.0 + 1.5 * rng.normal(size=1000)
+        weight, r_eff = None, (1.0, 1.0)
+        if kind == "weighted":
+            first = 1.3 * rng.normal(size=1000)
+            weight = stats.norm.logpdf(first) - stats.norm(scale=1.3).logpdf(first)
+            weight -= np.log(np.exp(weight).sum())
+        else:  # AR(1), rho 0.9: 19 draws are worth one
+            noise = np.sqrt(1 - 0.81) * rng.normal(size=1100)
+            second = 1.0 + 1.5 * signal.lfilter([1.0], [1.0, -0.9], noise)[100:]
+            r_eff = (1.0, 1.0 / 19.0)
+        logs = [-0.5 * x**2 - stats.norm(1.0, 1.5).logpdf(x) for x in (first, second)]
+        value, error = bridge(*logs, weight, r_eff)
+        values.append(value)
+        errors.append(error)
+    assert np.mean(values) == pytest.approx(0.5 * np.log(2.0 * np.pi), abs=0.02)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.3)

@@ -145,7 +145,7 @@ def test_draws_and_averages_do_not_depend_on_the_number_of_threads(monkeypatch):
     found = []
     for worth in (1, 10_000):
         monkeypatch.setattr(threads, "WORTH", worth)
-        monkeypatch.setattr(threads.os, "cpu_count", lambda: 3)
+        monkeypatch.setattr(threads, "processors", lambda: 3)
         assert len(threads.pieces(k, 100)) == (3 if worth == 1 else 1)
         beta, effects = solver.draws(scales, sigma, np.random.default_rng(1))
         found.append([beta, *effects, *solver.averaged(scales, sigma)])
@@ -206,3 +206,13 @@ def test_the_inverse_from_a_factor(m):
     smaller = np.empty((m - 1, m - 1))
     inverse_from(chol, smaller)
     np.testing.assert_allclose(smaller @ M[:-1, :-1], np.eye(m - 1), atol=1e-9)
+
+
+def test_no_more_threads_than_fit_in_memory(monkeypatch):
+    from bayeslmm.gaussian import threads
+
+    monkeypatch.setattr(threads, "processors", lambda: 64)
+    assert len(threads.pieces(1000, 300)) == 64
+    assert len(threads.pieces(1000, 20_000)) == 1  # 10 GB of matrices a thread
+    assert len(threads.pieces(1000, 100)) == 1  # too small to be worth a thread
+    assert [s.stop - s.start for s in threads.pieces(3, 300)] == [1, 1, 1]

@@ -66,10 +66,11 @@ def test_one_engine_alone(sleep, tmp_path, engine, last):
 def test_a_resampled_tree_and_one_read_back(dyestuff, tmp_path):
     import xarray as xr
 
-    model, cavi = dyestuff
-    better = bl.importance_resample(cavi, seed=1)
-    page, _ = panels(model, better, tmp_path)
+    apart = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
+    better = bl.importance_resample(bl.fit(apart, bl.CAVI(), seed=1), seed=1)
+    page, _ = panels(apart, better, tmp_path)
     assert "resampled by importance" in page.text
+    model, cavi = dyestuff
     cavi.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
     here = bl.report(model, cavi, tmp_path / "a.html").read_text("utf-8")
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as back:

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ...engines.bridge import bridge
+from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
 from ...model import Model
 from ...tree import check_tree
 from .refit import draws_without
-from .smoothing import good_k, log_sum, smooth
+from .smoothing import good_k, smooth
 from .theta_draws import LIMIT, Draws, draws_of
 from .units import UnitsOf, name_some
 
@@ -138,12 +138,13 @@ def _refitted(
     values = Pointwise(*(v.copy() for v in found.values))
     weight, _ = smooth(draws.log_weight, draws.r_eff)
     for j in found.bad:
-        scales, sigma, converged = draws_without(model, units.codes == j, units.by_row, rng)
+        inside = units.codes == j
+        scales, sigma, r_eff, converged = draws_without(model, inside, units.by_row, rng)
         rest = Draws(scales, sigma, np.zeros(sigma.size), posterior=False)
         one = np.array([j])
         known = _densities(way, draws, units, one, False)[0][:, 0]
         logs, in_sample, z = _densities(way, rest, units, one, pit)
-        values.elpd[j], error = bridge(known, logs[:, 0], weight, draws.r_eff)
+        values.elpd[j], error = bridge(known, logs[:, 0], weight, (draws.r_eff, r_eff))
         values.pit[j] = _averaged(rest, logs, in_sample, z)[3][0]
         if not converged:
             failed.append(j)

@@ -45,12 +45,17 @@ def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Mode
 
 def draws_without(
     model: Model, inside: NDArray[np.bool_], once: bool, rng: np.random.Generator
-) -> tuple[Array, Array, bool]:
-    """Draws of scales (k, .) and sigma (k,) given the other rows; whether they converged."""
+) -> tuple[Array, Array, float, bool]:
+    """Draws of scales (k, .) and sigma (k,) given the other rows.
+
+    Also their effective over actual number, and whether they converged.
+    """
     outcome = NUTS().run(without(model, inside, once), rng, False)
     if outcome.thetas is None:
         raise RuntimeError("the sampler returned no draws of the variances")
     scales, h = outcome.thetas.scales, outcome.thetas.h
     flat = np.ascontiguousarray(scales.reshape(-1, scales.shape[-1]))
     sigma = h.reshape(-1, h.shape[-1])[:, -1].copy()
-    return flat, sigma, bool(outcome.attrs.get("converged", 1))
+    attrs = outcome.attrs
+    r_eff = min(1.0, float(attrs.get("ess_min", sigma.size)) / sigma.size)
+    return flat, sigma, r_eff, bool(attrs.get("converged", 1))

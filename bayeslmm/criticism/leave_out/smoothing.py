@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...engines.approximation import KHAT, limit, psis
+from ...engines.pareto import KHAT, limit, psis
 from ...gaussian.sums import Array
 from ...reading import scalars
 
@@ -45,9 +45,3 @@ def smooth(ratios: Array, r_eff: float) -> tuple[Array, float]:
 def good_k(samples: int) -> float:
     """Largest k-hat at which so many draws are enough; one draw is a plug-in, without weights."""
     return limit(samples) if samples > 1 else KHAT
-
-
-def log_sum(values: Array) -> Any:
-    """Log of the sum of exp(values) over the first axis."""
-    top = values.max(axis=0)
-    return top + np.log(np.exp(values - top).sum(axis=0))

@@ -20,7 +20,7 @@ class Draws:
 
     scales: Array
     sigma: Array
-    log_weight: Array  # (k,) log p(theta | y) - log q(theta), where they were drawn from q
+    log_weight: Array  # (k,) log p / q where drawn from q: of theta, or of (theta, coefficients)
     r_eff: float = 1.0  # effective over actual draws
     note: str = ""
     posterior: bool = True  # of y, so that what is left out has to be weighted away
@@ -52,7 +52,9 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
     r_eff = relative_efficiency(posterior)
     if "sample_stats" in tree.children and "log_weight" in tree["sample_stats"]:
         # These weights are to the posterior that the model declares, whatever was maximised.
-        found = tree["sample_stats"]["log_weight"].isel(draw=keep).values.ravel()
+        stats = tree["sample_stats"]
+        name = "log_weight_theta" if "log_weight_theta" in stats else "log_weight"
+        found = stats[name].isel(draw=keep).values.ravel()
         log_weight = np.where(np.isnan(found), -np.inf, found)
         notes.append("The draws are of an approximation: k-hat judges it too.")
     elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
