@@ -158,36 +158,50 @@ def verdict(
     """
     smooth, k = psis(log_weights)
     most = limit(log_weights.size)
-    whole = covered(model, log_weights, rng) if k <= most else {}
     found: dict[str, Any] = {"khat": k, "khat_limit": most, "converged": int(not settled)}
-    wrong = [settled] if settled else []
-    shifts: list[Ratio] = []
+    fatal = [settled] if settled else []
     if k > most:
-        wrong.append(f"k-hat is {k:.2f}, above {most:.2f}")
+        fatal.append(f"k-hat is {k:.2f}, above {most:.2f}")
+        width, narrow = _widths(ratios)
+        return found | width | _words(fatal, narrow, bool(settled))
+    found |= covered(model, log_weights, rng)
+    if found.get("share", 1.0) < SHARE:
+        fatal.append(f"its draws find {found['share']:.0%} of the posterior, under {SHARE:.0%}")
+    widths, shifts = weighted(variables, np.exp(smooth))
+    (width, narrow), (place, off) = _widths(ratios + widths), _places(shifts)
+    return found | width | place | _words(fatal, narrow + off, bool(settled))
+
+
+def _widths(ratios: list[Ratio]) -> tuple[dict[str, Any], list[str]]:
+    """The worst sd ratio, and what is wrong with it."""
+    if not ratios:
+        return {}, []
+    worst = max(ratios, key=lambda r: abs(np.log(r.value)))
+    found = {"sd_ratio": worst.value, "sd_ratio_of": worst.name}
+    if NARROW <= worst.value <= WIDE:
+        return found, []
+    kind = "narrow" if worst.value < 1.0 else "wide"
+    return found, [f"the sd of {worst.name} is too {kind}, {worst.value:.2f} times the right"]
+
+
+def _places(shifts: list[Ratio]) -> tuple[dict[str, Any], list[str]]:
+    """The farthest mean, and what is wrong with it."""
+    if not shifts:
+        return {}, []
+    far = max(shifts, key=lambda r: r.value)
+    found = {"shift": far.value, "shift_of": far.name}
+    if far.value <= SHIFT:
+        return found, []
+    return found, [f"the mean of {far.name} is {far.value:.2f} sds from where it should be"]
+
+
+def _words(fatal: list[str], mendable: list[str], unsettled: bool) -> dict[str, Any]:
+    """The verdict, and a message that gives its reasons and the cure."""
+    if fatal:
+        more = unsettled and len(fatal) == 1
+        words, cure = UNTRUSTED, "raise steps=" if more else "use NUTS()"
+    elif mendable:
+        words, cure = CORRECTABLE, "importance_resample(tree)"
     else:
-        found |= whole
-        widths, shifts = weighted(variables, np.exp(smooth))
-        ratios = ratios + widths
-    missed = whole.get("share", 1.0) < SHARE
-    if missed:
-        wrong.append(f"its draws find {whole['share']:.0%} of the posterior, under {SHARE:.0%}")
-    if ratios:
-        worst = max(ratios, key=lambda r: abs(np.log(r.value)))
-        found |= {"sd_ratio": worst.value, "sd_ratio_of": worst.name}
-        if not NARROW <= worst.value <= WIDE:
-            kind = "narrow" if worst.value < 1.0 else "wide"
-            wrong.append(f"the sd of {worst.name} is too {kind}, {worst.value:.2f} times the right")
-    if shifts:
-        far = max(shifts, key=lambda r: r.value)
-        found |= {"shift": far.value, "shift_of": far.name}
-        if far.value > SHIFT:
-            wrong.append(f"the mean of {far.name} is {far.value:.2f} sds from where it should be")
-    if settled or k > most or missed:
-        found["verdict"] = UNTRUSTED
-        cure = "raise steps=" if len(wrong) == 1 and settled else "use NUTS()"
-    elif wrong:
-        found["verdict"], cure = CORRECTABLE, "importance_resample(tree)"
-    else:
-        found["verdict"], cure = TRUSTED, ""
-    found["message"] = found["verdict"] + (f": {'; '.join(wrong)}; {cure}" if wrong else "")
-    return found
+        return {"verdict": TRUSTED, "message": TRUSTED}
+    return {"verdict": words, "message": f"{words}: {'; '.join([*fatal, *mendable, cure])}"}
