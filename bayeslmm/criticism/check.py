@@ -241,6 +241,8 @@ def _approximated(attrs: Any) -> Iterator[Check]:
         yield Check("noise of the bound", f"sd {float(attrs['elbo_noise']):.3g} nats a draw")
     k, most = float(attrs["khat"]), float(attrs["khat_limit"])
     sampled = "use NUTS()"
+    mendable = k <= most and float(attrs.get("share", 1.0)) >= SHARE and bool(attrs["converged"])
+    mend = "importance_resample(tree)" if mendable else sampled
     yield Check("k-hat", f"{k:.2f}", f"at most {most:.2f}", k <= most, sampled)
     if "share" in attrs:
         share = float(attrs["share"])
@@ -249,15 +251,13 @@ def _approximated(attrs: Any) -> Iterator[Check]:
         yield Check("divergence from the posterior", f"{float(attrs['kl']):.3g} nats")
     if "sd_ratio" in attrs:
         ratio = float(attrs["sd_ratio"])
-        advice = "importance_resample(tree)" if k <= most else sampled
         text, ok = f"{NARROW} to {WIDE}", NARROW <= ratio <= WIDE
-        yield Check("worst sd ratio", f"{ratio:.2f} ({attrs['sd_ratio_of']})", text, ok, advice)
+        yield Check("worst sd ratio", f"{ratio:.2f} ({attrs['sd_ratio_of']})", text, ok, mend)
     if "shift" in attrs:
         shift = float(attrs["shift"])
         text = f"at most {SHIFT} sds"
-        advice = "importance_resample(tree)"
         yield Check(
-            "farthest mean", f"{shift:.2f} ({attrs['shift_of']})", text, shift <= SHIFT, advice
+            "farthest mean", f"{shift:.2f} ({attrs['shift_of']})", text, shift <= SHIFT, mend
         )
 
 

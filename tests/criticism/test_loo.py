@@ -1,6 +1,5 @@
 """Leave-one-out over the variances: brute force by quadrature, expanded tables, ArviZ."""
 
-import time
 import warnings
 
 import arviz as az
@@ -273,59 +272,3 @@ def test_rows_are_those_of_arviz_with_a_smaller_k_hat(few):
     assert own.elpd == pytest.approx(theirs.elpd, abs=0.5)
     assert own.p == pytest.approx(theirs.p, abs=0.7)
     assert own.pareto_k.mean() < theirs.pareto_k.mean()
-
-
-def test_four_thousand_draws_take_well_under_a_second():
-    model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
-    tree = bl.fit(model, bl.NUTS(), seed=1)
-    quiet(bl.loo, model, tree)
-    begin = time.process_time()
-    quiet(bl.loo, model, tree)
-    assert time.process_time() - begin < 1.5  # 0.2 on a quiet machine
-
-
-def test_a_column_that_the_other_rows_do_not_have_is_left_to_its_prior():
-    """Leaving b = 2 out makes t constant zero: its coefficient has its proper prior then."""
-    rng = np.random.default_rng(0)
-    b, g = np.repeat(np.arange(4), 10), rng.integers(0, 6, 40)
-    t, x = (b == 2).astype(float), rng.normal(size=40)
-    y = rng.normal(size=40) + t + rng.normal(size=4)[b]
-    model = bl.lmm("y ~ t + x + (1 | g) + (1 | b)", {"y": y, "x": x, "t": t, "g": g, "b": b})
-    tree = bl.fit(model, bl.NUTS(), seed=1)
-    found = bl.loo(model, tree, unit="b", refit=True, seed=1)
-    whole = bl.log_evidence(model, tree, seed=1).value
-    for level in range(4):
-        rest = bl.log_evidence(without(model, b == level), seed=2).value
-        assert float(found.elpd_i[level]) == pytest.approx(whole - rest, abs=0.06)
-
-
-def test_a_refit_takes_away_one_of_a_rows_repeats():
-    rng = np.random.default_rng(1)
-    y = np.append(rng.normal(size=11), 6.0)
-    table = {"y": y, "g": np.arange(12) % 3}
-    model = bl.lmm("y ~ 1 + (1 | g)", table, frequency=np.full(12, 2))
-    tree = bl.fit(model, bl.NUTS(), seed=1)
-    less = without(model, np.arange(12) == 11, once=True)
-    assert less.design.frequency.tolist() == [2.0] * 11 + [1.0]
-    exact = bl.log_evidence(model).value - bl.log_evidence(less).value
-    found = bl.loo(model, tree, refit=True, seed=1)
-    assert float(found.elpd_i[-1]) == pytest.approx(exact, abs=0.1)
-
-
-def test_autocorrelated_draws_are_worth_fewer():
-    from bayeslmm.criticism.leave_out.smoothing import relative_efficiency
-
-    model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
-    posterior = bl.fit(model, bl.NUTS(draws=500), seed=1)["posterior"].to_dataset()
-    sticky = posterior.isel(draw=np.repeat(np.arange(50), 10)).assign_coords(draw=np.arange(500))
-    assert relative_efficiency(sticky) < 0.3 * relative_efficiency(posterior)
-
-
-def test_a_tree_of_other_weights_or_priors_is_refused():
-    data = bl.datasets.load("Dyestuff")
-    tree = bl.fit(bl.lmm("Yield ~ 1 + (1 | Batch)", data), bl.EmpiricalBayes(), seed=1)
-    weighted = bl.lmm("Yield ~ 1 + (1 | Batch)", data, weights=np.linspace(0.5, 2.0, 30))
-    informed = bl.lmm("Yield ~ 1 + (1 | Batch)", data, priors={"sigma": "HalfNormal(1)"})
-    for model in (weighted, informed):
-        with pytest.raises(ValueError, match="columns, weights, offset or priors are not"):
-            bl.loo(model, tree)
