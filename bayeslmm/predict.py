@@ -91,7 +91,8 @@ def predict(
     tree : DataTree
         What `fit` returned for this model.
     new_data : table, optional
-        Columns as in the formula; the response is not needed. Without it the fitted rows.
+        Columns as in the formula; the response is not needed, nor are grouping factors where
+        groups="none", nor weights and known noise without `noise`. Without it the fitted rows.
     groups : {"known", "none"}
         Known groups keep their effect and new ones draw theirs from N(0, Psi); or "none": the
         population, random effects at zero.
@@ -131,7 +132,12 @@ def predict(
         rows = _fitted_rows(model)
     else:
         rows = model.design.encoder.encode(
-            new_data, weights=weights, offset=offset, noise_sd=noise_sd
+            new_data,
+            weights=weights,
+            offset=offset,
+            noise_sd=noise_sd,
+            groups=groups == "known",
+            noise=noise,
         )
     posterior = tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)

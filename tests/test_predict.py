@@ -112,3 +112,30 @@ def test_crossed_factors_with_one_known_and_one_new_level():
     level = posterior["beta"][0, :, 0] + posterior["u_sample"].sel(sample="A")[0, :, 0]
     expected = float(level.var()) + sd**2
     assert found.sd[1] ** 2 == pytest.approx(expected, rel=0.1)
+
+
+def test_columns_that_a_prediction_does_not_use_may_be_absent():
+    rng = np.random.default_rng(0)
+    table = {"y": rng.normal(size=40), "x": rng.normal(size=40), "g": np.arange(40) % 5}
+    table |= {"s": rng.uniform(0.5, 1.0, 40)}
+    model = bl.lmm("y ~ x + (x | g)", table, noise_sd="s")
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=200), seed=1)
+    whole = {"x": [0.0, 1.0], "g": [1, 9], "s": [0.6, 0.7]}
+    mean = bl.predict(model, tree, {k: whole[k] for k in ("x", "g")}, seed=1)
+    np.testing.assert_array_equal(mean.draws, bl.predict(model, tree, whole, seed=1).draws)
+    population = bl.predict(model, tree, {"x": [0.0, 1.0]}, groups="none")
+    beta = tree["posterior"]["beta"].values[0]
+    np.testing.assert_allclose(population.draws, beta @ [[1.0, 1.0], [0.0, 1.0]])
+    with pytest.raises(bl.DesignError, match="'s'"):
+        bl.predict(model, tree, {"x": [0.0], "g": [1]}, noise=True)
+    with pytest.raises(bl.DesignError, match="'g'"):
+        bl.predict(model, tree, {"x": [0.0]})
+
+
+def test_the_same_for_arrays():
+    rng = np.random.default_rng(1)
+    X, g = np.column_stack([np.ones(30), rng.normal(size=30)]), np.arange(30) % 5
+    model = bl.lmm(rng.normal(size=30), X, groups={"g": g}, weights=rng.uniform(0.5, 2.0, 30))
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=100), seed=1)
+    found = bl.predict(model, tree, {"X": X[:3]}, groups="none").draws
+    np.testing.assert_allclose(found, tree["posterior"]["beta"].values[0] @ X[:3].T)

@@ -23,7 +23,14 @@ class ArrayEncoder:
     sources: Sources
 
     def encode(
-        self, new_data: Any, *, weights: Any = None, offset: Any = None, noise_sd: Any = None
+        self,
+        new_data: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        groups: bool = True,
+        noise: bool = True,
     ) -> NewRows:
         """New arrays in the coordinates of the fitted design.
 
@@ -34,6 +41,9 @@ class ArrayEncoder:
             "offset" and "noise_sd".
         weights, offset, noise_sd : array_like (m,), optional
             The same, as keywords.
+        groups, noise : bool
+            Whether grouping factors, and weights or known noise, are needed; where not, their
+            columns may be absent.
 
         Returns
         -------
@@ -49,21 +59,25 @@ class ArrayEncoder:
                 "the model was fitted to arrays, so new data are a dict with 'X' and 'groups', "
                 f"got {type(new_data).__name__}"
             )
-        groups = new_data.get("groups") or {}
-        n = self._count(new_data, groups)
+        labels = new_data.get("groups") or {}
+        n = self._count(new_data, labels)
         rows = row_labels(None, new_data.get("X"), n)
         X = self._columns(new_data.get("X"), n, rows)
         keywords = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
+        beside = new_data if noise else {"offset": new_data.get("offset")}
         given = {
-            key: new_data.get(key) if value is None else value for key, value in keywords.items()
+            key: beside.get(key) if value is None else value for key, value in keywords.items()
         }
-        extras = self.sources.for_new_rows(given, n, rows, None)
+        extras = self.sources.for_new_rows(given, n, rows, None, noise)
         return NewRows(
             X=X,
             offset=values_or(extras, "offset", n, 0.0),
             weights=values_or(extras, "weights", n, 1.0),
             noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
-            groups=tuple(self._group(f, effects, groups, n, rows) for f, effects in self.groups),
+            groups=tuple(
+                self._group(f, effects, labels, n, rows)
+                for f, effects in (self.groups if groups else ())
+            ),
             rows=rows,
         )
 

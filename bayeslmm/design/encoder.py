@@ -26,7 +26,14 @@ class FormulaEncoder:
     sources: Sources
 
     def encode(
-        self, new_data: Any, *, weights: Any = None, offset: Any = None, noise_sd: Any = None
+        self,
+        new_data: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        groups: bool = True,
+        noise: bool = True,
     ) -> NewRows:
         """A new table in the coordinates of the fitted design.
 
@@ -40,6 +47,9 @@ class FormulaEncoder:
         weights, offset, noise_sd : str or array_like (m,), optional
             In place of the columns that the fit took them from. Weights default to one. An offset
             that was an array at the fit must be given.
+        groups, noise : bool
+            Whether grouping factors, and weights or known noise, are needed; where not, their
+            columns may be absent.
 
         Returns
         -------
@@ -61,9 +71,10 @@ class FormulaEncoder:
         """
         table = read_table(new_data)
         rows, n = table.rows, len(table)
-        columns = self._columns(table)
+        random = self.random if groups else ()
+        columns = self._columns(table, random)
         given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        extras = self.sources.for_new_rows(given, n, rows, table)
+        extras = self.sources.for_new_rows(given, n, rows, table, noise)
         total = values_or(extras, "offset", n, 0.0)
         for side in self.offsets:
             total = total + side.encode(columns, rows)[:, 0]
@@ -72,18 +83,18 @@ class FormulaEncoder:
             offset=total,
             weights=values_or(extras, "weights", n, 1.0),
             noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
-            groups=tuple(part.encode(columns, rows) for part in self.random),
+            groups=tuple(part.encode(columns, rows) for part in random),
             rows=rows,
         )
 
-    def _columns(self, table: Any) -> dict[str, Column]:
+    def _columns(self, table: Any, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
         roles = dict.fromkeys(self.fixed.side.columns, "the predictor")
         for side in self.offsets:
             roles |= dict.fromkeys(side.side.columns, "the offset")
-        for part in self.random:
+        for part in random:
             for side in part.sides:
                 roles |= dict.fromkeys(side.side.columns, "the predictor")
-        for part in self.random:
+        for part in random:
             roles |= dict.fromkeys(part.factor.columns, "the grouping factor")
         return {name: self._column(table, name, role) for name, role in roles.items()}
 

@@ -112,15 +112,21 @@ class Sources:
         return cls(**named, arrays=arrays)
 
     def for_new_rows(
-        self, given: dict[str, Any], n: int, rows: np.ndarray, table: Table | None
+        self,
+        given: dict[str, Any],
+        n: int,
+        rows: np.ndarray,
+        table: Table | None,
+        noise: bool = True,
     ) -> dict[str, Extra]:
         """The extras of a new table, from the same columns unless given anew.
 
         An offset cannot be guessed, so one that was an array must be given again. Weights default
-        to one; known noise that was an array is unknown for new rows.
+        to one; known noise that was an array is unknown for new rows. Without `noise` the columns
+        of weights and known noise are not looked for.
         """
         wanted = dict(given)
-        for keyword in ("weights", "offset", "noise_sd"):
+        for keyword in ("weights", "offset", "noise_sd") if noise else ("offset",):
             column = getattr(self, keyword)
             if wanted.get(keyword) is None and column is not None and table is not None:
                 if keyword == "weights" and column not in table.names:

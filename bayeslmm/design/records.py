@@ -102,7 +102,14 @@ class Encoder(Protocol):
     """Knows how to encode a new table like the fitted one."""
 
     def encode(
-        self, new_data: Any, *, weights: Any = None, offset: Any = None, noise_sd: Any = None
+        self,
+        new_data: Any,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        groups: bool = True,
+        noise: bool = True,
     ) -> NewRows:
         """A new table in the coordinates of the fitted design."""
         ...
