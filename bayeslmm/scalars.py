@@ -38,7 +38,6 @@ KINDS = (
     Kind("Noise", "sigma"),
     Kind("Shares of variance", "icc_"),
 )
-VARIANCES = ("sd_", "corr_", "sigma")
 
 
 @dataclass(frozen=True, eq=False)
