@@ -178,7 +178,9 @@ def test_the_table_is_never_overwritten(tmp_path):
     [
         ("y,x,y\n1,2,3\n2,3,4\n3,4,9\n4,7,1\n", [], "the column 'y' stands twice"),
         ("y,x\n1,2,3\n2,3,4\n3,5,4\n1,2,2\n", [], "more fields than the header"),
-        ("y;x\n1;2\n2;3\n", [], "separated by semicolons"),
+        ("y;x\n1;2\n2;3\n", [], "separated by semicolons: give --separator ';'"),
+        ("y;x\n1;2\n2;3\n", ["--separator", ";;"], "--separator is one character (or tab)"),
+        ("y;x\n1;2\n2;3\n", ["--decimal", ","], "--separator and --decimal are both ','"),
         ("y,x\n1,2\n2,3\n", ["--group", "z"], "--group z:"),
     ],
 )
@@ -187,6 +189,27 @@ def test_a_table_that_would_be_read_wrongly_is_refused(tmp_path, text, options, 
     done = run("fit", tmp_path / "t.csv", "y ~ x", "-e", "eb", "-o", tmp_path / "f.nc", *options)
     assert done.exit_code == 1
     assert message in done.stderr
+
+
+@pytest.mark.parametrize(("separator", "mark"), [(";", ";"), ("tab", "\t")])
+def test_a_csv_with_decimal_commas_is_the_same_table(tmp_path, separator, mark):
+    table = pd.read_csv(TABLE)
+    path, out = tmp_path / "t.csv", tmp_path / "f.nc"
+    table.assign(Yield=table["Yield"] + 0.25).to_csv(path, index=False, sep=mark, decimal=",")
+    options = ["--separator", separator, "--decimal", ","]
+    done = run("fit", path, FORMULA, "-e", "eb", "-o", out, "-q", *options)
+    assert done.exit_code == 0, done.output
+    with xr.open_datatree(out, engine="h5netcdf") as tree:
+        held = tree["observed_data"]["Yield"].values
+    np.testing.assert_allclose(held, table["Yield"] + 0.25)
+
+
+def test_a_parquet_file_has_no_separator(tmp_path):
+    pd.read_csv(TABLE).to_parquet(tmp_path / "t.parquet")
+    out = tmp_path / "f.nc"
+    done = run("fit", tmp_path / "t.parquet", FORMULA, "-e", "eb", "-o", out, "--separator", ";")
+    assert done.exit_code == 1
+    assert "go with CSV files" in done.stderr
 
 
 @pytest.mark.parametrize("ending", ["csv", "csv.gz", "parquet"])

@@ -15,6 +15,7 @@ from .engines import makers
 from .options import (
     Chains,
     CriterionOption,
+    Decimal,
     Draws,
     EngineName,
     Engines,
@@ -30,6 +31,7 @@ from .options import (
     Priors,
     Quiet,
     Seed,
+    Separator,
     Steps,
     Table,
     Tune,
@@ -69,6 +71,8 @@ def fit(
     noise_sd: NoiseSd = None,
     missing: MissingOption = Missing.error,
     group: Group = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model, print its tables, and save the posterior as netCDF."""
@@ -82,7 +86,7 @@ def fit(
         from ..report.files import whole
 
         target = _target(output, table, (".nc",))
-        model = _model(table, formula, prior, columns, missing, group)
+        model = _model(table, formula, prior, columns, missing, group, (separator, decimal))
         _say(quiet, repr(model), "")
         tree = _fit(model, make[0](), seed, quiet)
         with whole(target) as draft:
@@ -114,6 +118,8 @@ def report(
     noise_sd: NoiseSd = None,
     missing: MissingOption = Missing.error,
     group: Group = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
     title: Annotated[str | None, typer.Option(help="Heading; the formula by default.")] = None,
     quiet: Quiet = False,
 ) -> None:
@@ -127,7 +133,7 @@ def report(
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
-        model = _model(table, formula, prior, columns, missing, group)
+        model = _model(table, formula, prior, columns, missing, group, (separator, decimal))
         _say(quiet, repr(model), "")
         for engine_of in make:
             try:
@@ -196,11 +202,12 @@ def _model(
     columns: dict[str, Any],
     missing: Missing,
     labels: list[str] | None,
+    marks: tuple[str | None, str | None],
 ) -> Any:
     from ..models.lmm import lmm
-    from ..report.table_file import read_table_file
+    from ..report.table_file import Form, read_table_file
 
-    data = read_table_file(path, labels or ())
+    data = read_table_file(path, labels or (), Form.of(*marks))
     return lmm(formula, data, priors=_priors(priors or []), missing=missing.value, **columns)
 
 

@@ -71,4 +71,8 @@ Group = Annotated[
     list[str] | None,
     typer.Option(metavar="COLUMN", help="Read as labels: 007 stays 007. May be repeated."),
 ]
+Separator = Annotated[
+    str | None, typer.Option(help="Between the fields of a CSV: a comma by default; tab.")
+]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark of a CSV: a point by default.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]

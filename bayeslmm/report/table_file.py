@@ -5,6 +5,7 @@ Nothing is guessed: a file that does not read as what its name says is refused w
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,38 @@ class TableError(ValueError):
     """The file cannot be read as a table."""
 
 
-def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
+@dataclass(frozen=True)
+class Form:
+    """How a CSV file is written."""
+
+    separator: str = ","
+    decimal: str = "."
+
+    @classmethod
+    def of(cls, separator: str | None, decimal: str | None) -> "Form":
+        """From the command line: "tab" is a tab, what is not given is usual.
+
+        Raises
+        ------
+        TableError
+            Where a mark is not one character, or both are the same.
+        """
+        form = cls("\t" if separator in ("tab", "\\t") else separator or ",", decimal or ".")
+        for option, mark in (("--separator", form.separator), ("--decimal", form.decimal)):
+            if len(mark) != 1:
+                raise TableError(f"{option} is one character (or tab), but is {mark!r}")
+        if form.separator == form.decimal:
+            raise TableError(
+                f"--separator and --decimal are both {form.decimal!r}: fields and decimals could "
+                f"not be told apart; with decimal commas give --separator ';'"
+            )
+        return form
+
+
+USUAL = Form()
+
+
+def read_table_file(path: Path, labels: Collection[str] = (), form: Form = USUAL) -> Any:
     """Read a table.
 
     Parameters
@@ -22,6 +54,8 @@ def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
         A file that ends in .csv, .csv.gz, .parquet or .pq.
     labels : collection of str
         Columns whose entries are labels, taken as text: 007 stays 007.
+    form : Form
+        Separator and decimal mark of a CSV file.
 
     Returns
     -------
@@ -31,7 +65,7 @@ def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
     ------
     TableError
         Where there is no such file, its ending or content is another one, it is empty, or a column
-        stands twice or is missing.
+        stands twice or is missing, or a form is given for a file that has none.
     """
     ending = next((e for e in READERS if path.name.lower().endswith(e)), None)
     if ending is None:
@@ -43,7 +77,7 @@ def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
     if path.is_dir():
         raise TableError(f"{path} is a folder, not a table")
     try:
-        table = READERS[ending](path, labels)
+        table = READERS[ending](path, labels, form)
     except TableError:
         raise
     except OSError as error:
@@ -53,10 +87,11 @@ def read_table_file(path: Path, labels: Collection[str] = ()) -> Any:
     return table
 
 
-def _read_csv(path: Path, labels: Collection[str]) -> Any:
+def _read_csv(path: Path, labels: Collection[str], form: Form) -> Any:
     import pandas as pd
 
-    options: dict[str, Any] = {"encoding": "utf-8-sig"}
+    options: dict[str, Any] = {"encoding": "utf-8-sig", "sep": form.separator}
+    options["decimal"] = form.decimal
     try:
         head = pd.read_csv(path, header=None, nrows=1, dtype=str, **options).iloc[0]
         names = [str(name) for name in head if not pd.isna(name)]
@@ -84,7 +119,11 @@ def _check_header(path: Path, names: list[str], labels: Collection[str]) -> None
         raise TableError(f"{path}: the column {twice[0]!r} stands twice in the header; rename one")
     if len(names) == 1 and (";" in names[0] or "\t" in names[0]):
         mark = "semicolons" if ";" in names[0] else "tabs"
-        raise TableError(f"{path} is separated by {mark}; save it with commas (and decimal points)")
+        given = "';'" if mark == "semicolons" else "tab"
+        raise TableError(
+            f"{path} is separated by {mark}: give --separator {given}, and --decimal ',' where "
+            f"numbers have decimal commas; or save it with commas and decimal points"
+        )
     _check_labels(path, names, labels)
 
 
@@ -96,10 +135,12 @@ def _check_labels(path: Path, names: Collection[str], labels: Collection[str]) -
             )
 
 
-def _read_parquet(path: Path, labels: Collection[str]) -> Any:
+def _read_parquet(path: Path, labels: Collection[str], form: Form) -> Any:
     import pandas as pd
     import pyarrow as pa
 
+    if form != USUAL:
+        raise TableError(f"--separator and --decimal go with CSV files, but {path} is Parquet")
     try:
         table = pd.read_parquet(path, engine="pyarrow")
     except pa.ArrowException as error:
@@ -111,7 +152,7 @@ def _read_parquet(path: Path, labels: Collection[str]) -> Any:
     return table.reset_index(drop=True)
 
 
-READERS: dict[str, Callable[[Path, Collection[str]], Any]] = {
+READERS: dict[str, Callable[[Path, Collection[str], Form], Any]] = {
     ".csv": _read_csv,
     ".csv.gz": _read_csv,
     ".parquet": _read_parquet,
