@@ -247,6 +247,15 @@ def operator_parameters(dist: Any) -> tuple[np.ndarray, ...] | None:
     return tuple(np.asarray(v, dtype=np.float64).squeeze() for v in folded)
 
 
+def graph_identity(variable: Any) -> bytes:
+    """Bytes of a PyMC distribution's graph: its operators and every constant, no random state."""
+    if variable.owner is None:
+        data = getattr(variable, "data", None)
+        return np.asarray(data).tobytes() if isinstance(data, np.ndarray | np.generic) else b""
+    inner = b",".join(graph_identity(v) for v in variable.owner.inputs)
+    return type(variable.owner.op).__name__.encode() + b"(" + inner + b")"
+
+
 def sized(dist: Any, *shape: int) -> Any:
     """A fresh unnamed copy of a scalar or vector PyMC distribution, with independent draws."""
     from pymc.distributions.shape_utils import change_dist_size

@@ -173,7 +173,9 @@ class Model:
         arrays += [getattr(self.fixed_prior, f.name) for f in fields(self.fixed_prior)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())
-        found.update(repr((d.formula, list(self.prior_table.items()))).encode())
+        groups = [(t.name, t.grouping.effects, t.grouping.levels.tolist()) for t in self.terms]
+        found.update(repr((d.formula, d.fixed, d.rows.tolist(), groups)).encode())
+        found.update(self.space.identity)
         return found.hexdigest()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -156,7 +156,7 @@ def predict(
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
         weighted = (model.design.weights != 1.0).any() and rows.noise_sd is None
-        if weighted and weights is None and (rows.weights == 1.0).all():
+        if weighted and not rows.weighted:
             raise ValueError(
                 "noise=True needs the weights of the new rows: give their column, or weights="
             )
@@ -169,7 +169,8 @@ def _fitted_rows(model: Model) -> NewRows:
     groups = tuple(
         NewGroup(g.name, g.Z, g.codes, np.array([], dtype=object)) for g in design.groups
     )
-    return NewRows(design.X, design.offset, design.weights, design.noise_sd, groups, design.rows)
+    extras = design.offset, design.weights, design.noise_sd
+    return NewRows(design.X, *extras, groups, design.rows, weighted=True)
 
 
 def _effects(

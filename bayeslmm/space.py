@@ -13,7 +13,7 @@ import numpy as np
 
 from .coordinates import Layout, unpack
 from .gaussian.sums import Array
-from .laws import Law, lkj_constant, lkj_sample
+from .laws import Law, graph_identity, lkj_constant, lkj_sample
 
 FIXED, CUSTOM = -1, -2  # in place of a law's code
 
@@ -113,6 +113,20 @@ class Space:
                 found.append((s.custom, slice(at, at + s.size)))
             at += s.size
         return tuple(found)
+
+    @property
+    def identity(self) -> bytes:
+        """Bytes that differ where a law, a parameter to its last digit, or a fixed value does."""
+        parts: list[bytes] = []
+        for s in self.scales:
+            parts.append(repr((s.name, s.size, s.law.name if s.law else "")).encode())
+            values = [s.fixed] if s.fixed is not None else s.law.parameters if s.law else ()
+            parts += [np.asarray(v, np.float64).tobytes() for v in values]
+            parts.append(graph_identity(s.custom) if s.custom is not None else b"")
+        for c in self.correlations:
+            parts.append(repr((c.name, c.blocks, c.eta)).encode())
+            parts.append(b"" if c.fixed is None else c.fixed.tobytes())
+        return b"|".join(parts)
 
     def layout(self) -> Layout:
         index, code, value, parameters, z = [], [], [], [], 0

@@ -51,14 +51,14 @@ def test_variational_engines_run_from_a_shell_and_tell_their_verdict(tmp_path):
     assert done.exit_code == 0, done.output
     for text in ("CAVI", "Verdict: not to be trusted.", "use NUTS()", "1527"):
         assert text in done.output
-    options = ["--steps", 2000, "--marginal", "--full-rank", "--draws", 500, "--seed", 1]
+    options = ["--steps", 3000, "--marginal", "--full-rank", "--draws", 500, "--seed", 1]
     out = tmp_path / "page.md"
     done = run("report", TABLE, FORMULA, "-e", "advi", "-e", "cavi", *options, "-o", out)
     assert done.exit_code == 0, done.output
     page = out.read_text(encoding="utf-8")
     assert "ADVI (full rank, marginal)" in page
-    assert "ADVI(steps=2000, draws=500, marginal=True, full_rank=True)" in page
-    assert "CAVI(steps=2000, draws=500," in page
+    assert "ADVI(steps=3000, draws=500, marginal=True, full_rank=True)" in page
+    assert "CAVI(steps=3000, draws=500," in page
 
 
 def test_what_an_engine_refuses_is_one_line(tmp_path):

@@ -139,3 +139,18 @@ def test_the_same_for_arrays():
     tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=100), seed=1)
     found = bl.predict(model, tree, {"X": X[:3]}, groups="none").draws
     np.testing.assert_allclose(found, tree["posterior"]["beta"].values[0] @ X[:3].T)
+
+
+def test_weights_of_one_are_weights():
+    rng = np.random.default_rng(2)
+    table = {"y": rng.normal(size=30), "x": rng.normal(size=30), "g": np.arange(30) % 5}
+    table["w"] = rng.uniform(0.5, 2.0, 30)
+    model = bl.lmm("y ~ x + (1 | g)", table, weights="w")
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=4000), seed=1)
+    new = {"x": [1.0], "g": [0], "w": [1.0]}
+    noisy, mean = (bl.predict(model, tree, new, noise=n, seed=1).draws for n in (True, False))
+    sigma = float(tree["posterior"]["sigma"].mean())
+    assert (noisy - mean).std() == pytest.approx(sigma, rel=0.05)
+    del new["w"]
+    with pytest.raises(ValueError, match="needs the weights of the new rows"):
+        bl.predict(model, tree, new, noise=True)

@@ -178,7 +178,7 @@ def _chained(posterior: Any, count: int) -> Iterator[Check]:
     if count > 1:
         measures["R-hat"] = (lambda x: float(array_stats.rhat(x)), -1.0)
     for name, draws in _scalars(posterior):
-        if draws.shape[1] < 4 or np.ptp(draws) < 1e-12 * np.abs(draws).max():
+        if draws.shape[1] < 4 or np.ptp(draws) <= 1e-12 * np.abs(draws).max():
             continue
         for measure, (compute, sign) in measures.items():
             value = compute(draws)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..design import Grouping
-from ..engines.approximation import FEWEST, affordable
-from ..engines.integral import MOST, check_proper, log_evidence
+from ..engines.approximation import affordable
+from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
 from ..model import Model
 from ..reading import groups, plugged
@@ -119,6 +119,9 @@ def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
         )
     if len(results) < 2:
         raise ValueError(f"compare_models needs at least two fits; got {len(results)}")
+    unknown = [str(name) for name in models if name not in results]
+    if unknown:
+        raise ValueError(f"models= names {', '.join(unknown)}, which is none of the fits")
     known: dict[str, Model] = {}
     for name, tree in results.items():
         groups(tree)
@@ -173,8 +176,11 @@ def _evidence(model: Model, tree: Any) -> float:
         check_proper(model)
     except ValueError:
         return float("nan")
-    if model.space.size > MOST and "diverging" in tree.get("sample_stats", {}):
-        return log_evidence(model, tree, seed=0).value
+    enough = tree["posterior"]["sigma"].size >= BRIDGED * model.space.size
+    if model.space.size > MOST and enough and "diverging" in tree.get("sample_stats", {}):
+        with warnings.catch_warnings():  # `check` is where a fit is judged
+            warnings.simplefilter("ignore", UserWarning)
+            return log_evidence(model, tree, seed=0).value
     if model.space.size and affordable(model) < FEWEST:
         return float("nan")
     with warnings.catch_warnings():

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import SHARE, TRUSTED
+from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
+from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..reading import groups
+
+STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 
 
 def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
@@ -22,6 +25,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     tree : DataTree
         A fit by ADVI, CAVI or ``EmpiricalBayes(..., laplace=True)``.
     seed : int, optional
+        Drawn and stored as ``attrs["resample_seed"]`` where it is not given.
 
     Returns
     -------
@@ -65,11 +69,14 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
             f"the posterior; use NUTS()"
         )
     _refuse(tree, posterior)
+    if seed is None:
+        seed = int(np.random.SeedSequence().generate_state(1)[0])
     # Systematic resampling: one random number, so that little noise is added.
     steps = (np.arange(logs.size) + np.random.default_rng(seed).uniform()) / logs.size
     taken = np.minimum(np.searchsorted(np.cumsum(weights), steps), logs.size - 1)
     chain, draw = np.unravel_index(taken, (posterior.sizes["chain"], posterior.sizes["draw"]))
-    return _taken(tree, chain, draw, 1.0 / float(weights @ weights))
+    other = _taken(tree, chain, draw)
+    return _told(other, 1.0 / float(weights @ weights), seed)
 
 
 def _refuse(tree: Any, posterior: Any) -> None:
@@ -99,7 +106,7 @@ def log_weights(tree: Any) -> Array | None:
     return tree["sample_stats"]["log_weight"].values.ravel()
 
 
-def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray, effective: float) -> Any:
+def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray) -> Any:
     """The tree with these draws in place of its own, as one chain."""
     import xarray as xr
 
@@ -118,7 +125,20 @@ def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray, effective: float) -> 
         found[name] = data.drop_vars(["log_weight", "log_weight_theta"], errors="ignore")
     other = xr.DataTree.from_dict({n: d for n, d in found.items() if d.data_vars})
     other.attrs.update(tree.attrs)
-    told = f"{TRUSTED}: resampled by importance, worth {effective:.0f} independent draws"
-    other.attrs |= {"verdict": TRUSTED, "message": told, "effective_draws": effective}
     other["posterior"].attrs.update(tree["posterior"].attrs)
     return other
+
+
+def _told(tree: Any, effective: float, seed: int) -> Any:
+    """The tree with attributes of its own: what judged the approximation is over."""
+    for name in STALE:
+        tree.attrs.pop(name, None)
+    words = TRUSTED if effective >= ESS_PER_CHAIN else UNTRUSTED
+    tree.attrs |= {
+        "verdict": words,
+        "message": f"{words}: resampled by importance, worth {effective:.0f} independent draws",
+        "effective_draws": effective,
+        "resample_seed": seed,
+        "engine": f"{tree.attrs.get('engine', 'fit')}, resampled",
+    }
+    return tree

@@ -79,6 +79,7 @@ class ArrayEncoder:
                 for f, effects in (self.groups if groups else ())
             ),
             rows=rows,
+            weighted="weights" in extras,
         )
 
     def _count(self, new_data: Mapping[str, Any], groups: Mapping[str, Any]) -> int:

@@ -85,6 +85,7 @@ class FormulaEncoder:
             noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
             groups=tuple(part.encode(columns, rows) for part in random),
             rows=rows,
+            weighted="weights" in extras,
         )
 
     def _columns(self, table: Any, random: tuple[FittedRandom, ...]) -> dict[str, Column]:

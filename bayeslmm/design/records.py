@@ -83,6 +83,8 @@ class NewRows:
         In the order of `Design.groups`.
     rows : ndarray (m,)
         Labels of the rows.
+    weighted : bool
+        Whether weights were given, by a column or an argument.
     """
 
     X: np.ndarray
@@ -91,6 +93,7 @@ class NewRows:
     noise_sd: np.ndarray | None
     groups: tuple[NewGroup, ...]
     rows: np.ndarray
+    weighted: bool = False
 
     @property
     def precision(self) -> np.ndarray:

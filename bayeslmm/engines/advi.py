@@ -17,7 +17,7 @@ from ..model import Model
 from ..recover import Thetas, one_chain, theta_variables
 from .approximation import sd_ratios, verdict
 from .ascent import Ascent
-from .descent import BLOCK, WINDOW
+from .descent import SHORTEST
 from .protocol import Outcome
 from .values import Points
 
@@ -29,7 +29,8 @@ class ADVI:
     Parameters
     ----------
     steps : int
-        Largest number of steps of Adam; the schedule stops before where the bound stands still.
+        Largest number of steps of Adam, at least 3,000; the schedule stops before where the bound
+        stands still.
     draws : int
         Draws from the approximation (one chain); its k-hat is computed from them.
     marginal : bool
@@ -61,7 +62,7 @@ class ADVI:
     full_rank: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", BLOCK * WINDOW), ("draws", 100)):
+        for name, least in (("steps", SHORTEST), ("draws", 100)):
             value = getattr(self, name)
             if not isinstance(value, int | np.integer) or value < least:
                 raise ValueError(

@@ -15,11 +15,10 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from .integral import check_proper, sampled
+from .integral import FEWEST, check_proper, sampled
 from .pareto import KHAT, limit, psis
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
-FEWEST = 400  # draws from which the evidence is worth an estimate
 TRUSTED = "to be trusted"
 CORRECTABLE = "to be trusted after importance resampling"
 UNTRUSTED = "not to be trusted"

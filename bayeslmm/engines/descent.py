@@ -16,6 +16,7 @@ from ..gaussian.sums import Array
 RATES = (0.05, 0.01, 0.002)  # of Adam, stage by stage
 BLOCK = 250  # steps between two looks
 WINDOW = 4  # blocks that a look goes over
+SHORTEST = len(RATES) * BLOCK * WINDOW  # steps that every stage's first look takes
 STILL = 0.05  # rms distance of the means, in sds, between the window's halves
 
 

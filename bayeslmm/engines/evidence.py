@@ -101,7 +101,8 @@ class EmpiricalBayes:
             thetas, log_weight = _laplace(best, zeros, self.draws, rng)
             fixed, stats = (), {"log_weight": log_weight[None]}
             drawn = theta_variables(model, thetas.h[0], thetas.corr[0])
-            judged = verdict(model, log_weight, drawn, [], rng)
+            settled = "" if best.converged else "the maximum was not found"
+            judged = verdict(model, log_weight, drawn, [], rng, settled)
             told = [
                 m for m in (attrs["message"], judged["message"]) if m not in ("converged", TRUSTED)
             ]

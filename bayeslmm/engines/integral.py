@@ -28,6 +28,8 @@ from .pareto import KHAT, psis
 
 DROP = 25.0  # nats below the maximum at which the box ends
 MOST = 3  # coordinates for quadrature
+BRIDGED = 100  # draws for each coordinate from which a bridge is built
+FEWEST = 400  # importance draws, a quarter of which fit the proposal
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def log_evidence(
     seed : int, optional
         Seed of the importance sampler (used above three free variance parameters).
     draws : int
-        Size of the importance sample.
+        Size of the importance sample, where one is taken: above three free variance parameters and
+        without a tree.
 
     Returns
     -------
@@ -98,6 +101,8 @@ def log_evidence(
     -170.063
     """
     check_proper(model)
+    if not isinstance(draws, int | np.integer) or draws < FEWEST:
+        raise ValueError(f"log_evidence(draws=...) must be at least {FEWEST}, got {draws!r}")
     if tree is not None:
         _check_sampled(model, tree)
     if model.space.size == 0:
@@ -217,6 +222,16 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     from arviz_stats.base import array_stats
 
     space, (scales, sigma) = model.space, theta_points(model, tree["posterior"].dataset)
+    if sigma.size < BRIDGED * space.size:
+        raise ValueError(
+            f"log_evidence(model, tree) needs at least {BRIDGED * space.size} draws for "
+            f"{space.size} variance parameters, but the tree holds {sigma.size}: draw longer"
+        )
+    if not tree.attrs.get("converged", 1):
+        warnings.warn(
+            f"the log evidence leans on draws that have not converged: {tree.attrs['message']}",
+            stacklevel=3,
+        )
     z = np.array([space.coordinates(space.theta(*point)) for point in zip(scales, sigma)])
     fitted, held = z[::2], z[1::2]
     values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(fitted.T)))

@@ -19,7 +19,7 @@ from ..model import Model
 
 @dataclass(frozen=True, repr=False)
 class Points:
-    """k points: coordinates of theta, coefficients (None where integrated out)."""
+    """k points: coordinates of theta, coefficients (empty where integrated out)."""
 
     z: Array  # (k, d)
     log_jacobian: Array  # (k,) log|dz/dv|

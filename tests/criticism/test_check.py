@@ -138,11 +138,23 @@ def test_a_dict_of_fits_is_for_compare_engines(nuts):
         bl.check({"NUTS": nuts})
 
 
-def test_an_approximation_that_failed_is_not_called_trusted(model):
+def test_a_mean_that_is_far_off_is_told(model):
     tree = bl.fit(model, bl.EmpiricalBayes("reml", laplace=True), seed=1)
-    found = bl.check(tree)
-    assert found.table().loc["farthest mean", "ok"] == (
-        "yes" if tree.attrs["shift"] < 0.25 else "NO"
-    )
+    for shift, ok in ((0.2, "yes"), (0.3, "NO")):
+        tree.attrs["shift"] = shift
+        assert row(tree, "farthest mean")["ok"] == ok
+
+
+def test_an_approximation_that_was_interrupted_is_not_called_trusted(model):
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", laplace=True), seed=1)
+    tree.attrs["verdict"] = "to be trusted"
     tree.attrs["interrupted"] = 1
-    assert bl.check(tree).verdict != "to be trusted"
+    assert bl.check(tree).verdict == "not to be trusted"
+
+
+def test_an_sd_fixed_at_zero_is_no_chain_that_does_not_mix():
+    table = bl.datasets.load("Dyestuff")
+    model = bl.lmm("Yield ~ 1 + (1 | Batch)", table, priors={"sd_Batch": 0.0})
+    found = bl.check(bl.fit(model, bl.NUTS(), seed=1))
+    assert found.ok
+    assert "nan" not in found.table().loc["largest R-hat", "value"]

@@ -177,3 +177,36 @@ def test_a_factor_whose_levels_hold_other_rows_is_not_shared():
     models = [bl.lmm("Yield ~ 1 + (1 | Batch)", d) for d in (data, moved)]
     fits = {str(i): bl.fit(m, bl.EmpiricalBayes("map"), seed=1) for i, m in enumerate(models)}
     assert "Batch" not in bl.compare_models(fits).table.columns.get_level_values(0)
+
+
+def test_digests_tell_priors_apart_that_print_alike():
+    import pymc as pm
+
+    data = bl.datasets.load("Dyestuff")
+    priors = [
+        "HalfNormal(1234.4)",
+        "HalfNormal(1233.6)",
+        50.001,
+        50.004,
+        pm.Truncated.dist(pm.Normal.dist(50.0, 5.0), lower=0.0),
+        pm.Truncated.dist(pm.Normal.dist(150.0, 5.0), lower=0.0),
+    ]
+    made = [bl.lmm("Yield ~ 1 + (1 | Batch)", data, priors={"sigma": p}) for p in priors]
+    assert len({m.digest for m in made}) == len(priors)
+    again = pm.Truncated.dist(pm.Normal.dist(50.0, 5.0), lower=0.0)
+    same = bl.lmm("Yield ~ 1 + (1 | Batch)", data, priors={"sigma": again})
+    assert same.digest == made[4].digest
+
+
+def test_levels_by_other_names_are_another_model():
+    data = bl.datasets.load("Dyestuff")
+    named = data.assign(Batch=data["Batch"].astype(str).str.lower())
+    models = [bl.lmm("Yield ~ 1 + (1 | Batch)", d) for d in (data, named)]
+    assert models[0].digest != models[1].digest
+    fits = [bl.fit(m, bl.EmpiricalBayes("reml"), seed=1) for m in models]
+    assert len(bl.compare_models(dict(zip("ab", fits))).table) == 2
+
+
+def test_a_name_that_is_no_fit_is_refused(pair):
+    with pytest.raises(ValueError, match="models= names typo"):
+        bl.compare_models(pair[1], models={"typo": pair[0]["slopes"]})

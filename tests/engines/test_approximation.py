@@ -147,3 +147,16 @@ def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
 def test_few_laplace_draws_cannot_be_judged():
     with pytest.raises(ValueError, match="at least 100 where laplace=True, got 5"):
         bl.EmpiricalBayes(laplace=True, draws=5)
+
+
+def test_a_resampled_tree_tells_its_own_story():
+    sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
+    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    better = bl.importance_resample(tree)
+    again = bl.importance_resample(tree, seed=better.attrs["resample_seed"])
+    np.testing.assert_array_equal(better["posterior"]["sigma"], again["posterior"]["sigma"])
+    assert better.attrs["engine"] == "CAVI, resampled"
+    assert not {"khat", "share", "sd_ratio", "kl"} & set(better.attrs)
+    poor = bl.importance_resample(bl.fit(sleep, bl.CAVI(draws=150), seed=5), seed=1)
+    assert poor.attrs["effective_draws"] < 100
+    assert poor.attrs["verdict"] == bl.check(poor).verdict == "not to be trusted"

@@ -170,3 +170,17 @@ def test_the_bridges_error_is_the_spread_of_its_values(kind):
         errors.append(error)
     assert np.mean(values) == pytest.approx(0.5 * np.log(2.0 * np.pi), abs=0.02)
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.3)
+
+
+def test_too_few_draws_are_not_bridged():
+    model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
+    few = bl.fit(model, bl.NUTS(draws=20, tune=100, chains=2), seed=1)
+    with pytest.raises(
+        ValueError, match=r"at least 400 draws for 4 variance parameters.* holds 40"
+    ):
+        bl.log_evidence(model, few)
+    poor = bl.fit(model, bl.NUTS(draws=450, tune=100, chains=1), seed=1)
+    with pytest.warns(UserWarning, match="have not converged: one chain"):
+        bl.log_evidence(model, poor)
+    with pytest.raises(ValueError, match=r"draws=\.\.\.\) must be at least 400, got 3"):
+        bl.log_evidence(model, draws=3)

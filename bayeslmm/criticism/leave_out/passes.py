@@ -67,17 +67,17 @@ def leave_out(
     check_tree(model, tree)
     units = UnitsOf.of(model, unit)
     draws = draws_of(model, tree, units.size * (2 if pit else 1))
+    if refit and draws.criterion is not None:
+        raise ValueError(
+            "refit=True samples the posterior again by NUTS, but this tree holds an empirical "
+            "Bayes fit; fit by NUTS, or leave refit=False"
+        )
     # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
         way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size, draws.note)
         if refit and found.bad.size:
-            if draws.criterion is not None:
-                raise ValueError(
-                    "refit=True samples the posterior again by NUTS, but this tree holds an "
-                    "empirical Bayes fit; fit by NUTS, or leave refit=False"
-                )
             return _refitted(model, way, found, draws, pit, seed)
     return found
 

@@ -48,7 +48,7 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         notes.append(f"{keep.size * chains} of {length * chains} draws were used, evenly thinned.")
     posterior = posterior.isel(draw=keep)
     scales, sigma = theta_points(model, posterior)
-    log_weight, criterion = np.zeros(sigma.size), None
+    log_weight = np.zeros(sigma.size)
     r_eff = relative_efficiency(posterior)
     if "sample_stats" in tree.children and "log_weight" in tree["sample_stats"]:
         # These weights are to the posterior that the model declares, whatever was maximised.
@@ -59,11 +59,7 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         notes.append("The draws are of an approximation: k-hat judges it too.")
     elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
         r_eff = min(r_eff, float(tree.attrs["effective_draws"]) / (length * chains))
-    elif "criterion" in tree.attrs:
-        criterion = tree.attrs["criterion"]
-        notes.append("The draws are of an approximation, which the weights do not correct.")
-    note = "\n".join(notes)
-    return Draws(scales, sigma, log_weight, r_eff, note, criterion=criterion)
+    return Draws(scales, sigma, log_weight, r_eff, "\n".join(notes))
 
 
 def _one_point(tree: Any) -> str:
