@@ -47,7 +47,8 @@ def fit(
     -------
     DataTree
         Groups ``posterior``, ``sample_stats``, ``observed_data``, ``constant_data``,
-        ``log_prior``; ArviZ takes it as it is, and ``tree.to_netcdf(path)`` saves it.
+        ``log_prior``, and what the engine adds (``elbo``, ``posterior_moments``,
+        ``variance_parameters``); ArviZ takes it as it is, and ``tree.to_netcdf(path)`` saves it.
 
     Raises
     ------
