@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lmm import _cpu, _facts, _means, _rounded, _timed
+from lmm import _cpu, _facts, _means, _timed, _writer
 
 HERE = Path(__file__).resolve().parent
 GROUPS = ("s", "d", "dept")
@@ -140,17 +140,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a file for the lines, beside standard output")
     options = parser.parse_args()
 
-    lines: list[dict] = []
-
-    def emit(line: dict) -> None:
-        text = json.dumps(_rounded(line))
-        print(text, flush=True)
-        if options.out:
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(text + "\n")
-
-    if options.out:
-        options.out.unlink(missing_ok=True)
+    lines, emit = [], _writer(options.out)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "crossed.csv"
         write_table(options.case, data)

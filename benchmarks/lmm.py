@@ -310,6 +310,21 @@ def _rounded(value):
     return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
+def _writer(out: Path | None):
+    """A function that prints a line as JSON and adds it to a fresh file, where one is named."""
+    if out:
+        out.unlink(missing_ok=True)
+
+    def emit(line: dict) -> None:
+        text = json.dumps(_rounded(line))
+        print(text, flush=True)
+        if out:
+            with out.open("a", encoding="utf-8") as file:
+                file.write(text + "\n")
+
+    return emit
+
+
 def main() -> None:
     if sys.argv[1:2] == ["--child"]:
         tool, case, data, draws, mode = sys.argv[2:]
@@ -333,17 +348,7 @@ def main() -> None:
 
     from simulate import random_slopes
 
-    lines: list[dict] = []
-
-    def emit(line: dict) -> None:
-        text = json.dumps(_rounded(line))
-        print(text, flush=True)
-        if options.out:
-            with options.out.open("a", encoding="utf-8") as file:
-                file.write(text + "\n")
-
-    if options.out:
-        options.out.unlink(missing_ok=True)
+    lines, emit = [], _writer(options.out)
     with tempfile.TemporaryDirectory() as folder:
         for name in options.case or (["sleepstudy"] if options.quick else CASES):
             data = HERE.parent / "bayeslmm" / "data" / "sleepstudy.csv"

@@ -120,7 +120,7 @@ def check(tree: Any) -> Checks:
     rows = list(_ended(tree))
     if chains(tree):
         rows += _chained(posterior, chains(tree))
-        rows += _sampler(tree, stats)
+        rows += _sampler(stats)
     elif "effective_draws" in tree.attrs:
         worth = float(tree.attrs["effective_draws"])
         advice = "more draws of the approximation, or NUTS()"
@@ -211,7 +211,7 @@ def _scalars(posterior: Any) -> Iterator[tuple[str, Array]]:
             yield (f"{name}[{', '.join(labels)}]" if labels else str(name)), values[(..., *index)]
 
 
-def _sampler(tree: Any, stats: Any) -> Iterator[Check]:
+def _sampler(stats: Any) -> Iterator[Check]:
     """Divergences, trees cut short, and energy."""
     if stats is None:
         return

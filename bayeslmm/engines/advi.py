@@ -6,7 +6,7 @@ marginal graph only theta, and the coefficients are recovered exactly. PyMC make
 Adam; the schedule, when to stop, and the verdict are ours.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ..recover import Thetas, one_chain, theta_variables
 from .approximation import sd_ratios, verdict
 from .ascent import Ascent
 from .descent import SHORTEST
-from .protocol import Outcome
+from .protocol import Outcome, check_integers
 from .values import Points
 
 
@@ -62,12 +62,7 @@ class ADVI:
     full_rank: bool = False
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", SHORTEST), ("draws", 100)):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(
-                    f"ADVI({name}=...) must be an integer of at least {least:,}, got {value!r}"
-                )
+        check_integers(self, steps=SHORTEST, draws=100)
 
     @property
     def name(self) -> str:
@@ -92,15 +87,10 @@ class ADVI:
         attrs = {**ascent.attrs, **verdict(model, log_weight, drawn, ratios, rng, ascent.unsettled)}
         tables, coords = ascent.trace()
         stats = {"log_weight": log_weight[None]}
+        found = Outcome(sample_stats=stats, attrs=attrs, tables=tables, coords=coords)
         if self.marginal:
-            thetas = Thetas.at(model, points.z[None])
-            return Outcome(
-                thetas=thetas, sample_stats=stats, attrs=attrs, tables=tables, coords=coords
-            )
-        variables = one_chain(model, theta, points.beta, points.effects)
-        return Outcome(
-            variables=variables, sample_stats=stats, attrs=attrs, tables=tables, coords=coords
-        )
+            return replace(found, thetas=Thetas.at(model, points.z[None]))
+        return replace(found, variables=one_chain(model, theta, points.beta, points.effects))
 
 
 def _refuse(model: Model, marginal: bool) -> None:

@@ -4,8 +4,8 @@ With l the ratio of the unnormalised densities of the first law and the second,
 
     r = E_2[l / (s l + (1 - s) r)] / E_1[1 / (s l + (1 - s) r)]
 
-where s is the share of draws of the first,
-solved by iteration. Its terms are bounded, where both plain averages may have heavy tails.
+where s is the share of draws of the first, solved by iteration. Its terms are bounded, where both
+plain averages may have heavy tails.
 """
 
 import numpy as np

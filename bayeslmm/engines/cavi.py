@@ -14,7 +14,7 @@ from ..model import Model
 from ..recover import one_chain
 from .approximation import sd_ratios, verdict
 from .meanfield import State
-from .protocol import Outcome
+from .protocol import Outcome, check_integers
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,7 @@ class CAVI:
     tolerance: float = 1e-8
 
     def __post_init__(self) -> None:
-        for name, least in (("steps", 1), ("draws", 100)):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(
-                    f"CAVI({name}=...) must be an integer of at least {least}, got {value!r}"
-                )
+        check_integers(self, steps=1, draws=100)
         if not isinstance(self.tolerance, int | float) or not self.tolerance > 0.0:
             raise ValueError(
                 f"CAVI(tolerance=...) must be a positive number, got {self.tolerance!r}"

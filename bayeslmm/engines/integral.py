@@ -1,12 +1,12 @@
 """The log evidence with the variances integrated out as well, under proper priors.
 
 Up to three free coordinates: the trapezoid rule in t, z = mode + s sinh(t), on a box that grows
-until
-its faces hold nothing. For a smooth integrand that decays this rule converges exponentially in
-the number of points (Trefethen & Weideman 2014, section 5). Above three: importance sampling from
-a multivariate t fitted to the posterior, with its Monte Carlo error and the Pareto k-hat of the
-weights (Vehtari et al. 2024). Where draws of the posterior are at hand they and the t are bridged
-(Meng & Wong 1996; Gronau et al. 2017), which bears what plain weights do not: skewed correlations.
+until its faces hold nothing. For a smooth integrand that decays this rule converges exponentially
+in the number of points (Trefethen & Weideman 2014, section 5). Above three: importance sampling
+from a multivariate t fitted to the posterior, with its Monte Carlo error and the Pareto k-hat of
+the weights (Vehtari et al. 2024). Where draws of the posterior are at hand they and the t are
+bridged (Meng & Wong 1996; Gronau et al. 2017), which bears what plain weights do not: skewed
+correlations.
 """
 
 import warnings
@@ -198,13 +198,18 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
         share = weights / weights.sum()
         centre = share @ z
         spread = (z - centre).T @ ((z - centre) * share[:, None])
-        values, vectors = np.linalg.eigh(spread)
-        root = vectors * np.sqrt(np.maximum(values, 1e-12))
+        root = _square_root(spread)
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
     khat = psis(logs)[1]
     method = f"importance sampling, {draws} draws, k-hat {khat:.2f}"
     return LogEvidence(value, error, method, khat)
+
+
+def _square_root(cov: Array) -> Array:
+    """A root with root root' = cov, whose smallest directions are kept open."""
+    values, vectors = np.linalg.eigh(cov)
+    return vectors * np.sqrt(np.maximum(values, 1e-12))
 
 
 def _check_sampled(model: Model, tree: Any) -> None:
@@ -234,8 +239,7 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
         )
     z = np.array([space.coordinates(space.theta(*point)) for point in zip(scales, sigma)])
     fitted, held = z[::2], z[1::2]
-    values, vectors = np.linalg.eigh(np.atleast_2d(np.cov(fitted.T)))
-    root = vectors * np.sqrt(np.maximum(values, 1e-12))
+    root = _square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()
     drawn, log_q = _student(centre, root, held.shape[0], rng)
     at_draws = target.many(drawn) - log_q

@@ -126,7 +126,8 @@ class State:
         log_b = log_complete(model, at_mean[0][None], np.array([at_mean[1]]), beta, effects)
         log_b -= self.solver.value(*at_mean)
         log_p = prior + log_complete(model, scales, h[:, -1], beta, effects)
-        log_y = [self.solver.value(*point) for point in zip(scales, h[:, -1])]
+        work = self.solver.work()
+        log_y = [self.solver.value(*point, work) for point in zip(scales, h[:, -1])]
         return Draws(
             found, h, scales, beta, effects, log_p - log_q - log_b, prior + np.array(log_y) - log_q
         )

@@ -22,7 +22,7 @@ from . import start
 from .convergence import judge
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_mode
-from .protocol import Outcome
+from .protocol import Outcome, check_integers
 
 STATS = ("diverging", "energy", "step_size", "n_steps", "depth", "mean_tree_accept")
 
@@ -68,12 +68,7 @@ class NUTS:
     marginal: bool = True
 
     def __post_init__(self) -> None:
-        for name, least in (("draws", 1), ("tune", 0), ("chains", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(
-                    f"NUTS({name}=...) must be an integer of at least {least}, got {value!r}"
-                )
+        check_integers(self, draws=1, tune=0, chains=1)
         if self.cores is not None and self.cores < 1:
             raise ValueError(f"NUTS(cores=...) must be at least 1, got {self.cores!r}")
         if not 0.0 < self.target_accept < 1.0:

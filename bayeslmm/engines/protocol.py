@@ -43,6 +43,17 @@ class Outcome:
     coords: dict[str, Any] = field(default_factory=dict)
 
 
+def check_integers(engine: Any, **least: int) -> None:
+    """Refuse an option of an engine that is no integer, or below its least value."""
+    for name, bound in least.items():
+        value = getattr(engine, name)
+        if not isinstance(value, int | np.integer) or value < bound:
+            raise ValueError(
+                f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
+                f"got {value!r}"
+            )
+
+
 class Engine(Protocol):
     """An algorithm that infers a model.
 
