@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .design import DesignError
 from .kernels import finite_number, whole_number
 
 __all__ = ["Basis", "FittedBasis", "fourier", "polynomial"]
@@ -96,8 +97,8 @@ def fourier(order: int, period: float | None = None) -> "Fourier":
     Raises
     ------
     ValueError
-        The order is not a whole number above zero, or the period is not above zero. On fitting: an
-        input without any range, and no period.
+        The order is not a whole number above zero, or the period is not above zero. On fitting, a
+        DesignError: an input without any range, and no period.
 
     Examples
     --------
@@ -186,7 +187,7 @@ class Fourier:
             return FittedFourier(self.order, tuple(inputs), (self.period,) * len(inputs))
         for name, width in zip(inputs, np.ptp(x, axis=0), strict=True):
             if width == 0:
-                raise ValueError(
+                raise DesignError(
                     f"the default period is the range of x, but '{name}' has the value "
                     f"{x[0, list(inputs).index(name)]:g} in every row; give period="
                 )

@@ -103,7 +103,7 @@ def load(name: str) -> pd.DataFrame:
     file = path(name)
     if file.suffix == ".csv":
         return pd.read_csv(file)
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     with np.load(file, allow_pickle=False) as arrays:
         for key, values in arrays.items():
             several = {f"{key}{j}": column for j, column in enumerate(values.T)}

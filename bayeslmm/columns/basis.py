@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..design import DesignError
+from .finite import refuse_not_finite
 from .given import read_given
 from .size import refuse_too_large
 from .source import Source
@@ -48,8 +49,17 @@ class Basis:
     centres: Array | None = None
 
     def encode(self, new: Any) -> Array:
-        """The columns at new inputs, (m, P); raises as `Given.encode`."""
-        return _evaluate(self.functions, self.inputs.encode(new), self.bias)
+        """The columns at new inputs, (m, P).
+
+        Raises
+        ------
+        DesignError
+            As the inputs' own `encode`, and where a function is not finite.
+        """
+        columns = _evaluate(self.functions, self.inputs.encode(new), self.bias)
+        what = f"{self.what} in the new rows"
+        _refuse_overflow(columns, self.labels, np.arange(len(columns)), what)
+        return columns
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,7 +123,14 @@ def expand(functions: Any, x: Any, *, bias: bool = True) -> Basis:
         )
     inputs = _inputs(functions, x)
     make = _at_basis if hasattr(functions, "fit") else _at_centres
-    return make(functions, inputs, bias)
+    block = make(functions, inputs, bias)
+    _refuse_overflow(block.matrix, block.labels, block.rows, block.what)
+    return block
+
+
+def _refuse_overflow(matrix: Array, labels: tuple[str, ...], rows: Array, what: str) -> None:
+    advice = "the inputs are finite, the function is not: scale x, or lower the degree"
+    refuse_not_finite(matrix, labels, rows, what, advice)
 
 
 def _inputs(functions: Any, x: Any) -> Source:
@@ -140,7 +157,7 @@ def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
     matrix = _evaluate(functions, x, bias)
     if bias:
         own = matrix[:, 1:]
-        flat = np.flatnonzero((own == own[:1]).all(axis=0) & (own[0] != 0))
+        flat = np.flatnonzero((own == own[:1]).all(axis=0) & (own[0] != 0) & np.isfinite(own[0]))
         if len(flat) == 1:
             first, matrix = np.delete(first, flat), np.delete(matrix, flat + 1, axis=1)
             functions = _Kernel(kernel, x[first])

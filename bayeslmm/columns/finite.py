@@ -25,7 +25,8 @@ def refuse_not_finite(
     j = int(columns[0])
     missing = np.isnan(matrix[:, j])
     kind, mask = ("missing", missing) if missing.any() else ("infinite", ~finite[:, j])
-    more = f" (and {len(columns) - 1:,} more columns are not finite)" if len(columns) > 1 else ""
+    others = len(columns) - 1
+    more = f", and {others:,} more {'column' if others == 1 else 'columns'}" if others else ""
     raise DesignError(
         f"column '{labels[j]}' of {what} is {kind} in {at_rows(mask, rows)}{more}; "
         + (advice or "fill or drop these rows")

@@ -45,9 +45,9 @@ class Given:
         DesignError
             If a column is absent, or a value is missing, infinite or no number.
         """
-        what, p = f"new {self.what}", len(self.labels)
+        what, p = f"{self.what} in the new rows", len(self.labels)
         if _is_series(new) and p == 1:  # one column needs no name
-            new = _frame(new, self.labels[0]).rename({new.name: self.labels[0]}, axis=1)
+            new = new.rename(self.labels[0]).to_frame()
         if _is_table(new):
             table = read_table(new)
             absent = [label for label in self.labels if label not in table.names]

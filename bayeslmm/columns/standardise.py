@@ -60,23 +60,23 @@ def standardise(
     if scale not in ("sd", "norm", None):
         raise ValueError(f"scale should be 'sd', 'norm' or None but got {scale!r}")
     n, p = matrix.shape
-    middle = np.zeros(p)
+    middle, scaled = np.zeros(p), matrix.astype(float)  # the one copy; all else is done in place
     if centre:
         middle = share @ matrix
-        middle = middle + share @ (matrix - middle)
-    scaled = matrix - middle
+        middle = middle + share @ np.subtract(matrix, middle, out=scaled)
+        np.subtract(matrix, middle, out=scaled)
     if scale is None:
         return scaled, middle, np.ones(p)
-    largest = np.abs(scaled).max(axis=0, initial=0.0)
+    largest = np.maximum(scaled.max(axis=0), -scaled.min(axis=0))
     if not (largest > 0).all():
         raise ValueError(
-            f"{(largest == 0).sum()} columns have no spread to scale by (first: column "
-            f"{int(np.argmin(largest))}); leave them out"
+            f"{(largest == 0).sum()} columns have no spread to scale by (the first: number "
+            f"{int(np.argmin(largest))}, from 0); leave them out"
         )
-    # Divided by the largest entry before squares are taken, which could overflow or vanish.
-    ratio = scaled / largest
-    unit = np.sqrt(share @ np.square(ratio, out=ratio)) * largest
+    power = np.ldexp(1.0, np.frexp(largest)[1] - 1)  # of two, so exact; squares cannot overflow
+    scaled /= power
+    ratio = np.sqrt(np.einsum("i,ij,ij->j", share, scaled, scaled))
     if scale == "norm":
-        unit *= np.sqrt(n if count is None else count)
-    scaled /= unit
-    return scaled, middle, unit
+        ratio *= np.sqrt(n if count is None else count)
+    scaled /= ratio
+    return scaled, middle, power * ratio

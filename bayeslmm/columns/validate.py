@@ -57,12 +57,13 @@ def validate(
         raise DesignError(f"{what}: there are no columns; give at least one")
     refuse_too_large(rows, p, what)
     refuse_not_finite(matrix, labels, source.rows, what)
-    _refuse_constant(matrix, labels, what, constant)
+    _refuse_constant(source, constant)
     if not duplicates:
         _refuse_equal(matrix, labels, what, source.remedy)
 
 
-def _refuse_constant(matrix: Array, labels: Sequence[str], what: str, allowed: bool) -> None:
+def _refuse_constant(source: Source, allowed: bool) -> None:
+    matrix, labels, what = source.matrix, source.labels, source.what
     low, high = matrix.min(axis=0), matrix.max(axis=0)
     zero = (low == 0) & (high == 0)
     if zero.any():
@@ -74,7 +75,7 @@ def _refuse_constant(matrix: Array, labels: Sequence[str], what: str, allowed: b
     if flat.sum() > allowed:
         reason = "which is what the intercept says; drop it"
         if allowed:
-            reason = "where one such column can stand (a bias, or the only intercept); drop others"
+            reason = "where one such column can stand (bias or intercept); " + source.remedy
         raise DesignError(f"{_told(labels, flat)} of {what}: one value in every row, {reason}")
 
 
