@@ -9,7 +9,7 @@ PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `impo
 light.
 """
 
-from . import datasets
+from . import bases, datasets, kernels
 from .criticism.check import Checks, check
 from .criticism.engines import EngineComparison, compare_engines
 from .criticism.loo import loo, loo_pit
@@ -44,6 +44,7 @@ __all__ = [
     "Model",
     "ModelComparison",
     "Prediction",
+    "bases",
     "check",
     "compare_engines",
     "compare_models",
@@ -53,6 +54,7 @@ __all__ = [
     "fitted",
     "fixef",
     "importance_resample",
+    "kernels",
     "lmm",
     "log_evidence",
     "log_likelihood",

@@ -31,7 +31,7 @@ def read_matrix(
     if values is None:
         values = np.empty((n, 0))
     columns = getattr(values, "columns", None)
-    array = real_array(values, what) if columns is None else _from_frame(values, rows, what)
+    array = real_array(values, what) if columns is None else from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:
         hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
         raise DesignError(f"{what} must have shape ({n}, columns), got {array.shape}{hint}")
@@ -53,13 +53,16 @@ def read_matrix(
     return array, names
 
 
-def _from_frame(frame: Any, rows: np.ndarray, what: str) -> np.ndarray:
-    """The columns of a DataFrame, each read by its name so that a bad one can be named."""
+def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np.ndarray:
+    """Columns of a table (all, or those named), each read by itself so a bad one can be named."""
     table = read_table(frame)
     found = [np.empty((len(table), 0))]
-    for name in table.names:
-        role = f"the column of {what}"
-        column = read_column(name, table.column(name), table.rows, role)
+    for name in table.names if names is None else names:
+        role, series = f"the column of {what}", table.column(name)
+        if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiu":  # nothing to find out
+            found.append(series.to_numpy(dtype=float)[:, None])
+            continue
+        column = read_column(name, series, table.rows, role)
         values = numbers(column, table.rows, role)
         values[column.missing] = np.nan
         found.append(values[:, None])
