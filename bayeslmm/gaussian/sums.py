@@ -44,6 +44,18 @@ class Factor:
         return self.levels * self.effects
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A block of columns whose coefficients are independent: one scale for all, or one each."""
+
+    Z: Array  # (n, P)
+    shared: bool
+
+    @property
+    def scales(self) -> int:
+        return 1 if self.shared else self.Z.shape[1]
+
+
 @dataclass(frozen=True, repr=False)
 class Rows:
     """The rows that the sums are taken over, in the order of the eliminated factor's groups."""
