@@ -18,7 +18,7 @@ import numpy as np
 
 from .compiled import jit
 from .lapack import add_outer, cholesky_lower, whiten_rows
-from .score import inner
+from .score import inner, lower_product
 from .sums import Array
 from .triangular import LOST, backward, factor_lower, forward, invert_lower
 
@@ -136,7 +136,7 @@ def factor_rows(scales, sigma, data, work):
 
 @jit
 def solve_fixed(data, work):
-    """gamma, its precision and the residual; returns (log|M|, |residual|^2, |K gamma - known|^2)."""
+    """gamma, its precision, the residual; returns (log|M|, |residual|^2, |K gamma - known|^2)."""
     p, n = data.h0.size, data.y.size
     X, y, r = work.white[:p], work.white[p], work.R[p]
     M, gamma = work.M, work.gamma
@@ -209,14 +209,14 @@ def dual_value(scales, sigma, data, work):
 @jit
 def dual_value_and_score(scales, sigma, data, work, J):
     """Log density; fills J, by scale or by factor (q x q); returns (value, d/d sigma)."""
-    p, n = data.h0.size, data.y.size
     value, quad, _ = dual_density(scales, sigma, data, work, True)
     if not np.isfinite(value):
         J[:] = np.nan
         return np.nan, np.nan
     total, _, integrate = data.constants
     project_terms(data, work, integrate > 0.0)
-    slope = quad - total
+    slope = quad - total  # Euler: the density is homogeneous in all scales
+    p = data.h0.size
     if integrate > 0.0:
         slope += p
         for f in range(p):  # trace of P0 Cov(gamma)
@@ -227,29 +227,12 @@ def dual_value_and_score(scales, sigma, data, work, J):
     for t in range(data.layout.shape[0]):
         kind, first, count = data.layout[t, 0], data.layout[t, 1], data.layout[t, 2]
         if kind > 0:
-            at = score_factor(scales, at, kind, first, count, p, work, J)
-        else:
-            if kind == SHARED:
-                J[at] = 0.0
-            for j in range(count):
-                row = first + j
-                k = row - p - 1
-                found = work.D[k, p] * work.D[k, p] - np.dot(work.white[row], work.white[row])
-                for f in range(p):
-                    found += work.D[k, f] * work.D[k, f]
-                if kind == SHARED:
-                    J[at] += found
-                else:
-                    J[at + j] = found
-            at += 1 if kind == SHARED else count
-    at = 0
-    for t in range(data.layout.shape[0]):
-        kind, count = data.layout[t, 0], data.layout[t, 2]
-        if kind > 0:
+            score_factor(kind, first, count, work, J[at : at + kind * kind].reshape(kind, kind))
             slope -= inner(scales[at:], J[at:], kind)
             at += kind * kind
         else:
             width = 1 if kind == SHARED else count
+            score_columns(first, count, work, J[at : at + width])
             for j in range(at, at + width):
                 slope -= scales[j] * scales[j] * J[j]
             at += width
@@ -257,18 +240,61 @@ def dual_value_and_score(scales, sigma, data, work, J):
 
 
 @jit
-def score_factor(scales, at, q, first, levels, p, work, J):
-    """J (q x q, flat from `at`) of one factor, summed over its levels; where it ends."""
+def score_columns(first, count, work, J):
+    """J of every column of a block, or its sum where J has room for one."""
+    n, p = work.V.shape[0], work.F.shape[0]
+    J[:] = 0.0
+    for j in range(count):
+        white, share = work.white[first + j], work.D[first + j - p - 1]
+        found = share[p] * share[p]
+        for f in range(p):
+            found += share[f] * share[f]
+        own = 0.0
+        for i in range(n):
+            own += white[i] * white[i]
+        J[min(j, J.size - 1)] += found - own
+
+
+@jit
+def score_factor(q, first, levels, work, J):
+    """J (q, q) of one factor, summed over its levels."""
+    n, p = work.V.shape[0], work.F.shape[0]
+    end = first + q * levels
+    white = work.white[first:end].reshape(q, levels * n)
+    share = work.D[first - p - 1 : end - p - 1].reshape(q, levels * (p + 1))
+    gram(share, white, J)
+
+
+@jit
+def gram(share, white, J):
+    """J = share share' - white white'."""
+    q = J.shape[0]
     for a in range(q):
         for b in range(a + 1):
-            found = 0.0
-            for g in range(levels):
-                i, j = first + a * levels + g, first + b * levels + g
-                found -= np.dot(work.white[i], work.white[j])
-                i, j = i - p - 1, j - p - 1
-                found += work.D[i, p] * work.D[j, p]
-                for f in range(p):
-                    found += work.D[i, f] * work.D[j, f]
-            J[at + a * q + b] = found
-            J[at + b * q + a] = found
-    return at + q * q
+            total = own = 0.0
+            for i in range(share.shape[1]):
+                total += share[a, i] * share[b, i]
+            for i in range(white.shape[1]):
+                own += white[a, i] * white[b, i]
+            J[a, b] = J[b, a] = total - own
+
+
+@jit
+def dual_evaluate(scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants):
+    """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
+    data = DualData(columns, y, grams, layout, K, known, P0, h0, constants)
+    J, slopes = np.zeros(scales.size), np.zeros(scales.size)
+    value, slope = dual_value_and_score(scales, sigma, data, dual_scratch(data), J)
+    if not np.isfinite(value):
+        return -np.inf, slopes, 0.0
+    at = 0
+    for t in range(layout.shape[0]):
+        kind = layout[t, 0]
+        if kind > 0:
+            at = lower_product(scales, J, slopes, at, kind)
+        else:
+            width = 1 if kind == SHARED else layout[t, 2]
+            for j in range(at, at + width):
+                slopes[j] = J[j] * scales[j]
+            at += width
+    return value, slopes, slope
