@@ -18,12 +18,12 @@ columns: centred where the model has an intercept, then divided by their sd ("sd
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .columns import Source, read_source, standardise
+from .columns import read_given, standardise, validate
 from .design import DesignError
 from .laws import Law
 from .priors import Scales, positive_prior
@@ -254,7 +254,10 @@ def build_block(
     DesignError
         Where the columns or a prior cannot be used.
     """
-    source = read_source(block.columns, rows, block.name, duplicates=block.kind == "ridge", constant=not centred)
+    source = block.columns
+    if not hasattr(source, "encode"):
+        source = read_given(source, f"the columns of {block.name!r}")
+    validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
     Z, centre, unit = standardise(source.matrix, scales.share, centred, block.scale)
     law = LAWS[block.kind](block, Z.shape[1], scales, rows.size, priors)
     return BlockTerm(block.name, source, Z, centre, unit, law)
@@ -275,7 +278,7 @@ def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
     name = block.called("scale")
     default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
-    return Shrinkage("ard", local=local)
+    return Shrinkage("ard", local=local, precision=block.options.get("precision"))
 
 
 def _laplace(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
@@ -323,8 +326,6 @@ def _horseshoe(
 
 def _times_sigma(given: Positive) -> Positive:
     """A scale whose prior is stated in units of sigma."""
-    from dataclasses import replace
-
     return replace(given, raw=True)
 
 

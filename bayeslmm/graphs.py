@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import change_dist_size
 
-from .gaussian.dual_op import DualEvidence
+from .gaussian.dual_op import DualCondense, DualEvidence
 from .gaussian.op import Condense, Evidence
 from .gaussian.primal import FixedPrior
 from .model import Model
@@ -93,6 +93,8 @@ def _columns(block: BlockTerm, values: dict[str, Any], sigma: Any) -> Any:
         total = total * values[law.local.name]
         if law.local.raw:
             pm.Deterministic(law.local.name, total, dims=law.local.dim)
+        if law.precision is not None:
+            pm.Deterministic(law.precision, 1.0 / total**2, dims=law.local.dim)
     if law.common is not None:
         if law.common.raw:
             pm.Deterministic(law.common.name, values[law.common.name] * unit)
@@ -191,11 +193,11 @@ def _marginal_logp(model: Model) -> Any:
     counts = len(model.terms), len(model.blocks)
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
+        condense, evidence = (Condense, Evidence)
         if model.dual:
-            dense: Any = DualEvidence(*counts)(scales, sigma, value, *rows)
-            return dense[0]
-        sums: Any = Condense(*counts)(value, *rows)
-        return Evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
+            condense, evidence = (DualCondense, DualEvidence)  # type: ignore[assignment]
+        sums: Any = condense(*counts)(value, *rows)
+        return evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
 
     return logp
 

@@ -37,8 +37,8 @@ class Shrinkage:
         The factors of the scales; `slab` is the square of the slab's width, `rate` that of lam.
     noise : bool
         Whether scales are in units of sigma.
-    root : str or None
-        The name under which the square root of `rate` is reported.
+    root, precision : str or None
+        The names under which the square root of `rate`, and 1 / local^2, are reported.
     """
 
     kind: str
@@ -48,6 +48,7 @@ class Shrinkage:
     slab: Positive | None = None
     noise: bool = False
     root: str | None = None
+    precision: str | None = None
 
     @property
     def parameters(self) -> tuple[Positive, ...]:
@@ -86,6 +87,9 @@ class Shrinkage:
             if self.rate is not None:
                 values = values / np.sqrt(h[self.rate.name])
             found[self.local.name] = ((str(self.local.dim),), values)
+            if self.precision is not None:
+                with np.errstate(divide="ignore"):
+                    found[self.precision] = ((str(self.local.dim),), 1.0 / values**2)
         if self.common is not None:
             found[self.common.name] = ((), h[self.common.name][:, 0] * self._unit(sigma))
         for square in (self.rate, self.slab):

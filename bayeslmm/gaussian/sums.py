@@ -44,11 +44,7 @@ class Factor:
         return self.levels * self.effects
 
 
-<<<<<<< HEAD
-@dataclass(frozen=True)
-=======
 @dataclass(frozen=True, eq=False)
->>>>>>> dual
 class Columns:
     """A block of columns whose coefficients are independent: one scale for all, or one each."""
 
