@@ -8,7 +8,7 @@ any heavy work; `standardise` brings columns to one scale.
 
 from .basis import Basis, expand
 from .given import Given, read_given
-from .selected import Selected, select
+from .selected import Selected, keep, select
 from .size import refuse_too_large
 from .source import Source
 from .standardise import standardise
@@ -20,6 +20,7 @@ __all__ = [
     "Selected",
     "Source",
     "expand",
+    "keep",
     "read_given",
     "refuse_many_responses",
     "refuse_too_large",

@@ -1,12 +1,12 @@
-"""Columns that a formula made: all fixed effects of a design but the intercept, or those named."""
+"""Columns that a formula made: taken as a block, or kept as the fixed effects of the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..design import Design, DesignError, Encoder
+from ..design import Design, DesignError, Encoder, NewRows
 from ..design.errors import quoted
 
 Array = np.ndarray
@@ -90,3 +90,35 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
         encoder=design.encoder.fixed_only(),
         index=index,
     )
+
+
+def keep(design: Design, names: Sequence[str]) -> Design:
+    """The design with these fixed effects only, in tables to come too.
+
+    Examples
+    --------
+    >>> from bayeslmm.columns import keep
+    >>> from bayeslmm.design import build_design
+    >>> table = {"y": [1.0, 2.0, 4.0], "a": [0.0, 1.0, 1.0]}
+    >>> design = keep(build_design("y ~ a", table), ["Intercept"])
+    >>> design.fixed, design.encoder.encode({"a": [5.0]}).X.tolist()
+    (('Intercept',), [[1.0]])
+    """
+    index = np.array([design.fixed.index(name) for name in names], dtype=np.intp)
+    encoder = _Part(design.encoder, index)
+    return replace(design, fixed=tuple(names), X=design.X[:, index], encoder=encoder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """An encoder that gives some of the fixed effects."""
+
+    encoder: Encoder
+    index: Array
+
+    def encode(self, new_data: Any, **options: Any) -> NewRows:
+        rows = self.encoder.encode(new_data, **options)
+        return replace(rows, X=rows.X[:, self.index])
+
+    def fixed_only(self) -> "_Part":
+        return _Part(self.encoder.fixed_only(), self.index)

@@ -130,7 +130,7 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
     """One row per group: the effect and the noise are the same number twice."""
     if criterion == "map" or not model.space.sigma.free:
         return
-    n = model.sums.n
+    n = float(model.design.frequency.sum())
     for term in model.terms:
         noise = term.grouping.Z[:, 0] ** 2 * model.precision  # what tells u from e, row by row
         alike = term.shape[1] == 1 and np.ptp(noise) <= 1e-8 * np.abs(noise).max()
@@ -158,6 +158,10 @@ def at_boundary(best: Optimum) -> tuple[str, ...]:
         if term.correlation.free and (np.diag(L)[alive] == 0.0).any():
             names.append(term.correlation.name)
         at, base = at + q, base + q * q
+    for block in best.model.blocks:
+        for p in block.law.parameters:
+            names += [p.name] if p.free and p.size == 1 and theta.h[at] == 0.0 else []
+            at += p.size
     return tuple(names)
 
 
@@ -200,9 +204,12 @@ def moments(
         found["beta_mean"] = (("fixed",), exact.beta)
         found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))
         found["beta_cov"] = (("fixed", "fixed_2"), exact.beta_cov)
-    for term, mean, cov in zip(model.terms, exact.effects, exact.effects_cov):
+    means = model.in_units(exact.effects)
+    sds = model.in_units(
+        tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
+    )
+    for term, mean, sd in zip((*model.terms, *model.blocks), means, sds):
         found[f"{term.coefficients}_mean"] = (term.dims, mean)
-        sd = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
         found[f"{term.coefficients}_sd"] = (term.dims, sd)
     return found
 
