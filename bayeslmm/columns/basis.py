@@ -149,7 +149,7 @@ def _told(functions: Any) -> str:
 
 
 def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
-    what = f"the columns of {_told(kernel)}"
+    what = _told(kernel)
     x = inputs.matrix
     first = _first_of_each(x)
     refuse_too_large(len(x), len(first), what, "give fewer distinct rows of x, or use bl.bases")
@@ -175,7 +175,7 @@ def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
 
 
 def _at_basis(basis: Any, inputs: Source, bias: bool) -> Basis:
-    what = f"the columns of {basis!r}"
+    what = repr(basis)
     count = basis.count(len(inputs.labels))
     refuse_too_large(len(inputs.matrix), count, what, "lower the degree or order")
     functions = basis.fit(inputs.matrix, inputs.labels)

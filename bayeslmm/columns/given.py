@@ -56,7 +56,7 @@ class Given:
                     f"{what}: the table lacks the columns {quoted(absent)}; it has "
                     f"{quoted(table.names)}"
                 )
-            matrix, rows = from_frame(table, table.rows, what, self.labels), table.rows
+            matrix, rows = from_frame(new, table.rows, what, self.labels), table.rows
         else:
             matrix = _two_dimensional(new, what, vector=p == 1)
             if matrix.shape[1] != p:
@@ -79,7 +79,7 @@ def read_given(
         A pandas or polars DataFrame, pyarrow Table or dict of arrays names its columns. Those of
         an array are labelled by their position from "0", as in ``values[:, 0]``.
     what : str
-        What they are, for messages: "the columns of 'x'".
+        What they are columns of, for messages: "term 'x'".
     names : sequence of str, optional
         Labels, in place of the above.
     inputs : bool
@@ -105,7 +105,7 @@ def read_given(
         values = _frame(values, "x")
     if _is_table(values):
         table = read_table(values)
-        matrix, found, rows = from_frame(table, table.rows, what), table.names, table.rows
+        matrix, found, rows = from_frame(values, table.rows, what), table.names, table.rows
     else:
         matrix = _two_dimensional(values, what, vector=inputs)
         found, rows = _made_up(matrix.shape[1], inputs), row_labels(values, None, len(matrix))

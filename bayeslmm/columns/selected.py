@@ -83,7 +83,7 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
     place = {name: j for j, name in enumerate(design.fixed)}
     index = np.array([place[name] for name in wanted], dtype=np.intp)
     return Selected(
-        what=f"the columns of {design.formula}",
+        what=f"the formula {design.formula}",
         labels=tuple(wanted),
         matrix=np.ascontiguousarray(design.X[:, index]),
         rows=design.rows,

@@ -14,7 +14,7 @@ class Source(Protocol):
     Attributes
     ----------
     what : str
-        How a message calls the block: "the columns of 'x'".
+        How a message calls the block, as in "column 'a' of ...": "term 'x'".
     labels : tuple of str
         Names of the P columns.
     matrix : ndarray (n, P)

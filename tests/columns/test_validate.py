@@ -26,7 +26,7 @@ def frame(**changes):
 
 
 def read(values):
-    return read_given(values, "the columns of 'x'")
+    return read_given(values, "term 'x'")
 
 
 def refused(block, match, **options):
@@ -42,8 +42,8 @@ def test_a_good_block_passes():
 @pytest.mark.parametrize(
     ("bad", "match"),
     [
-        (np.nan, r"column 'b' of the columns of 'x' is missing in 1 row: r; fill or drop"),
-        (np.inf, r"column 'b' of the columns of 'x' is infinite in 1 row: r;"),
+        (np.nan, r"column 'b' of term 'x' is missing in 1 row: r; fill or drop"),
+        (np.inf, r"column 'b' of term 'x' is infinite in 1 row: r;"),
     ],
 )
 def test_an_entry_that_is_not_finite_is_named(bad, match):
@@ -158,9 +158,7 @@ def test_a_kernel_too_wide_to_tell_rows_apart_says_so():
 
 
 def test_a_kernel_that_overflows_is_named():
-    with pytest.raises(
-        bl.DesignError, match=r"'1' of the columns of poly.* in 1 row: 1; .*scale x"
-    ):
+    with pytest.raises(bl.DesignError, match=r"'1' of poly.* in 1 row: 1; .*scale x"):
         expand(bl.kernels.polynomial(20), [1.0, 1e10])
     with pytest.raises(bl.DesignError, match=r"'x\^2' of .* in the new rows is .*scale x"):
         expand(bl.bases.polynomial(2), [1.0, 2.0]).encode([1e200])
