@@ -8,8 +8,8 @@ twice), in which its coordinates are R (m x k) and those of y are z. Outside the
     log N(y; 0, C) = log N(z; 0, v I + R D R') + log N(rest of y; 0, v I),
 
 exactly, and a move costs k x m sums whatever the number of rows. Every quadratic form is a sum of
-squares of L^-1 R and L^-1 z, with L L' = v I + R D R'; where the noise is small L comes from an
-orthogonal triangularisation, so that it keeps its digits at a noise of 1e-6 of the signal.
+squares of L^-1 R and L^-1 z, with L L' = v I + R D R' found by reflections, so that digits are kept
+at a noise of 1e-6 of the signal.
 
 The gradient and the exact Hessian in log d and log v give Newton steps. In the words of Tipping
 and Faul (2003), S_a = phi_a'C^-1 phi_a and Q_a = phi_a'C^-1 y, and with w = 1 - d_a S_a the column's
@@ -25,7 +25,6 @@ from .lapack import cholesky_lower
 from .sums import Array
 
 DEPENDENT = 1e-12  # a unit column with less than this outside the basis lies within it
-SMALL_NOISE = 1e-7  # share of the trace below which L is triangularised without squaring
 FLOOR = 1e-16  # least variance of the noise, as a share of the mean of y^2
 LONGEST = 3.0  # in logarithms: a Newton step changes no variance by more than a factor e^3
 
@@ -90,52 +89,30 @@ def enter(basis, j):
 
 
 @jit
-def triangularise(A):
-    """Upper triangle of A (r, m), r >= m, <- its factor by Householder reflections."""
-    r, m = A.shape
+def factor(R, d, v):
+    """Lower L with L L' = v I + R D R', by Householder reflections of [sqrt(v) I; sqrt(D) R'].
+
+    Nothing is squared, so that L keeps its digits where v is far below the trace. The upper block
+    is diagonal: the reflection of column j touches its row j and the k rows below the block only.
+    """
+    m, k = R.shape
+    E, L = R * np.sqrt(d), np.zeros((m, m))
     for j in range(m):
-        norm = 0.0
-        for i in range(j, r):
-            norm += A[i, j] ** 2
-        if norm == 0.0:
-            continue
-        alpha = -np.copysign(np.sqrt(norm), A[j, j])
-        A[j, j] -= alpha
-        scale = -alpha * A[j, j]  # half the squared length of the reflector
+        total = v
+        for a in range(k):
+            total += E[j, a] ** 2
+        length = np.sqrt(total)
+        L[j, j] = length
         for c in range(j + 1, m):
             total = 0.0
-            for i in range(j, r):
-                total += A[i, j] * A[i, c]
-            total /= scale
-            for i in range(j, r):
-                A[i, c] -= total * A[i, j]
-        A[j, j] = alpha
-
-
-@jit
-def factor(R, d, v):
-    """Lower L with L L' = v I + R D R'."""
-    m, k = R.shape
-    if k == 0:
-        return np.sqrt(v) * np.eye(m)
-    RD = R * np.sqrt(d)
-    C = np.dot(RD, RD.T)
-    trace = 0.0
-    for i in range(m):
-        C[i, i] += v
-        trace += C[i, i]
-    if v > SMALL_NOISE * trace and cholesky_lower(C):
-        return C
-    stack = np.zeros((k + m, m))
-    stack[:k] = RD.T
-    for i in range(m):
-        stack[k + i, i] = np.sqrt(v)
-    triangularise(stack)
-    for i in range(m):
-        sign = np.copysign(1.0, stack[i, i])
-        for j in range(i, m):
-            C[j, i] = sign * stack[i, j]
-    return C
+            for a in range(k):
+                total += E[j, a] * E[c, a]
+            total /= length
+            L[c, j] = total
+            total /= length + np.sqrt(v)
+            for a in range(k):
+                E[c, a] -= total * E[j, a]
+    return L
 
 
 @jit
