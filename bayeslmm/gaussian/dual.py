@@ -22,6 +22,7 @@ from .dual_score import (
     dual_value,
     dual_value_and_score,
     project_terms,
+    share_fixed,
 )
 from .lapack import solve_transposed, whiten_rows
 from .primal import BATCH, LOG_2PI, FixedPrior, Moments
@@ -199,7 +200,7 @@ class Dual:
         n, p = self.rows.y.size, self.data.h0.size
         work = self.work()
         dual_density(scales, sigma, self.data, work, False)
-        project_terms(self.data, work, True)
+        share_fixed(self.data, work, True)
         white = np.eye(n)
         whiten_rows(work.V, white)  # rows are the columns of C^-1
         own = np.einsum("ij,ij->i", white, white)
@@ -256,7 +257,7 @@ class Dual:
                 here = slice(s.start + at, s.start + end)
                 point, noise = scales[here.start], float(sigma[here.start])
                 dual_density(point, noise, self.data, work, False)
-                project_terms(self.data, work, self.integrate)
+                share_fixed(self.data, work, self.integrate)
                 fixed, noises, *priors = (z[here] for z in normals)
                 gamma = work.gamma + fixed @ work.F.T
                 beta[here] = (self.rows.centred[1] + gamma) @ self.rows.scaled.T.T
@@ -415,6 +416,8 @@ def _data(rows: DualRows, prior: FixedPrior, integrate: bool) -> DualData:
         columns=scaled.columns,
         y=y,
         grams=scaled.grams,
+        codes=scaled.codes,
+        Z=scaled.Z,
         layout=scaled.layout,
         K=np.ascontiguousarray(K),
         known=known,

@@ -23,6 +23,8 @@ class Scaled:
     root: Array  # (n,)
     columns: Array  # (p + 1 + m, n): X T, room for y, then the terms
     grams: Array  # (shared blocks, n, n): A A'
+    codes: NDArray[np.int64]  # (factors, n) level of each row
+    Z: Array  # (effects of all factors, n)
     layout: NDArray[np.int64]  # (terms, 3): kind, first row in `columns`, levels or columns
     T: Array  # (p, p): beta = T (origin + gamma)
     log_det_T: float
@@ -57,6 +59,8 @@ class DualRows:
         root = np.sqrt(self.weights * self.frequency)
         basis, T = self._fixed(root)
         grams, pieces, layout, at = [], [basis.T, np.zeros((1, n))], [], p + 1
+        codes = np.array([f.codes for f in self.factors], dtype=np.int64)
+        Z = [f.Z.T * root for f in self.factors]
         for f in self.factors:
             dense = np.zeros((f.effects, f.levels, n))
             dense[:, f.codes, np.arange(n)] = (f.Z * root[:, None]).T
@@ -75,6 +79,8 @@ class DualRows:
             root=root,
             columns=np.concatenate(pieces),
             grams=np.array(grams).reshape(len(grams), n, n),
+            codes=codes.reshape(-1, n),
+            Z=np.concatenate([np.zeros((0, n)), *Z]),
             layout=np.array(layout, dtype=np.int64).reshape(-1, 3),
             T=T,
             log_det_T=float(np.linalg.slogdet(T)[1]) if p else 0.0,

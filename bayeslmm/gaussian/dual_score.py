@@ -31,6 +31,8 @@ class DualData(NamedTuple):
     columns: Array  # (p + 1 + m, n): X T, room for y, then the terms; scaled by root
     y: Array  # (n,) its distance from a fit, scaled by root
     grams: Array  # (shared blocks, n, n): A A'
+    codes: np.ndarray  # (factors, n) level of each row
+    Z: Array  # (effects of all factors, n), scaled by root
     layout: np.ndarray  # (terms, 3): kind, first row in `columns`, levels or columns
     K: Array  # (r, p) prior of gamma: K gamma ~ N(known, I); no rows where flat
     known: Array  # (r,)
@@ -75,7 +77,7 @@ def assemble(scales, sigma, data, work):
     V[:] = 0.0
     for i in range(n):
         V[i, i] = sigma * sigma
-    at = gram = used = 0
+    at = gram = used = factor = effect = 0
     for t in range(data.layout.shape[0]):
         kind, first, count = data.layout[t, 0], data.layout[t, 1], data.layout[t, 2]
         if kind == SHARED:
@@ -95,20 +97,30 @@ def assemble(scales, sigma, data, work):
                     used += 1
             at += count
         else:
-            for b in range(kind):
-                lively = False
-                for a in range(b, kind):
-                    lively = lively or scales[at + a * kind + b] != 0.0
-                for g in range(count if lively else 0):
-                    B[used] = 0.0
-                    for a in range(b, kind):
-                        s = scales[at + a * kind + b]
-                        for i in range(n):
-                            B[used, i] += s * data.columns[first + a * count + g, i]
-                    used += 1
+            L = scales[at : at + kind * kind].copy().reshape(kind, kind)
+            add_groups(L, data.codes[factor], data.Z[effect : effect + kind], V)
+            factor += 1
+            effect += kind
             at += kind * kind
     if used > 0:
         add_outer(B, used, V)
+
+
+@jit
+def add_groups(L, codes, Z, V):
+    """V's lower triangle += (Z L)(Z L)' between rows of the same level."""
+    q, n = Z.shape
+    ZL = np.zeros(n)
+    for b in range(q):
+        ZL[:] = 0.0
+        for a in range(b, q):
+            for i in range(n):
+                ZL[i] += L[a, b] * Z[a, i]
+        for i in range(n):
+            own, code = ZL[i], codes[i]
+            if own != 0.0:
+                for j in range(i + 1):  # without a branch: it vectorises
+                    V[i, j] += own * ZL[j] if codes[j] == code else 0.0
 
 
 @jit
@@ -187,17 +199,22 @@ def dual_density(scales, sigma, data, work, terms):
 
 
 @jit
-def project_terms(data, work, integrate):
-    """Fill F, R and D: products of every term's whitened column with beta's share and residual."""
-    p = data.h0.size
+def share_fixed(data, work, integrate):
+    """Fill F, and the first rows of R: beta's share of the rows, F' C^-1 X."""
     work.F[:] = 0.0
     if integrate:
         invert_lower(work.M, work.F)
-    for f in range(p):
+    for f in range(data.h0.size):
         work.R[f] = 0.0
         for j in range(f + 1):
             work.R[f] += work.F[j, f] * work.white[j]
-    work.D[:] = np.dot(work.white[p + 1 :], work.R.T)
+
+
+@jit
+def project_terms(data, work, integrate):
+    """Fill F, R and D: products of every term's whitened column with R."""
+    share_fixed(data, work, integrate)
+    work.D[:] = np.dot(work.white[data.h0.size + 1 :], work.R.T)
 
 
 @jit
@@ -280,9 +297,9 @@ def gram(share, white, J):
 
 
 @jit
-def dual_evaluate(scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants):
+def dual_evaluate(scales, sigma, columns, y, grams, codes, Z, layout, K, known, P0, h0, constants):
     """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
-    data = DualData(columns, y, grams, layout, K, known, P0, h0, constants)
+    data = DualData(columns, y, grams, codes, Z, layout, K, known, P0, h0, constants)
     J, slopes = np.zeros(scales.size), np.zeros(scales.size)
     value, slope = dual_value_and_score(scales, sigma, data, dual_scratch(data), J)
     if not np.isfinite(value):
