@@ -87,7 +87,7 @@ class Dual:
         A row's variance over what is left of it given the rows before: 1 / (1 - R^2), at most the
         condition of the covariance (Higham 2002, section 10.1). Infinite where nothing is left.
         """
-        loss = dual_density(scales, sigma, self.data, self.work(), False)[2]
+        loss = dual_density(scales, sigma, self.data, self.work(), 0)[2]
         return float(np.finfo(float).eps * loss)
 
     def score(
@@ -104,7 +104,7 @@ class Dual:
     def condition(self, scales: Array, sigma: float, work: DualWork | None = None) -> Moments:
         """Exact law of the coefficients given the scales; variances to eps of their prior's."""
         work = work or self.work()
-        value = self._solve(scales, sigma, work, True)
+        value = self._solve(scales, sigma, work, work.D.shape[0])
         T, origin = self.rows.scaled.T, self.rows.centred[1]
         turned = T @ work.F
         half = self._own_half(scales, sigma)
@@ -194,7 +194,7 @@ class Dual:
             totals, work = np.zeros((2, *shape)), self.work()
             for at, end in _repeats(scales[s], sigma[s]):
                 point = scales[s][at]
-                self._solve(point, float(sigma[s][at]), work, True)
+                self._solve(point, float(sigma[s][at]), work, first.columns)
                 mean, cov = next(self._terms(point)).moments(work)
                 totals[0] += (end - at) * mean
                 totals[1] += (end - at) * (mean**2 + np.diagonal(cov, axis1=1, axis2=2))
@@ -216,7 +216,7 @@ class Dual:
         """
         n, p = self.rows.y.size, self.data.h0.size
         work = self.work()
-        self._solve(scales, sigma, work, False)
+        self._solve(scales, sigma, work, 0)
         share_fixed(self.data, work, True)
         white = np.eye(n)
         whiten_rows(work.V, white)  # rows are the columns of C^-1
@@ -236,15 +236,15 @@ class Dual:
         empty = Factor(np.zeros(n, np.intp), 0, np.zeros((n, 0)))
         return self.rows.factors[0] if self.rows.factors else empty
 
-    def _solve(self, scales: Array, sigma: float, work: DualWork, terms: bool) -> float:
-        """Factor everything at one point, with the terms' columns or without."""
+    def _solve(self, scales: Array, sigma: float, work: DualWork, terms: int) -> float:
+        """Factor everything at one point, with so many columns of the terms."""
         value = dual_density(scales, sigma, self.data, work, terms)[0]
         if not np.isfinite(value):
             raise ValueError(
                 f"float64 cannot hold the covariance of the rows at sigma = {sigma:g}: the noise "
                 "is too small beside the signal; give sigma a prior that keeps it away from zero"
             )
-        (project_terms if terms else share_fixed)(self.data, work, self.integrate)
+        project_terms(self.data, work, self.integrate, terms)
         return value
 
     def _terms(self, scales: Array) -> Iterator[Term]:
@@ -283,7 +283,7 @@ class Dual:
             for at, end in _repeats(scales[s], sigma[s]):
                 here = slice(s.start + at, s.start + end)
                 point, noise = scales[here.start], float(sigma[here.start])
-                self._solve(point, noise, work, False)
+                self._solve(point, noise, work, 0)
                 fixed, noises, *priors = (z[here] for z in normals)
                 gamma = work.gamma + fixed @ work.F.T
                 beta[here] = (self.rows.centred[1] + gamma) @ self.rows.scaled.T.T

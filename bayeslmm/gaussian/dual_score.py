@@ -180,14 +180,13 @@ def solve_fixed(data, work):
 
 @jit
 def dual_density(scales, sigma, data, work, terms):
-    """Log density, the quadratic form and the loss; whitens the terms' columns too if asked."""
+    """Log density, the quadratic form and the loss; whitens so many columns of the terms too."""
     p, n = data.h0.size, data.y.size
     log_det, loss = factor_rows(scales, sigma, data, work)
     if not np.isfinite(log_det):
         return np.nan, np.nan, np.inf
-    rows = data.columns.shape[0] if terms else p + 1
-    white = work.white[:rows]
-    white[:] = data.columns[:rows]
+    white = work.white[: p + 1 + terms]
+    white[:] = data.columns[: p + 1 + terms]
     white[p] = data.y
     whiten_rows(work.V, white)
     fixed, quad, prior = solve_fixed(data, work)
@@ -211,27 +210,28 @@ def share_fixed(data, work, integrate):
 
 
 @jit
-def project_terms(data, work, integrate):
-    """Fill F, R and D: products of every term's whitened column with R."""
+def project_terms(data, work, integrate, terms):
+    """Fill F, R and D: products of so many whitened columns of the terms with R."""
     share_fixed(data, work, integrate)
-    work.D[:] = np.dot(work.white[data.h0.size + 1 :], work.R.T)
+    first = data.h0.size + 1
+    work.D[:terms] = np.dot(work.white[first : first + terms], work.R.T)
 
 
 @jit
 def dual_value(scales, sigma, data, work):
     """Log density alone."""
-    return dual_density(scales, sigma, data, work, False)[0]
+    return dual_density(scales, sigma, data, work, 0)[0]
 
 
 @jit
 def dual_value_and_score(scales, sigma, data, work, J):
     """Log density; fills J, by scale or by factor (q x q); returns (value, d/d sigma)."""
-    value, quad, _ = dual_density(scales, sigma, data, work, True)
+    value, quad, _ = dual_density(scales, sigma, data, work, work.D.shape[0])
     if not np.isfinite(value):
         J[:] = np.nan
         return np.nan, np.nan
     total, _, integrate = data.constants
-    project_terms(data, work, integrate > 0.0)
+    project_terms(data, work, integrate > 0.0, work.D.shape[0])
     slope = quad - total  # Euler: the density is homogeneous in all scales
     p = data.h0.size
     if integrate > 0.0:
