@@ -28,9 +28,13 @@ from .active import FLOOR, LONGEST, Basis, State, condition, coordinates, enter,
 from .compiled import jit
 from .sums import Array
 
-HELD = (0.2, 0.5, 0.1, 0.3, 0.8, 0.05, 0.15, 0.03)  # noise held first, in root mean squares of y
+# The noise held first, in root mean squares of y. At a price the search begins where least enters.
+HELD = (0.2, 0.5, 0.1, 0.3, 0.8, 0.05, 0.15, 0.03)
+HELD_AT_PRICE = (1.0, 0.5, 0.2, 0.8, 0.3, 0.1, 0.05, 0.03)
 FIRST = 16  # moves at most while the noise is held
 TOLERANCE = 1e-6  # of the log density: less is no gain
+CLOSE = 1e-18  # rise of a Newton step at which the maximum is reached
+SAME = 1.0 - 1e-12  # cosine of two columns from which they are one
 HIDDEN = 1e-14  # squared share outside the basis that is rounding
 
 
@@ -100,7 +104,7 @@ def search(
     --------
     >>> import numpy as np
     >>> Phi = np.eye(8)[:, :4] + np.eye(8)[:, 4:]
-    >>> y = np.array([5.0, 0.1, -0.1, 0.1, 5.1, -0.1, 0.1, 0.1])
+    >>> y = np.array([5.0, 0.1, -0.1, 0.1, 5.1, -0.1, 0.1, -0.1])
     >>> search(Phi, y).active
     array([0])
     """
@@ -112,7 +116,7 @@ def search(
         raise ValueError("y is zero in every row, so the noise has no scale: give sigma")
     basis, given = _basis(Phi, y / unit), (sigma / unit) ** 2 if sigma else 0.0
     best, reached, moves = (-np.inf, -np.inf, _state(basis, 0.0)), [], 0
-    for held in HELD[:starts]:
+    for held in (HELD_AT_PRICE if price > 0.0 else HELD)[:starts]:
         state = _state(basis, max(held**2, given))
         value, entered = _climb(basis, state, given, float(price))
         value -= n * np.log(unit)
@@ -250,17 +254,21 @@ def _ascend(basis, state, free, price, rounds, enough):
         step = uphill(g, H)
         if np.dot(g, step) < enough:
             break
+        least = point.value - 1e-12 * (1.0 + abs(point.value))
         t = min(1.0, LONGEST / np.max(np.abs(step)))
         for _ in range(12):
             tried = max(v * np.exp(t * step[k]), FLOOR) if free else v
             trial = condition(basis, R, d * np.exp(t * step[:k]), tried)
-            if trial.value > point.value:
+            if trial.value > least:
                 break
             t *= 0.5
-        if not trial.value > point.value:
+        if not trial.value > least:
             break
         state.d[:k], state.v[0] = d * np.exp(t * step[:k]), tried
+        rises = trial.value > point.value
         point = trial
+        if not rises:  # level but for rounding: the last step
+            break
     return point
 
 
@@ -288,22 +296,35 @@ def _best(basis, state, point):
 
 
 @jit
+def _add(basis, state, j, d):
+    """Column j enters; where an active column is the same but for length, that one takes it up."""
+    enter(basis, j)
+    k = state.count[0]
+    for a in range(k):
+        cosine = 0.0
+        for i in range(basis.size[0]):
+            cosine += basis.U[i, state.columns[a]] * basis.U[i, j]
+        if abs(cosine) > SAME:
+            state.d[a] += d
+            return
+    state.columns[k], state.d[k] = j, d
+    state.count[0] = k + 1
+
+
+@jit
 def _admit(basis, state, free, price, most):
     """Columns enter until none is worth its price, or `most` have; the value and their number."""
     entered = 0
-    point = _ascend(basis, state, free, price, 200, 1e-12)
+    point = _ascend(basis, state, free, price, 200, CLOSE)
     while entered < most:
         at, t, d = _best(basis, state, point)
         if at >= 0 and _worth(t) > price + TOLERANCE:
-            enter(basis, at)
-            k = state.count[0]
-            state.columns[k], state.d[k] = at, d
-            state.count[0] = k + 1
+            _add(basis, state, at, d)
             entered += 1
             point = _ascend(basis, state, free, price, 3, 1e-2)
             continue
         before = point.value - price * state.count[0]
-        point = _ascend(basis, state, free, price, 200, 1e-12)
+        point = _ascend(basis, state, free, price, 200, CLOSE)
         if point.value - price * state.count[0] <= before + TOLERANCE:
             break
     return point.value, entered
