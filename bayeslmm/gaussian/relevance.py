@@ -33,8 +33,11 @@ HELD = (0.2, 0.5, 0.1, 0.3, 0.8, 0.05, 0.15, 0.03)
 HELD_AT_PRICE = (1.0, 0.5, 0.2, 0.8, 0.3, 0.1, 0.05, 0.03)
 FIRST = 16  # moves at most while the noise is held
 TOLERANCE = 1e-6  # of the log density: less is no gain
+LOOSE = 1e-2  # rise of a Newton step that ends the work between moves
 CLOSE = 1e-18  # rise of a Newton step at which the maximum is reached
 SAME = 1.0 - 1e-12  # cosine of two columns from which they are one
+TOGETHER = 16  # for so many active columns, one more enters at a time
+KEPT = 1e-8  # share of S below which a difference has no digits
 HIDDEN = 1e-14  # squared share outside the basis that is rounding
 
 
@@ -121,11 +124,11 @@ def search(
         value, entered = _climb(basis, state, given, float(price))
         value -= n * np.log(unit)
         moves += entered
-        reached.append(float(value - price * state.count[0]))
+        reached.append(float(value - price * state.size[0]))
         if reached[-1] > best[0]:
             best = reached[-1], value, state
     _, value, state = best
-    k = state.count[0]
+    k = state.size[0]
     order = np.argsort(state.columns[:k])
     active = state.columns[:k][order]
     return Relevance(
@@ -219,16 +222,16 @@ def _swap(state, a, b):
 @jit
 def _prune(basis, state, point, price):
     """Drop the columns that are not worth their price, the weakest first."""
-    while state.count[0]:
-        last = state.count[0] - 1
+    while state.size[0]:
+        last = state.size[0] - 1
         at, worth = _weakest(point, state.d[: last + 1])
         if worth > price + 0.5 * TOLERANCE:
             break
         _swap(state, at, last)
-        state.count[0] = last
+        state.size[0] = last
         without = condition(basis, coordinates(basis, state), state.d[:last], state.v[0])
         if without.value < point.value - price - TOLERANCE:  # its worth was lost in rounding
-            state.count[0] = last + 1
+            state.size[0] = last + 1
             _swap(state, at, last)
             break
         point = without
@@ -238,13 +241,13 @@ def _prune(basis, state, point, price):
 @jit
 def _ascend(basis, state, free, price, rounds, enough):
     """Newton steps in all variances (and the noise, if free) until a step gains not enough."""
-    k = state.count[0]
+    k = state.size[0]
     R = coordinates(basis, state)
     point = condition(basis, R, state.d[:k], state.v[0])
     for _ in range(rounds):
         point = _prune(basis, state, point, price)
-        if state.count[0] < k:
-            k = state.count[0]
+        if state.size[0] < k:
+            k = state.size[0]
             R = coordinates(basis, state)
         d, v = state.d[:k].copy(), state.v[0]
         g, H = slopes(basis, point, d, v)
@@ -273,33 +276,38 @@ def _ascend(basis, state, free, price, rounds, enough):
 
 
 @jit
-def _best(basis, state, point):
-    """The column outside with the largest t = q^2 / s, its t and its best variance."""
+def _views(basis, state, point):
+    """V = L^-1 q'Phi (m, P), and S and Q of every column; zeros stand for what cannot enter."""
     m, P = basis.size[0], basis.left.size
-    v, k = state.v[0], state.count[0]
-    S, Q = np.zeros(P), np.zeros(P)
+    S, Q, V = np.zeros(P), np.zeros(P), np.zeros((m, P))
     for j in range(P):
         if basis.left[j] > HIDDEN:
-            S[j], Q[j] = basis.left[j] / v, basis.cross[j] / v
+            S[j], Q[j] = basis.left[j] / state.v[0], basis.cross[j] / state.v[0]
     if m:
         V = np.dot(point.W, basis.U[:m])
-        for i in range(m):
-            for j in range(P):
-                S[j] += V[i, j] ** 2
-                Q[j] += V[i, j] * point.omega[i]
-    S[state.columns[:k]] = 0.0
-    best, at = 1.0, -1
-    for j in range(P):
+    for i in range(m):
+        for j in range(P):
+            S[j] += V[i, j] ** 2
+            Q[j] += V[i, j] * point.omega[i]
+    S[state.columns[: state.size[0]]] = 0.0
+    return V, S, Q
+
+
+@jit
+def _best(S, Q):
+    """The column with the largest t = q^2 / s, and its t; outside the active set q = Q, s = S."""
+    best, at = 1.0, 0
+    for j in range(S.size):
         if S[j] > 0.0 and Q[j] ** 2 > best * S[j]:
             best, at = Q[j] ** 2 / S[j], j
-    return at, best, (best - 1.0) / S[at]
+    return at, best
 
 
 @jit
 def _add(basis, state, j, d):
     """Column j enters; where an active column is the same but for length, that one takes it up."""
     enter(basis, j)
-    k = state.count[0]
+    k = state.size[0]
     for a in range(k):
         cosine = 0.0
         for i in range(basis.size[0]):
@@ -308,24 +316,56 @@ def _add(basis, state, j, d):
             state.d[a] += d
             return
     state.columns[k], state.d[k] = j, d
-    state.count[0] = k + 1
+    state.size[0] = k + 1
 
 
 @jit
-def _admit(basis, state, free, price, most):
+def _fill(basis, state, point, price):
+    """The best column enters; beside many active ones a few more, each given those before it.
+
+    With u = phi'C^-1 phi_a and r = d_a / (1 + d_a S_a), column a takes r u^2 off S, r u Q_a off Q.
+    """
+    V, S, Q = _views(basis, state, point)
+    m, v = basis.size[0], state.v[0]
+    most = 1 + state.size[0] // TOGETHER
+    taken, shares = np.empty((most, S.size)), np.empty(most)
+    for b in range(most):
+        at, t = _best(S, Q)
+        if _worth(t) <= price + TOLERANCE:
+            return b
+        d = (t - 1.0) / S[at]
+        _add(basis, state, at, d)
+        u = taken[b]
+        u[:] = 0.0
+        for i in range(m if b + 1 < most else 0):
+            u += V[i, at] * V[i]
+        for i in range(m, basis.size[0]):
+            u += basis.U[i, at] / v * basis.U[i]
+        for c in range(b):
+            u -= shares[c] * taken[c, at] * taken[c]
+        shares[b], along = d / (1.0 + d * S[at]), Q[at]
+        S[at] = 0.0
+        for j in range(S.size):
+            less = S[j] - shares[b] * u[j] ** 2
+            S[j] = less if less > KEPT * S[j] else 0.0
+            Q[j] -= shares[b] * along * u[j]
+    return most
+
+
+@jit
+def _admit(basis, state, free, price, most, close):
     """Columns enter until none is worth its price, or `most` have; the value and their number."""
     entered = 0
-    point = _ascend(basis, state, free, price, 200, CLOSE)
+    point = _ascend(basis, state, free, price, 10, LOOSE)
     while entered < most:
-        at, t, d = _best(basis, state, point)
-        if at >= 0 and _worth(t) > price + TOLERANCE:
-            _add(basis, state, at, d)
-            entered += 1
-            point = _ascend(basis, state, free, price, 3, 1e-2)
+        new = _fill(basis, state, point, price)
+        entered += new
+        if new:
+            point = _ascend(basis, state, free, price, 3, LOOSE)
             continue
-        before = point.value - price * state.count[0]
-        point = _ascend(basis, state, free, price, 200, CLOSE)
-        if point.value - price * state.count[0] <= before + TOLERANCE:
+        before = point.value - price * state.size[0]
+        point = _ascend(basis, state, free, price, 200, close)
+        if point.value - price * state.size[0] <= before + TOLERANCE:
             break
     return point.value, entered
 
@@ -333,8 +373,8 @@ def _admit(basis, state, free, price, most):
 @jit
 def _climb(basis, state, given, price):
     """One start: a few moves with the noise held where the state has it, then all."""
-    _, first = _admit(basis, state, False, price, FIRST)
+    _, first = _admit(basis, state, False, price, FIRST, LOOSE)
     if given > 0.0:
         state.v[0] = given
-    value, then = _admit(basis, state, given == 0.0, price, 10 * basis.z.size + 100)
+    value, then = _admit(basis, state, given == 0.0, price, 10 * basis.z.size + 100, CLOSE)
     return value, first + then

@@ -252,7 +252,7 @@ def test_a_response_of_zeros_needs_a_known_noise():
     found = search(Phi, np.zeros(20), sigma=2.0)
     assert found.active.size == 0
     assert found.log_density == pytest.approx(-10 * np.log(2 * np.pi * 4.0), rel=1e-12)
-    with pytest.raises(ValueError, match="y is zero in every row.*give sigma"):
+    with pytest.raises(ValueError, match=r"y is zero in every row.*give sigma"):
         search(Phi, np.zeros(20))
 
 
