@@ -60,6 +60,7 @@ PROBLEMS = {
     "known noise": (regression(50, 8, [2.0, -1.0]), {"sigma": 0.8}),
     "gaussian kernel": (sinc(60, 2), {}),
     "linear splines": (sinc(60, 2, linear_spline), {}),
+    "many true columns": (regression(90, 50, np.linspace(-2.0, 2.0, 40)), {}),
     "one column": (regression(20, 1, [1.0]), {}),
     "one row": ((np.ones((1, 3)), np.array([2.0])), {"sigma": 1.0}),
 }
