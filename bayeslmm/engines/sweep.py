@@ -1,0 +1,134 @@
+"""One chain of the Gibbs sampler of a regression with shrinkage blocks (Park & Casella 2008).
+
+A sweep draws (1) every scale given the coefficients and sigma, (2) sigma, (3) all coefficients
+jointly. Where all blocks are in units of sigma, step 2 has u integrated out, and beta too where it
+is flat: for density 1 or 1 / sigma the draw is then an inverse gamma, else a slice step. Where a
+block is not, sigma is drawn given all coefficients. Either way the posterior is left invariant
+(van Dyk & Park 2008: what is integrated out is drawn at once, before anything else uses it).
+The rows enter through sums that are formed once.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ..gaussian.compiled import jit
+from .coefficients import draw_coefficients, integrate, make_work, profiled
+from .scales import block_scales, draw_block
+from .slices import Conditional, slice_step
+
+HALF_FLAT, JEFFREYS = 0, 9
+
+
+class Laws(NamedTuple):
+    """Laws as rows (code, a, b, constant), code -1 where the value is fixed."""
+
+    starts: np.ndarray  # (B + 1,) where the blocks begin among the columns
+    power: np.ndarray  # (B,) 1 where scales are in units of sigma
+    local: np.ndarray  # (P, 4)
+    heads: np.ndarray  # (B, 3, 4): common, rate, slab^2
+    sigma: np.ndarray  # (4,)
+
+
+class State(NamedTuple):
+    """Where a chain is; every array is changed in place."""
+
+    beta: np.ndarray  # (p,)
+    u: np.ndarray  # (P,)
+    local: np.ndarray  # (P,)
+    heads: np.ndarray  # (B, 3)
+    sigma: np.ndarray  # (1,)
+
+
+@jit
+def _all_scales(laws, state, sigma, S):
+    """S (P,) <- scales in units of sigma."""
+    for b in range(laws.power.size):
+        at = slice(laws.starts[b], laws.starts[b + 1])
+        block_scales(state.local[at], state.heads[b], laws.power[b], sigma, S[at])
+    S /= sigma
+
+
+@jit
+def _draw_sigma(rng, law, degrees, total, sigma):
+    """A draw of sigma, whose likelihood is sigma^-degrees exp(-total / (2 sigma^2))."""
+    if law[0] == JEFFREYS or law[0] == HALF_FLAT:
+        shape = 0.5 * degrees if law[0] == JEFFREYS else 0.5 * (degrees - 1.0)
+        return np.sqrt(0.5 * total / rng.standard_gamma(shape))
+    none = np.empty(0)
+    f = Conditional(law, degrees, 0.5 * total, 2.0, 2.0, 0.0, 0.0, none, none)
+    return slice_step(rng, f, sigma, 3.0 / np.sqrt(degrees))
+
+
+@jit
+def _given_coefficients(data, laws, state, S):
+    """Degrees of freedom and sum of squares of sigma's conditional given beta and u."""
+    rest = data.z - np.dot(data.A, state.u)
+    for k in range(state.beta.size):
+        rest -= state.beta[k] * data.X[:, k]
+    degrees, total = data.size, np.dot(rest, rest)
+    for b in range(laws.power.size):
+        if laws.power[b]:
+            for j in range(laws.starts[b], laws.starts[b + 1]):
+                degrees += 1.0
+                total += (state.u[j] / S[j]) ** 2
+    return degrees, total
+
+
+@jit
+def _integrated(data, work, state, q):
+    """The same with u integrated out, and beta too where it is flat; last, whether it exists."""
+    if data.flat:
+        total, whole = profiled(work, q)
+        return data.size - state.beta.size, total, whole
+    total = q
+    for k in range(state.beta.size):
+        total += state.beta[k] * (np.dot(work.C[k], state.beta) - 2.0 * work.t[k])
+    return data.size, total, True
+
+
+@jit
+def sweep(rng, data, laws, state, work, S):
+    """All steps once; False where a factor does not exist in float64."""
+    for b in range(laws.power.size):
+        at = slice(laws.starts[b], laws.starts[b + 1])
+        draw_block(
+            rng,
+            state.u[at],
+            state.local[at],
+            state.heads[b],
+            laws.local[at],
+            laws.heads[b],
+            laws.power[b],
+            state.sigma[0],
+        )
+    free = laws.sigma[0] >= 0.0
+    together = laws.power.all()
+    _all_scales(laws, state, state.sigma[0], S)
+    if free and not together:
+        degrees, total = _given_coefficients(data, laws, state, S)
+        state.sigma[0] = _draw_sigma(rng, laws.sigma, degrees, total, state.sigma[0])
+        _all_scales(laws, state, state.sigma[0], S)
+    q, whole = integrate(data, work, S)
+    if free and together and whole:
+        degrees, total, whole = _integrated(data, work, state, q)
+        if whole:
+            state.sigma[0] = _draw_sigma(rng, laws.sigma, degrees, total, state.sigma[0])
+    return whole and draw_coefficients(rng, data, work, S, state.sigma[0], state.beta, state.u)
+
+
+@jit
+def run(rng, data, laws, state, tune, beta, u, local, heads, sigma):
+    """Sweep `tune` times, then fill the arrays draw by draw; the number of draws that are good."""
+    work, S = make_work(data), np.empty(state.u.size)
+    _all_scales(laws, state, state.sigma[0], S)
+    _, whole = integrate(data, work, S)
+    if not whole or not draw_coefficients(rng, data, work, S, state.sigma[0], state.beta, state.u):
+        return 0
+    for i in range(-tune, sigma.size):
+        if not sweep(rng, data, laws, state, work, S):
+            return max(i, 0)
+        if i >= 0:
+            beta[i], u[i], local[i] = state.beta, state.u, state.local
+            heads[i], sigma[i] = state.heads, state.sigma[0]
+    return sigma.size
