@@ -79,8 +79,11 @@ def integrate(data, work, S):
             for k in range(p):
                 M[k, i] = S[i] * data.cross[k, i]
     else:
-        scaled = data.A * S
-        F[:] = np.dot(scaled, scaled.T)
+        scaled = np.empty(data.A.shape)
+        for i in range(a.size):
+            for j in range(S.size):
+                scaled[i, j] = data.A[i, j] * S[j]
+        np.dot(scaled, scaled.T, F)
         for i in range(a.size):
             F[i, i] += 1.0
             a[i] = data.z[i]
@@ -111,14 +114,28 @@ def _least(data, work, S):
     v = work.solved.copy()
     backward(work.factor, v)
     total = np.dot(v, v)
-    rest = data.z - np.dot(data.A, S * v)
-    return total + np.dot(rest, rest)
+    for j in range(v.size):
+        v[j] *= S[j]
+    for i in range(data.z.size):
+        total += (data.z[i] - np.dot(data.A[i], v)) ** 2
+    return total
+
+
+@jit
+def residual(data, beta, u, out):
+    """out (m,) <- z - X beta - A u."""
+    for i in range(out.size):
+        out[i] = data.z[i] - np.dot(data.A[i], u)
+        for k in range(beta.size):
+            out[i] -= data.X[i, k] * beta[k]
 
 
 @jit
 def profiled(work, q):
     """q with a flat beta integrated out too, and whether that is possible."""
-    work.K[:] = work.C
+    for k in range(work.t.size):
+        for l in range(k + 1):
+            work.K[k, l] = work.C[k, l]
     if not factor_lower(work.K):
         return 0.0, False
     r = work.t.copy()
@@ -143,19 +160,21 @@ def draw_coefficients(rng, data, work, S, sigma, beta, u):
     if few(data):
         for i in range(u.size):
             u[i] = work.solved[i] + sigma * rng.standard_normal()
-        for k in range(p):
-            u -= beta[k] * work.effects[k]
+            for k in range(p):
+                u[i] -= beta[k] * work.effects[k, i]
         backward(work.factor, u)
-        u *= S
+        for i in range(u.size):
+            u[i] *= S[i]
         return True
     for j in range(u.size):
         u[j] = sigma * S[j] * rng.standard_normal()
-    rest = data.z - np.dot(data.A, u)
+    rest = np.empty(data.z.size)
+    residual(data, beta, u, rest)
     for i in range(rest.size):
         rest[i] -= sigma * rng.standard_normal()
-    for k in range(p):
-        rest -= beta[k] * data.X[:, k]
     forward(work.factor, rest)
     backward(work.factor, rest)
-    u += S * S * np.dot(rest, data.A)
+    pulled = np.dot(rest, data.A)
+    for j in range(u.size):
+        u[j] += S[j] * S[j] * pulled[j]
     return True

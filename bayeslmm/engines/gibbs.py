@@ -120,30 +120,35 @@ def reduce_rows(
     return data, centre
 
 
-def _law(value: Any, size: int) -> tuple[Array, Array, Any]:
-    """Rows (size, 4), and a start (size,) or what the start is drawn from."""
+def _rows(value: Any, size: int) -> tuple[Array, Array]:
+    """Rows (code, a, b, constant) of a law or a fixed value, and values where a chain starts."""
     rows = np.zeros((size, 4))
     if isinstance(value, Law):
         rows[:, 0], rows[:, 1:] = value.code, value.table(size)
-        return rows, np.ones(size) * value.typical, True
+        return rows, np.ones(size) * value.typical
     rows[:, 0] = FIXED
-    return rows, np.ones(size) * np.asarray(value, float), False
+    return rows, np.ones(size) * np.asarray(value, float)
 
 
-def _prepare(blocks: Sequence[Block], sigma: Any) -> tuple[Laws, Array, Array, float]:
-    """Compiled form of the laws, and the values where chains start."""
-    local = [_law(b.local, b.columns) for b in blocks]
-    heads = [[_law(getattr(b, f), 1) for f in ("common", "rate", "slab2")] for b in blocks]
-    own, begin, _ = _law(sigma, 1)
+def _prepare(blocks: Sequence[Block], sigma: Any) -> tuple[Laws, Array, Array]:
+    """Compiled form of the laws; starts of local scales (P,) and of what is shared (B, 3)."""
+    local = [_rows(b.local, b.columns) for b in blocks]
+    heads = [_rows(getattr(b, f), 1) for b in blocks for f in ("common", "rate", "slab2")]
     laws = Laws(
         starts=np.cumsum([0] + [b.columns for b in blocks]),
         power=np.array([b.power for b in blocks], np.int64),
-        local=np.concatenate([r for r, _, _ in local]),
-        heads=np.array([[r[0] for r, _, _ in h] for h in heads]),
-        sigma=own[0],
+        local=np.concatenate([rows for rows, _ in local]),
+        heads=np.concatenate([rows for rows, _ in heads]).reshape(-1, 3, 4),
+        sigma=_rows(sigma, 1)[0][0],
     )
-    starts = np.array([[s[0] for _, s, _ in h] for h in heads])
-    return laws, np.concatenate([s for _, s, _ in local]), starts, float(begin[0])
+    starts = np.concatenate([start for _, start in heads]).reshape(-1, 3)
+    return laws, np.concatenate([start for _, start in local]), starts
+
+
+def _spread(typical: Array, rows: Array, rng: np.random.Generator) -> Array:
+    """Where a chain starts: what has a law is spread about its typical value."""
+    noise = rng.lognormal(0.0, 0.7, typical.shape)
+    return np.where(rows[..., 0] == FIXED, typical, typical * noise)
 
 
 def sample(
@@ -181,47 +186,30 @@ def sample(
     ArithmeticError
         Where a chain leaves float64.
     """
-    laws, local, heads, begin = _prepare(blocks, sigma)
+    laws, local, heads = _prepare(blocks, sigma)
+    begin = np.array([max(np.sqrt(data.z @ data.z / data.size), 1e-150)])
+    if not isinstance(sigma, Law):
+        begin[0] = sigma
     P, p, B = local.size, centre.size, len(blocks)
-    if laws.sigma[0] != FIXED:
-        begin = max(np.sqrt(data.z @ data.z / data.size), 1e-300)
-    out = Draws(
-        np.empty((chains, draws, p)),
-        np.empty((chains, draws, P)),
-        np.empty((chains, draws, P)),
-        np.empty((chains, draws, B, 3)),
-        np.empty((chains, draws)),
-    )
+    shapes = ((p,), (P,), (P,), (3 * B,), ())
+    out = [np.empty((chains, draws, *shape)) for shape in shapes]
     streams = rng.spawn(chains)
 
     def chain(i: int) -> int:
-        own = streams[i]
-        wide = lambda x, law: np.where(law[..., 0] < 0, x, x * own.lognormal(0.0, 0.7, x.shape))  # noqa: E731
         state = State(
             np.zeros(p),
             np.zeros(P),
-            wide(local, laws.local),
-            wide(heads, laws.heads),
-            wide(np.array([begin]), laws.sigma),
+            _spread(local, laws.local, streams[i]),
+            _spread(heads, laws.heads, streams[i]),
+            _spread(begin, laws.sigma[None], streams[i]),
         )
-        return run(
-            own,
-            data,
-            laws,
-            state,
-            tune,
-            *(getattr(out, f)[i] for f in ("beta", "u", "local", "heads", "sigma")),
-        )
+        return run(streams[i], data, laws, state, tune, *(o[i] for o in out))
 
-    if P < WORTH:
-        done = [chain(i) for i in range(chains)]
-    else:
-        with ThreadPoolExecutor(min(chains, processors())) as pool:
-            done = list(pool.map(chain, range(chains)))
+    with ThreadPoolExecutor(1 if P < WORTH else min(chains, processors())) as pool:
+        done = list(pool.map(chain, range(chains)))
     if min(done) < draws:
         raise ArithmeticError(
             f"chain {int(np.argmin(done)) + 1} left float64 after {min(done)} draws: columns are "
             f"collinear, or sigma runs to zero; give sigma a prior that keeps off zero"
         )
-    out.beta[:] += centre
-    return out
+    return Draws(out[0] + centre, out[1], out[2], out[3].reshape(chains, draws, B, 3), out[4])

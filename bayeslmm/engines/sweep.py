@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..gaussian.compiled import jit
-from .coefficients import draw_coefficients, integrate, make_work, profiled
+from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
 from .scales import block_scales, draw_block
 from .slices import Conditional, slice_step
 
@@ -46,7 +46,8 @@ def _all_scales(laws, state, sigma, S):
     for b in range(laws.power.size):
         at = slice(laws.starts[b], laws.starts[b + 1])
         block_scales(state.local[at], state.heads[b], laws.power[b], sigma, S[at])
-    S /= sigma
+    for j in range(S.size):
+        S[j] /= sigma
 
 
 @jit
@@ -63,9 +64,8 @@ def _draw_sigma(rng, law, degrees, total, sigma):
 @jit
 def _given_coefficients(data, laws, state, S):
     """Degrees of freedom and sum of squares of sigma's conditional given beta and u."""
-    rest = data.z - np.dot(data.A, state.u)
-    for k in range(state.beta.size):
-        rest -= state.beta[k] * data.X[:, k]
+    rest = np.empty(data.z.size)
+    residual(data, state.beta, state.u, rest)
     degrees, total = data.size, np.dot(rest, rest)
     for b in range(laws.power.size):
         if laws.power[b]:
@@ -103,7 +103,7 @@ def sweep(rng, data, laws, state, work, S):
             state.sigma[0],
         )
     free = laws.sigma[0] >= 0.0
-    together = laws.power.all()
+    together = laws.power.min() > 0
     _all_scales(laws, state, state.sigma[0], S)
     if free and not together:
         degrees, total = _given_coefficients(data, laws, state, S)
@@ -118,6 +118,12 @@ def sweep(rng, data, laws, state, work, S):
 
 
 @jit
+def keep(values, out):
+    for i in range(out.size):
+        out[i] = values[i]
+
+
+@jit
 def run(rng, data, laws, state, tune, beta, u, local, heads, sigma):
     """Sweep `tune` times, then fill the arrays draw by draw; the number of draws that are good."""
     work, S = make_work(data), np.empty(state.u.size)
@@ -129,6 +135,9 @@ def run(rng, data, laws, state, tune, beta, u, local, heads, sigma):
         if not sweep(rng, data, laws, state, work, S):
             return max(i, 0)
         if i >= 0:
-            beta[i], u[i], local[i] = state.beta, state.u, state.local
-            heads[i], sigma[i] = state.heads, state.sigma[0]
+            keep(state.beta, beta[i])
+            keep(state.u, u[i])
+            keep(state.local, local[i])
+            keep(state.heads.ravel(), heads[i])
+            sigma[i] = state.sigma[0]
     return sigma.size
