@@ -24,6 +24,7 @@ CDF = {
     "LogNormal": lambda m, s: stats.lognorm(s, scale=np.exp(m)),
     "Rayleigh": lambda s: stats.rayleigh(scale=s),
 }
+DRAWS = 25_000
 COMMON, RATE = Law("HalfNormal", (0.8,)), Law("Gamma", (2.0, 1.0))
 RAYLEIGH, CAUCHY = Law("Rayleigh", (1.0,)), Law("HalfCauchy", (1.0,))
 SLAB = Law("InverseGamma", (2.0, 2.0))
@@ -63,22 +64,22 @@ def test_getting_it_right(name):
     mean = np.array([0.5, -1.0])
     data, _ = reduce_rows(X, A, np.zeros(n), precision, precision @ mean)
     assert (data.gram.size == 0) == (P > 10)
-    laws, local, heads = _prepare(blocks, sigma)
-    state = State(mean.copy(), np.zeros(P), local, heads, np.ones(1))
+    laws, *start = _prepare(blocks, sigma)
+    state = State(mean.copy(), np.zeros(P), *start, np.ones(1))
     work, S = make_work(data), np.empty(P)
-    found, root = [], np.linalg.cholesky(np.linalg.inv(precision))
-    for _ in range(15_000):
+    found, inverse = [], np.linalg.cholesky(precision).T
+    for _ in range(DRAWS):
         noise = state.sigma[0] * rng.standard_normal(n)
         data.z[:] = X @ state.beta + A @ state.u + noise
         data.score[:], data.Xz[:] = A.T @ data.z, X.T @ data.z
         assert sweep(rng, data, laws, state, work, S)
-        for b, start in zip(range(len(blocks)), laws.starts):
-            at = slice(start, start + blocks[b].columns)
+        for b in range(len(blocks)):
+            at = slice(laws.starts[b], laws.starts[b + 1])
             block_scales(state.local[at], state.heads[b], laws.power[b], state.sigma[0], S[at])
-        z = np.linalg.solve(root, state.beta - mean)
-        found.append(
-            np.concatenate([state.sigma, state.heads.ravel(), state.local, z, state.u / S])
-        )
+        z = inverse @ (state.beta - mean)
+        e = (data.z - X @ state.beta - A @ state.u) / state.sigma
+        heads, local = state.heads.ravel(), state.local
+        found.append(np.concatenate([state.sigma, heads, local, z, state.u / S, e]))
     draws = np.array(found).T
     parts = np.split(draws, np.cumsum([1, 3 * len(blocks), P]))
     assert_uniform(uniform(sigma, parts[0][0]))
@@ -89,5 +90,5 @@ def test_getting_it_right(name):
         for j in range(laws.starts[b], laws.starts[b + 1]):
             if isinstance(block.local, Law):
                 assert_uniform(uniform(block.local, parts[2][j]))
-    for z in parts[3]:  # beta and u, in units of their scales
+    for z in parts[3]:  # beta, u and errors, in units of their scales
         assert_uniform(stats.norm.cdf(z))
