@@ -38,7 +38,7 @@ class RateMaximum:
     lam : (K,)
         One for each block asked for.
     error : (K,)
-        Monte Carlo standard error of lam.
+        Monte Carlo standard error of lam, and what Newton's last step may have left.
     spread : (K,)
         Standard error by the observed information: lam times that of log lam.
     draws : int
@@ -91,8 +91,8 @@ def maximise_rate(
     """
     _check(blocks, which)
     columns = [_columns(blocks, k) for k in which]
-    power = np.array([np.mean((data.A[:, c] ** 2).sum(axis=0)) for c in columns])
-    eta = 0.5 * np.log(2.0 * power * [c.size for c in columns] / data.size)
+    power = np.array([_power(data, c, blocks[k]) for k, c in zip(which, columns)])
+    eta = 0.5 * np.log(2.0 * power * [c.size for c in columns] / data.size)  # signal as noise
     draws = FIRST
     most = int(ROOM / (chains * data.A.shape[1]))
     for rounds in range(1, ROUNDS + 1):
@@ -100,10 +100,11 @@ def maximise_rate(
         at = [replace(b, rate=rates.get(k, b.rate)) for k, b in enumerate(blocks)]
         run = sample(data, centre, at, sigma, draws=draws, tune=TUNE, chains=chains, rng=rng)
         step, bound, curvature = _newton(data, centre, run, at, which, columns)
+        bound = np.hypot(bound, step**2)  # Newton's remainder is of the second order
         eta = eta + np.clip(step, -FAR, FAR)
         _check_inside(eta, power, which)
         away, worst = np.abs(step).max(), bound.max()
-        if worst <= error and away**2 <= 0.25 * error:
+        if worst <= error:
             spread = np.sqrt(np.diag(np.linalg.inv(-curvature)))
             lam = np.exp(eta)
             return RateMaximum(lam, lam * bound, lam * spread, draws * chains, rounds)
@@ -149,6 +150,12 @@ def _check_inside(eta: Array, power: Array, which: Sequence[int]) -> None:
 def _columns(blocks: Sequence[Block], k: int) -> np.ndarray:
     start = sum(b.columns for b in blocks[:k])
     return np.arange(start, start + blocks[k].columns)
+
+
+def _power(data: Data, c: np.ndarray, block: Block) -> float:
+    """Mean sum of squares of a block's columns, in units of its coefficients."""
+    variance = 1.0 if block.power else data.z @ data.z / data.size
+    return float(np.mean((data.A[:, c] ** 2).sum(axis=0)) / variance)
 
 
 def _newton(
