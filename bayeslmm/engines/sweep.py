@@ -15,7 +15,7 @@ import numpy as np
 from ..gaussian.compiled import jit
 from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
 from .scales import block_scales, draw_block
-from .slices import Conditional, slice_step
+from .slices import plain, slice_step
 
 HALF_FLAT, JEFFREYS = 0, 9
 
@@ -56,9 +56,7 @@ def _draw_sigma(rng, law, degrees, total, sigma):
     if law[0] == JEFFREYS or law[0] == HALF_FLAT:
         shape = 0.5 * degrees if law[0] == JEFFREYS else 0.5 * (degrees - 1.0)
         return np.sqrt(0.5 * total / rng.standard_gamma(shape))
-    none = np.empty(0)
-    f = Conditional(law, degrees, 0.5 * total, 2.0, 2.0, 0.0, 0.0, none, none)
-    return slice_step(rng, f, sigma, 3.0 / np.sqrt(degrees))
+    return slice_step(rng, plain(law, degrees, 0.5 * total, 2.0), sigma, 3.0 / np.sqrt(degrees))
 
 
 @jit

@@ -6,10 +6,9 @@ from arviz_stats.base import array_stats
 from scipy import integrate, stats
 
 from bayeslmm.engines.scales import reciprocal_inverse_gaussian
-from bayeslmm.engines.slices import Conditional, log_density, slice_step
+from bayeslmm.engines.slices import bounded, log_density, plain, slice_step
 from bayeslmm.laws import Law
 
-NONE = np.empty(0)
 LAWS = [
     (Law("HalfNormal", (2.5,)), stats.halfnorm(scale=2.5)),
     (Law("HalfCauchy", (0.7,)), stats.halfcauchy(scale=0.7)),
@@ -42,15 +41,13 @@ def assert_uniform(p):
 
 @pytest.mark.parametrize(("law", "truth"), LAWS, ids=lambda v: getattr(v, "name", ""))
 def test_steps_keep_every_law(law, truth):
-    assert_uniform(
-        truth.cdf(chain(Conditional(row(law), 0.0, 0.0, 2.0, 2.0, 0.0, 0.0, NONE, NONE)))
-    )
+    assert_uniform(truth.cdf(chain(plain(row(law), 0.0, 0.0, 2.0))))
 
 
 @pytest.mark.parametrize("width", [0.05, 2.0, 40.0])
 def test_the_width_costs_time_but_not_truth(width):
     """1 / x^2 is gamma where the law is 1 / x and m, c come from normal coefficients."""
-    f = Conditional(row(Law("Jeffreys")), 5.0, 3.0, 2.0, 2.0, 0.0, 0.0, NONE, NONE)
+    f = plain(row(Law("Jeffreys")), 5.0, 3.0, 2.0)
     draws = chain(f, 20_000 if width < 1 else 6000, width)
     assert_uniform(stats.gamma(2.5, scale=1 / 3.0).cdf(draws**-2.0))
 
@@ -63,9 +60,9 @@ def test_a_bounded_scale_has_the_density_of_its_coefficients():
         1.7,
         Law("HalfCauchy", (1.0,)),
     )
-    of_common = Conditional(row(law), 0.0, 0.0, 2.0, 2.0, 0.0, 1 / slab2, local**2, u**2)
-    of_rate = Conditional(row(law), 0.0, 0.0, 2.0, -1.0, 0.0, 1 / slab2, local**2, u**2)
-    of_slab = Conditional(row(law), 0.0, 0.0, 2.0, 0.0, 1.0, 1.0, local**2, u**2)
+    of_common = bounded(row(law), 2.0, 0.0, 1 / slab2, local**2, u**2)
+    of_rate = bounded(row(law), -1.0, 0.0, 1 / slab2, local**2, u**2)
+    of_slab = bounded(row(law), 0.0, 1.0, 1.0, local**2, u**2)
 
     def direct(x, common=1.0, rate=1.0, slab2=slab2):
         s = local * common / np.sqrt(rate)
