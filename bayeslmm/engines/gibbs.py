@@ -21,8 +21,9 @@ from .coefficients import Data
 from .scales import FIXED
 from .sweep import Laws, State, run
 
-MANY = 2.5  # columns per row from which the factor has the size of the rows: fewer operations
+MANY = 2.0  # columns per row from which the factor has the size of the rows: fewer operations
 WORTH = 150  # columns from which chains run side by side
+FOLLOWED = 0.1  # sigma as a share of the response's sd under which all rows are followed
 
 
 @dataclass(frozen=True)
@@ -213,3 +214,23 @@ def sample(
             f"collinear, or sigma runs to zero; give sigma a prior that keeps off zero"
         )
     return Draws(out[0] + centre, out[1], out[2], out[3].reshape(chains, draws, B, 3), out[4])
+
+
+def advice(data: Data, found: Draws) -> tuple[str, ...]:
+    """What a user must know about the draws of a wide design, beyond R-hat.
+
+    With at least as many columns as rows the coefficients can follow every row. Where sigma and
+    the scales shrink together the likelihood stays as it is, so that only the priors keep sigma
+    off zero: with density 1 / sigma and rate ~ Gamma(a, b) the posterior of log sigma falls as
+    slowly as sigma^(2a).
+    """
+    wide = data.A.shape[1] + data.X.shape[1] >= data.size
+    low = float(np.quantile(found.sigma, 0.05))
+    share = low / max(np.sqrt(data.z @ data.z / data.size), 1e-300)
+    if not wide or share >= FOLLOWED:
+        return ()
+    return (
+        f"sigma runs towards zero: 5% of its draws are under {100 * share:.2g}% of the response's "
+        f"sd, where the {data.A.shape[1]} columns follow all {data.size:g} rows; give sigma a "
+        f"prior that keeps off zero, such as InverseGamma(2, sd of the response)",
+    )

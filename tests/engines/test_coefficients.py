@@ -21,7 +21,7 @@ def problem(n, P, p=2, seed=0, flat=False):
     return X, A, y, precision, precision @ np.array([1.0, -1.0]), S
 
 
-SHAPES = [(40, 5), (6, 8), (6, 15), (5, 30)]  # the last has the factor of the rows' size
+SHAPES = [(40, 5), (6, 8), (6, 11), (5, 30)]  # the last has the factor of the rows' size
 
 
 @pytest.mark.parametrize(("n", "P"), SHAPES)

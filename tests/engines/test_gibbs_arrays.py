@@ -6,7 +6,7 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy import integrate, optimize, stats
 
-from bayeslmm.engines.gibbs import Block, reduce_rows, sample
+from bayeslmm.engines.gibbs import Block, advice, reduce_rows, sample
 from bayeslmm.engines.rate import maximise_rate
 from bayeslmm.laws import Law
 
@@ -111,3 +111,31 @@ def test_repeated_rows_are_frequencies():
     assert short.size == long.size
     for name in ("gram", "cross", "score", "XX"):
         np.testing.assert_allclose(getattr(short, name), getattr(long, name), rtol=1e-10)
+
+
+def wide():
+    rng = np.random.default_rng(8)
+    A = rng.normal(size=(40, 120))
+    return reduce_rows(np.ones((40, 1)), A, A[:, 0] + rng.normal(size=40))
+
+
+@pytest.mark.parametrize("vague", [True, False])
+def test_a_sigma_that_runs_to_zero_is_told(vague):
+    """A wide design under a vague prior: the columns follow all rows."""
+    data, centre = wide()
+    blocks = [Block(120, local=RAYLEIGH, rate=Law("Gamma", (0.1, 0.01)), power=1)]
+    law = Law("HalfFlat") if vague else Law("InverseGamma", (2.0, 1.4))
+    rng = np.random.default_rng(9)
+    found = sample(data, centre, blocks, law, draws=4000, tune=2000, chains=2, rng=rng)
+    told = advice(data, found)
+    assert len(told) == int(vague), np.quantile(found.sigma, 0.05)
+    assert not vague or "keeps off zero" in told[0]
+
+
+def test_a_chain_that_leaves_float64_says_what_to_do():
+    """A column twice, under scales so wide that nothing tells the two coefficients apart."""
+    A = np.repeat(np.arange(9.0)[:, None], 2, axis=1)
+    data, centre = reduce_rows(np.ones((9, 1)), A, np.arange(9.0) ** 2)
+    block, rng = Block(2, common=1e9), np.random.default_rng(9)
+    with pytest.raises(ArithmeticError, match="left float64 after 0 draws: columns are collinear"):
+        sample(data, centre, [block], 1.0, draws=10, tune=0, chains=1, rng=rng)

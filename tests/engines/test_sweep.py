@@ -27,7 +27,7 @@ CDF = {
 DRAWS = 25_000
 COMMON, RATE = Law("HalfNormal", (0.8,)), Law("Gamma", (2.0, 1.0))
 RAYLEIGH, CAUCHY = Law("Rayleigh", (1.0,)), Law("HalfCauchy", (1.0,))
-SLAB = Law("InverseGamma", (2.0, 2.0))
+SLAB = Law("InverseGamma", (2.0, 0.3))
 BLOCKS = {
     "laplace": [Block(3, local=RAYLEIGH, rate=RATE, power=1)],
     "laplace, both shared scales": [
