@@ -2,10 +2,13 @@
 
     z = X beta + A u + e,    u ~ N(0, sigma^2 S^2),    e ~ N(0, sigma^2 I)
 
-With u integrated out the log likelihood is -(n log sigma^2 + q - 2 t'beta + beta' C beta / ...) up
-to a constant, in units of sigma^2: exp(-(q - 2 t'beta + beta'C beta) / (2 sigma^2)). For few
-columns the factor is that of I + S A'A S (Lindley & Smith 1972), whose smallest eigenvalue is one
-whatever the scales; for many that of I + A S^2 A' (Bhattacharya, Chakraborty & Mallick 2016).
+With u integrated out the likelihood of beta and sigma is, up to a constant,
+
+    sigma^-n exp(-(q - 2 t'beta + beta'C beta) / (2 sigma^2)),    V = I + A S^2 A',
+    q = z'V^-1 z,    t = X'V^-1 z,    C = X'V^-1 X.
+
+For few columns what is factored is I + S A'A S (Lindley & Smith 1972), whose smallest eigenvalue is
+at least one whatever the scales; for many V itself (Bhattacharya, Chakraborty & Mallick 2016).
 The prior of beta has precision P0 and P0 m = h0; zero is flat.
 """
 
