@@ -1,10 +1,11 @@
 """One chain of the Gibbs sampler of a regression with shrinkage blocks (Park & Casella 2008).
 
-A sweep draws (1) every scale given the coefficients and sigma, (2) sigma, (3) all coefficients
-jointly. Where all blocks are in units of sigma, step 2 has u integrated out, and beta too where it
-is flat: for density 1 or 1 / sigma the draw is then an inverse gamma, else a slice step. Where a
-block is not, sigma is drawn given all coefficients. Either way the posterior is left invariant
-(van Dyk & Park 2008: what is integrated out is drawn at once, before anything else uses it).
+A sweep draws (1) every scale given the coefficients and sigma, (2) common scales once more with u
+integrated out, (3) sigma, (4) all coefficients jointly. Where all blocks are in units of sigma,
+step 3 has u integrated out, and beta too where it is flat: for density 1 or 1 / sigma the draw is
+then an inverse gamma, else a slice step. Where a block is not, sigma is drawn given all
+coefficients. Either way the posterior is left invariant (van Dyk & Park 2008: what is integrated
+out is drawn before anything else uses it).
 The rows enter through sums that are formed once.
 """
 
@@ -14,10 +15,11 @@ import numpy as np
 
 from ..gaussian.compiled import jit
 from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
-from .scales import block_scales, draw_block
-from .slices import plain, slice_step
+from .scales import COMMON, FIXED, RAYLEIGH, SLAB, block_scales, draw_block
+from .slices import log_density, plain, slice_step
 
 HALF_FLAT, JEFFREYS = 0, 9
+STEP = 1.5  # longest typical step of the log of a common scale
 
 
 class Laws(NamedTuple):
@@ -79,10 +81,43 @@ def _integrated(data, work, state, q):
     if data.flat:
         total, whole = profiled(work, q)
         return data.size - state.beta.size, total, whole
-    total = q
+    return data.size, _squares(work, state, q), True
+
+
+@jit
+def _squares(work, state, q):
+    """Sum of squares with u integrated out, beta held."""
     for k in range(state.beta.size):
-        total += state.beta[k] * (np.dot(work.C[k], state.beta) - 2.0 * work.t[k])
-    return data.size, total, True
+        q += state.beta[k] * (np.dot(work.C[k], state.beta) - 2.0 * work.t[k])
+    return q
+
+
+@jit
+def _log_common(data, laws, state, work, S, b):
+    """Log density of the log of a block's common scale, u integrated out, beta and sigma held."""
+    _all_scales(laws, state, state.sigma[0], S)
+    q, whole = integrate(data, work, S)
+    if not whole:
+        return -np.inf
+    value = log_density(plain(laws.heads[b, COMMON], 0.0, 0.0, 0.0), np.log(state.heads[b, COMMON]))
+    for i in range(work.solved.size):
+        value -= np.log(work.factor[i, i])
+    return value - 0.5 * _squares(work, state, q) / state.sigma[0] ** 2
+
+
+@jit
+def _move_common(rng, data, laws, state, work, S, b):
+    """A Metropolis step of a block's common scale with all u integrated out.
+
+    Given u a common scale can hardly move where columns are many (Johndrow, Orenstein &
+    Bhattacharya 2020); the step's length is itself random, since the right one is not known.
+    """
+    old = state.heads[b, COMMON]
+    before = _log_common(data, laws, state, work, S, b)
+    state.heads[b, COMMON] = old * np.exp(STEP * rng.random() * rng.standard_normal())
+    after = _log_common(data, laws, state, work, S, b)
+    if not after - before > -rng.standard_exponential():
+        state.heads[b, COMMON] = old
 
 
 @jit
@@ -100,7 +135,13 @@ def sweep(rng, data, laws, state, work, S):
             laws.power[b],
             state.sigma[0],
         )
-    free = laws.sigma[0] >= 0.0
+    for b in range(laws.power.size):
+        laplace = laws.local[laws.starts[b], 0] == RAYLEIGH and not np.isfinite(
+            state.heads[b, SLAB]
+        )
+        if laws.heads[b, COMMON, 0] != FIXED and not laplace:
+            _move_common(rng, data, laws, state, work, S, b)
+    free = laws.sigma[0] != FIXED
     together = laws.power.min() > 0
     _all_scales(laws, state, state.sigma[0], S)
     if free and not together:
