@@ -22,6 +22,7 @@ from .scales import FIXED
 from .sweep import Laws, State, run
 
 MANY = 2.0  # columns per row from which the factor has the size of the rows: fewer operations
+WIDE = 40  # columns of a block from which its common scale hardly moves given them
 WORTH = 150  # columns from which chains run side by side
 FOLLOWED = 0.1  # sigma as a share of the response's sd under which all rows are followed
 
@@ -131,7 +132,7 @@ def _rows(value: Any, size: int) -> tuple[Array, Array]:
     return rows, np.ones(size) * np.asarray(value, float)
 
 
-def _prepare(blocks: Sequence[Block], sigma: Any) -> tuple[Laws, Array, Array]:
+def _prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws, Array, Array]:
     """Compiled form of the laws; starts of local scales (P,) and of what is shared (B, 3)."""
     local = [_rows(b.local, b.columns) for b in blocks]
     heads = [_rows(getattr(b, f), 1) for b in blocks for f in ("common", "rate", "slab2")]
@@ -141,9 +142,21 @@ def _prepare(blocks: Sequence[Block], sigma: Any) -> tuple[Laws, Array, Array]:
         local=np.concatenate([rows for rows, _ in local]),
         heads=np.concatenate([rows for rows, _ in heads]).reshape(-1, 3, 4),
         sigma=_rows(sigma, 1)[0][0],
+        moved=np.array([_moved(b, wide) for b in blocks], np.int64),
     )
     starts = np.concatenate([start for _, start in heads]).reshape(-1, 3)
     return laws, np.concatenate([start for _, start in local]), starts
+
+
+def _moved(block: Block, wide: int) -> bool:
+    """Whether the common scale needs a step with the coefficients integrated out.
+
+    It costs two factorisations, and pays where columns are many; a laplace block's common scale is
+    drawn with the local scales integrated out instead.
+    """
+    rayleigh = isinstance(block.local, Law) and block.local.name == "Rayleigh"
+    laplace = rayleigh and not isinstance(block.slab2, Law) and not np.isfinite(block.slab2)
+    return isinstance(block.common, Law) and block.columns >= wide and not laplace
 
 
 def _spread(typical: Array, rows: Array, rng: np.random.Generator) -> Array:

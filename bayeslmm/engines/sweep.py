@@ -15,7 +15,7 @@ import numpy as np
 
 from ..gaussian.compiled import jit
 from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
-from .scales import COMMON, FIXED, RAYLEIGH, SLAB, block_scales, draw_block
+from .scales import COMMON, FIXED, block_scales, draw_block
 from .slices import log_density, plain, slice_step
 
 HALF_FLAT, JEFFREYS = 0, 9
@@ -30,6 +30,7 @@ class Laws(NamedTuple):
     local: np.ndarray  # (P, 4)
     heads: np.ndarray  # (B, 3, 4): common, rate, slab^2
     sigma: np.ndarray  # (4,)
+    moved: np.ndarray  # (B,) 1 where step 2 is taken
 
 
 class State(NamedTuple):
@@ -136,10 +137,7 @@ def sweep(rng, data, laws, state, work, S):
             state.sigma[0],
         )
     for b in range(laws.power.size):
-        laplace = laws.local[laws.starts[b], 0] == RAYLEIGH and not np.isfinite(
-            state.heads[b, SLAB]
-        )
-        if laws.heads[b, COMMON, 0] != FIXED and not laplace:
+        if laws.moved[b]:
             _move_common(rng, data, laws, state, work, S, b)
     free = laws.sigma[0] != FIXED
     together = laws.power.min() > 0

@@ -64,7 +64,7 @@ def test_getting_it_right(name):
     mean = np.array([0.5, -1.0])
     data, _ = reduce_rows(X, A, np.zeros(n), precision, precision @ mean)
     assert (data.gram.size == 0) == (P > 10)
-    laws, *start = _prepare(blocks, sigma)
+    laws, *start = _prepare(blocks, sigma, wide=3)  # as in wide blocks
     state = State(mean.copy(), np.zeros(P), *start, np.ones(1))
     work, S = make_work(data), np.empty(P)
     found, inverse = [], np.linalg.cholesky(precision).T
