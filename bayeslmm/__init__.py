@@ -21,6 +21,7 @@ from .design import DesignError, FormulaError
 from .engines.advi import ADVI
 from .engines.cavi import CAVI
 from .engines.evidence import EmpiricalBayes
+from .engines.gibbs import Gibbs
 from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
 from .engines.profile import confint, lr_test
@@ -43,6 +44,7 @@ __all__ = [
     "EmpiricalBayes",
     "EngineComparison",
     "FormulaError",
+    "Gibbs",
     "LogEvidence",
     "Model",
     "ModelComparison",

@@ -290,7 +290,7 @@ def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
     price = block.options.get("price")
     if price is None:
-        price = np.log(P) if P > n + 1 else 0.0  # a kernel has its n columns, and the bias
+        price = np.log(P) if n + 1 < P else 0.0  # a kernel has its n columns, and the bias
     return Shrinkage(
         "ard", local=local, precision=block.options.get("precision"), price=float(price)
     )

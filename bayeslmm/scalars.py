@@ -77,7 +77,8 @@ def chains(tree: Any) -> int:
     posterior = tree["posterior"]
     stats = tree.get("sample_stats", {})
     count = int(posterior.sizes.get("chain", 1))
-    return count if (stats or count > 1) and "log_weight" not in stats else 0
+    markov = stats or count > 1 or "markov_chains" in tree.attrs
+    return count if markov and "log_weight" not in stats else 0
 
 
 def _scalar(

@@ -47,7 +47,6 @@ class Positive:
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
 
-
     def part(self, index: np.ndarray) -> "Positive":
         """Some of its elements."""
         law, fixed = self.law, self.fixed
@@ -205,7 +204,11 @@ class Space:
         for s in self.scales:
             begin[s.name], at = at, at + s.size
         table = [
-            (p.count, *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)), p.noise)
+            (
+                p.count,
+                *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)),
+                p.noise,
+            )
             for p in self.products
         ]
         return np.array(table, np.int64).reshape(-1, 6)

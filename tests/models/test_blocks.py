@@ -87,7 +87,9 @@ def test_given_the_variances_a_ridge_block_is_ridge_regression():
 def test_with_equal_variances_the_relevance_vector_machine_is_ridge(P):
     d, X = table(), columns(P=P)
     rvm = bl.rvm(X, d["y"], priors={"scale_w": 0.3, "sigma": 0.5})
-    lmm = bl.lmm("y ~ 0", d, terms=[bl.ridge(X, "w", scale=None)], priors={"sd_w": 0.3, "sigma": 0.5})
+    lmm = bl.lmm(
+        "y ~ 0", d, terms=[bl.ridge(X, "w", scale=None)], priors={"sd_w": 0.3, "sigma": 0.5}
+    )
     z = np.zeros(0)
     assert rvm.target()(z)[0] == pytest.approx(lmm.target()(z)[0], rel=1e-10)
     means = [
@@ -100,7 +102,9 @@ def test_with_equal_variances_the_relevance_vector_machine_is_ridge(P):
 @pytest.mark.parametrize("size", [3.0, 0.5])
 def test_the_identity_as_columns_gives_james_and_stein(size):
     z = size * np.random.default_rng(3).standard_normal(20)
-    m = bl.lmm("y ~ 0", {"y": z}, terms=[bl.ridge(np.eye(20), "u", scale=None)], priors={"sigma": 1.0})
+    m = bl.lmm(
+        "y ~ 0", {"y": z}, terms=[bl.ridge(np.eye(20), "u", scale=None)], priors={"sigma": 1.0}
+    )
     eb = bl.fit(m, bl.EmpiricalBayes("ml"), seed=1)
     kept = max(0.0, 1.0 - 20 / (z @ z))
     found = eb["posterior_moments"]["u_u_mean"].values
@@ -284,7 +288,9 @@ def test_a_block_that_cannot_be_used_is_refused_in_words(term, words):
 def test_equal_columns_may_share_a_variance():
     X = columns()
     m = bl.lmm("y ~ 1", table(), terms=[bl.ridge(np.column_stack([X, X]), "a")])
-    u = bl.fit(m, bl.EmpiricalBayes("reml", draws=10), seed=1)["posterior_moments"]["u_a_mean"].values
+    u = bl.fit(m, bl.EmpiricalBayes("reml", draws=10), seed=1)["posterior_moments"][
+        "u_a_mean"
+    ].values
     np.testing.assert_allclose(u[:3], u[3:], rtol=1e-6)
 
 
@@ -315,7 +321,12 @@ def test_a_horseshoe_has_no_maximum_worth_having():
     ("call", "words"),
     [
         (lambda d: bl.rvm(["a"] * 30, d["y"], kernel=bl.kernels.gaussian(1.0)), "text|number|real"),
-        (lambda d: bl.rvm(d["x"], np.column_stack([d["y"]] * 2), kernel=bl.kernels.gaussian(1.0)), "one"),
+        (
+            lambda d: bl.rvm(
+                d["x"], np.column_stack([d["y"]] * 2), kernel=bl.kernels.gaussian(1.0)
+            ),
+            "one",
+        ),
         (lambda d: bl.rvm(d["x"]), "response"),
         (lambda d: bl.rvm("y ~ x + (1 | g)", d), "grouping"),
         (lambda d: bl.rvm(d["x"][:9], d["y"], kernel=bl.kernels.gaussian(1.0)), "9|30"),

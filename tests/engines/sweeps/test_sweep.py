@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayeslmm.engines.coefficients import make_work
-from bayeslmm.engines.gibbs import Block, _prepare, reduce_rows
-from bayeslmm.engines.scales import block_scales
-from bayeslmm.engines.sweep import State, sweep
+from bayeslmm.engines.sweeps.coefficients import make_work
+from bayeslmm.engines.sweeps.sampler import Block, _prepare, reduce_rows
+from bayeslmm.engines.sweeps.scales import block_scales
+from bayeslmm.engines.sweeps.sweep import State, sweep
 from bayeslmm.laws import Law
 
 from .test_slices import assert_uniform

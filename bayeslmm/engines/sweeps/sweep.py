@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..gaussian.compiled import jit
+from ...gaussian.compiled import jit
 from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
 from .scales import COMMON, FIXED, block_scales, draw_block
 from .slices import log_density, plain, slice_step

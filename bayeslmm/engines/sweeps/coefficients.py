@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..gaussian.compiled import jit
-from ..gaussian.triangular import backward, factor_lower, forward
+from ...gaussian.compiled import jit
+from ...gaussian.triangular import backward, factor_lower, forward
 
 
 class Data(NamedTuple):

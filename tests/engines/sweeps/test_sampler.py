@@ -6,8 +6,8 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy import integrate, optimize, stats
 
-from bayeslmm.engines.gibbs import Block, advice, reduce_rows, sample
-from bayeslmm.engines.rate import maximise_rate
+from bayeslmm.engines.sweeps.rate import maximise_rate
+from bayeslmm.engines.sweeps.sampler import Block, advice, reduce_rows, sample
 from bayeslmm.laws import Law
 
 JEFFREYS = Law("Jeffreys")

@@ -6,8 +6,8 @@ from arviz_stats.base import array_stats
 from scipy import integrate as quadrature
 from scipy import stats
 
-from bayeslmm.engines.coefficients import draw_coefficients, integrate, make_work, profiled
-from bayeslmm.engines.gibbs import Block, reduce_rows, sample
+from bayeslmm.engines.sweeps.coefficients import draw_coefficients, integrate, make_work, profiled
+from bayeslmm.engines.sweeps.sampler import Block, reduce_rows, sample
 from bayeslmm.laws import Law
 
 

@@ -5,8 +5,8 @@ import pytest
 from arviz_stats.base import array_stats
 from scipy import integrate, stats
 
-from bayeslmm.engines.scales import reciprocal_inverse_gaussian
-from bayeslmm.engines.slices import bounded, log_density, plain, slice_step
+from bayeslmm.engines.sweeps.scales import reciprocal_inverse_gaussian
+from bayeslmm.engines.sweeps.slices import bounded, log_density, plain, slice_step
 from bayeslmm.laws import Law
 
 LAWS = [

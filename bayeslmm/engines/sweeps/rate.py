@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..gaussian.sums import Array
-from ..laws import Law
+from ...gaussian.sums import Array
+from ...laws import Law
 from .coefficients import Data
-from .gibbs import Block, Draws, sample
+from .sampler import Block, Draws, sample
 
 TUNE, FIRST = 200, 500  # sweeps before the draws of a round, draws a chain of the first
 FAR = 0.7  # the largest step in log lam
