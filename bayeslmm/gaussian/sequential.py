@@ -187,7 +187,7 @@ def fill(basis, state, point, price):
 def admit(basis, state, free, price, most, close):
     """Columns enter until none is worth its price, or `most` have; the value and their number.
 
-    The routines are called from one line each: the compiler copies them to wherever they are called.
+    Each routine is called from one line: the compiler copies it to wherever it is called.
     """
     entered, rounds, enough, before = 0, 10, LOOSE, -np.inf
     while True:
