@@ -9,7 +9,8 @@ PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `impo
 light.
 """
 
-from . import datasets
+from . import bases, datasets, kernels
+from .blocks import ard, horseshoe, laplace, ridge
 from .criticism.check import Checks, check
 from .criticism.engines import EngineComparison, compare_engines
 from .criticism.loo import loo, loo_pit
@@ -25,7 +26,9 @@ from .engines.nuts import NUTS
 from .engines.profile import confint, lr_test
 from .fit import fit
 from .model import Model
+from .models.lasso import lasso
 from .models.lmm import lmm
+from .models.rvm import rvm
 from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .reading import fixef, ranef, varcorr
@@ -44,6 +47,8 @@ __all__ = [
     "Model",
     "ModelComparison",
     "Prediction",
+    "ard",
+    "bases",
     "check",
     "compare_engines",
     "compare_models",
@@ -52,7 +57,11 @@ __all__ = [
     "fit",
     "fitted",
     "fixef",
+    "horseshoe",
     "importance_resample",
+    "kernels",
+    "laplace",
+    "lasso",
     "lmm",
     "log_evidence",
     "log_likelihood",
@@ -66,6 +75,8 @@ __all__ = [
     "ranef",
     "report",
     "residuals",
+    "ridge",
+    "rvm",
     "simulate",
     "varcorr",
 ]

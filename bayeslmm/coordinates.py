@@ -2,6 +2,9 @@
 
     sd = exp(z),     L_t = diag(sd_t) K_t,     a row of K is (w, 1) / sqrt(1 + |w|^2)
 
+The scales of a block of columns are products of parameters (`shrinkage`),
+    s_j = local_j common rate^-1/2 sigma^e,   with a slab s_j <- s_j / sqrt(1 + s_j^2 / slab^2).
+
 Under LKJ(eta) the log density of the row coordinates w of a block of size n is (2 eta + n - 1)
 log K_ii for every row, plus a constant. `space` declares what these functions work on.
 """
@@ -28,6 +31,34 @@ class Layout(NamedTuple):
     members: np.ndarray  # (sum of sizes,)
     eta: Array  # (blocks, 2): eta, log constant
     start: Array  # flat Cholesky factors of the correlations before the blocks are filled
+    # (terms, 6) of each block of columns: number of scales, then where its local, common, rate and
+    # slab^2 begin among the scales (-1: none), and whether it is in units of sigma
+    products: np.ndarray
+
+
+@jit
+def length(layout):
+    """Number of entries that the solver takes: triangular factors, then scales of columns."""
+    return layout.start.size + layout.products[:, 0].sum()
+
+
+@jit
+def column_scale(product, h, j):
+    """Scale of column j of a block, and the share of it that the slab leaves."""
+    value = 1.0
+    if product[1] >= 0:
+        value *= h[product[1] + j]
+    if product[2] >= 0:
+        value *= h[product[2]]
+    if product[3] >= 0:
+        value /= np.sqrt(h[product[3]])
+    share = 1.0
+    if product[4] >= 0:
+        share = 1.0 / (1.0 + value * value / h[product[4]])
+        value *= np.sqrt(share)
+    if product[5] > 0:
+        value *= h[h.size - 1]
+    return value, share
 
 
 @jit
@@ -59,6 +90,10 @@ def unpack(z, layout, h, corr, scales):
                 scales[base + i * q + j] = h[scale + i] * corr[base + i * q + j]
         base += q * q
         scale += q
+    for b in range(layout.products.shape[0]):
+        for j in range(layout.products[b, 0]):
+            scales[base + j] = column_scale(layout.products[b], h, j)[0]
+        base += layout.products[b, 0]
 
 
 @jit
@@ -107,6 +142,9 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
         scale += q
     if layout.at[last] >= 0:
         grad[layout.at[last]] += slope_sigma * h[last]
+    for b in range(layout.products.shape[0]):
+        pull_product(layout, b, h, slope_scales[base:], grad)
+        base += layout.products[b, 0]
     for b in range(layout.blocks.shape[0]):
         factor, size, first, at = layout.blocks[b]
         base = scale = 0
@@ -131,21 +169,48 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
 
 
 @jit
+def pull_product(layout, b, h, slopes, grad):
+    """The same for the scales of one block's columns, whose logs are sums of coordinates."""
+    product, at = layout.products[b], layout.at
+    for j in range(product[0]):
+        value, share = column_scale(product, h, j)
+        along = slopes[j] * value
+        if product[1] >= 0 and at[product[1] + j] >= 0:
+            grad[at[product[1] + j]] += along * share
+        if product[2] >= 0 and at[product[2]] >= 0:
+            grad[at[product[2]]] += along * share
+        if product[3] >= 0 and at[product[3]] >= 0:
+            grad[at[product[3]]] -= 0.5 * along * share
+        if product[4] >= 0 and at[product[4]] >= 0:
+            grad[at[product[4]]] += 0.5 * along * (1.0 - share)
+        if product[5] > 0 and at[h.size - 1] >= 0:
+            grad[at[h.size - 1]] += along
+
+
+@jit
+def slopes_of(scales, J, layout, slopes):
+    """Derivatives in the solver's entries from its J: lower part of J L, and J s."""
+    at = 0
+    for f in range(layout.widths.size):
+        at = lower_product(scales, J, slopes, at, layout.widths[f])
+    for i in range(at, scales.size):
+        slopes[i] = J[i] * scales[i]
+
+
+@jit
 def log_criterion(z, layout, data, work, grad):
     """Log density of y given z and its gradient, no prior; NaN where it fails."""
     h = np.empty(layout.at.size)
     corr = np.empty(layout.start.size)
-    scales = np.empty(layout.start.size)
-    J = np.empty(layout.start.size)
-    slopes = np.empty(layout.start.size)
+    scales = np.empty(length(layout))
+    J = np.empty(scales.size)
+    slopes = np.empty(scales.size)
     unpack(z, layout, h, corr, scales)
     grad[:] = 0.0
     value, slope = value_and_score(scales, h[h.size - 1], data, work, J)
     if not np.isfinite(value):
         return np.nan
-    at = 0
-    for f in range(layout.widths.size):
-        at = lower_product(scales, J, slopes, at, layout.widths[f])
+    slopes_of(scales, J, layout, slopes)
     pull(z, layout, h, corr, slopes, slope, grad)
     return value
 
@@ -175,7 +240,7 @@ def log_posterior_many(Z, layout, data, work):
     """`log_posterior` without gradient at many points (k, d)."""
     h = np.empty(layout.at.size)
     corr = np.empty(layout.start.size)
-    scales = np.empty(layout.start.size)
+    scales = np.empty(length(layout))
     grad = np.empty(Z.shape[1])
     out = np.empty(Z.shape[0])
     for i in range(Z.shape[0]):
@@ -190,7 +255,7 @@ def unpack_many(Z, layout):
     """`unpack` at k points: scales (k, .), correlation factors (k, .), L (k, .)."""
     h = np.empty((Z.shape[0], layout.at.size))
     corr = np.empty((Z.shape[0], layout.start.size))
-    scales = np.empty((Z.shape[0], layout.start.size))
+    scales = np.empty((Z.shape[0], length(layout)))
     for i in range(Z.shape[0]):
         unpack(Z[i], layout, h[i], corr[i], scales[i])
     return h, corr, scales

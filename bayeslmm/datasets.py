@@ -1,6 +1,7 @@
 """Small classical data sets that the tests, the examples and the documentation use.
 
-Each is one CSV file in ``bayeslmm/data``; where it comes from is in the README beside the files.
+Each is one file in ``bayeslmm/data``: CSV, or npz where digits must be kept in little space. Where
+it comes from is in the README beside the files.
 """
 
 from __future__ import annotations
@@ -28,13 +29,17 @@ def names() -> tuple[str, ...]:
     --------
     >>> from bayeslmm import datasets
     >>> datasets.names()[:3]
-    ('cake', 'Dyestuff', 'Dyestuff2')
+    ('cake', 'diabetes', 'diabetes_unitnorm')
     """
-    return tuple(sorted((file.stem for file in _FOLDER.glob("*.csv")), key=str.lower))
+    return tuple(sorted(_files(), key=str.lower))
+
+
+def _files() -> dict[str, Path]:
+    return {file.stem: file for kind in ("csv", "npz") for file in _FOLDER.glob(f"*.{kind}")}
 
 
 def path(name: str) -> Path:
-    """Where the CSV file of a data set is, for a tool that reads a file.
+    """Where the file of a data set is, for a tool that reads a file.
 
     Parameters
     ----------
@@ -59,14 +64,15 @@ def path(name: str) -> Path:
     known = names()
     if name not in known:
         raise ValueError(f"name should be one of {', '.join(known)} but got {name!r}")
-    return _FOLDER / f"{name}.csv"
+    return _files()[name]
 
 
 def load(name: str) -> pd.DataFrame:
     """Read a data set into a table.
 
     Columns stay as they are in the file: ``Subject`` of sleepstudy holds the numbers 308, 309, ...,
-    which a formula uses as labels where they stand right of a bar.
+    which a formula uses as labels where they stand right of a bar. An array x of p columns in an
+    npz file becomes the columns x0, x1, ..., x(p - 1).
 
     Parameters
     ----------
@@ -91,6 +97,15 @@ def load(name: str) -> pd.DataFrame:
     >>> data["Subject"].nunique()
     18
     """
+    import numpy as np
     import pandas as pd
 
-    return pd.read_csv(path(name))
+    file = path(name)
+    if file.suffix == ".csv":
+        return pd.read_csv(file)
+    columns: dict[str, np.ndarray] = {}
+    with np.load(file, allow_pickle=False) as arrays:
+        for key, values in arrays.items():
+            several = {f"{key}{j}": column for j, column in enumerate(values.T)}
+            columns |= several if values.ndim == 2 else {key: values}
+    return pd.DataFrame(columns)

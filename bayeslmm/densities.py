@@ -9,7 +9,9 @@ from .gaussian.sums import Array
 from .laws import log_densities
 from .model import Model
 from .predictive import mean_of
+from .space import Positive
 from .target import foreign_log_density
+from .terms import BlockTerm
 
 BLOCK = 10_000_000  # numbers of a block of row means
 
@@ -22,19 +24,48 @@ def log_prior(
     beta has one value a draw, its joint density; parameters that are fixed or flat have none.
     """
     found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    hidden = {p.name for block in model.blocks for p in block.law.parameters}
     for scale in model.space.scales:
-        if scale.name not in variables or scale.fixed is not None:
-            continue
-        dims, values = variables[scale.name]
-        if scale.law is None:
-            found[scale.name] = (dims, foreign_log_density(scale, values))
-        elif scale.law.proper:
-            found[scale.name] = (dims, log_densities(scale.law, values))
+        if scale.name in variables and scale.name not in hidden:
+            dims, values = variables[scale.name]
+            density = _density(scale, values)
+            if density is not None:
+                found[scale.name] = (dims, density)
+    for block in model.blocks:
+        found |= _block_prior(block, variables)
     for c in model.space.correlations:
         if c.free and c.name in variables:
             found[c.name] = ((), c.log_density(variables[c.name][1]))
     if model.fixed_prior.H.shape[0] and "beta" in variables:
         found["beta"] = ((), model.fixed_prior.log_density(variables["beta"][1]))
+    return found
+
+
+def _density(scale: Positive, values: Array) -> Array | None:
+    """Log prior density of a parameter; None where it is fixed or flat."""
+    if scale.fixed is not None:
+        return None
+    if scale.law is None:
+        return foreign_log_density(scale, values)
+    return log_densities(scale.law, values) if scale.law.proper else None
+
+
+def _block_prior(
+    block: BlockTerm, variables: dict[str, tuple[tuple[str, ...], Array]]
+) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """Log prior density of a block's parameters as they are reported, given those above them."""
+    if not all(p.name in variables for p in block.law.parameters):
+        return {}
+    sigma = variables["sigma"][1]
+    flat = {p.name: variables[p.name][1].reshape(sigma.size, -1) for p in block.law.parameters}
+    h = block.law.factors(flat, sigma.reshape(-1))
+    found = {}
+    for p in block.law.parameters:
+        density = _density(p, h[p.name])
+        if density is not None:
+            density = density + block.law.jacobian(p.name, h, sigma.reshape(-1))
+            dims, values = variables[p.name]
+            found[p.name] = (dims, density.reshape(values.shape))
     return found
 
 
@@ -64,6 +95,12 @@ def log_complete(
         log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
         total = total - 0.5 * (white**2).sum(axis=(1, 2)) - term.shape[0] * log_det
         total -= 0.5 * term.shape[0] * alive.sum() * np.log(2.0 * np.pi)
+    for block, u in zip(model.blocks, effects[len(model.terms) :]):
+        s = scales[:, at : at + block.entries] / block.unit
+        at += block.entries
+        with np.errstate(divide="ignore", invalid="ignore"):  # a scale of zero: no density
+            white = -0.5 * (u / s) ** 2 - np.log(s) - 0.5 * np.log(2.0 * np.pi)
+        total = total + np.broadcast_to(white, (k, block.columns)).sum(axis=1)
     noise = np.broadcast_to(sigma, k)
     n = d.frequency.sum()
     total = total - n * np.log(noise) + 0.5 * d.frequency @ np.log(model.precision)

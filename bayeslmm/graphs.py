@@ -12,10 +12,12 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import change_dist_size
 
+from .gaussian.dual_op import DualCondense, DualEvidence
 from .gaussian.op import Condense, Evidence
 from .gaussian.primal import FixedPrior
 from .model import Model
 from .space import Correlation, Positive
+from .terms import BlockTerm
 
 
 def joint_graph(model: Model) -> pm.Model:
@@ -23,7 +25,7 @@ def joint_graph(model: Model) -> pm.Model:
     d = model.design
     repeat = np.repeat(np.arange(d.y.size), d.frequency.astype(int))
     with pm.Model(coords=_coords(model, repeat)) as graph:
-        factors, sigma = _theta(model)
+        factors, scales, sigma = _theta(model)
         mean = pt.as_tensor_variable(d.offset[repeat])
         if d.fixed:
             mean = mean + d.X[repeat] @ _beta(model.fixed_prior)
@@ -31,9 +33,12 @@ def joint_graph(model: Model) -> pm.Model:
             u = _effects(term.coefficients, L, term.shape, term.dims)
             columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
             mean = mean + columns.sum(axis=1)
+        for block, s in zip(model.blocks, scales):
+            u = pm.Normal(block.coefficients, 0.0, s / block.unit, dims=block.dims)
+            mean = mean + (block.Z * block.unit)[repeat] @ u
         sd = sigma / np.sqrt(model.precision[repeat])
         pm.Normal(model.response, mean, sd, observed=d.y[repeat], dims="row")
-        _shares(model)
+        _shares(model, scales)
     return graph
 
 
@@ -41,8 +46,8 @@ def marginal_graph(model: Model) -> pm.Model:
     """Theta alone; y ~ N(offset + X m, X S X' + sum Z G Z' + sigma^2 / W)."""
     d = model.design
     with pm.Model(coords=_coords(model, np.arange(d.y.size))) as graph:
-        factors, sigma = _theta(model)
-        flat = [L.flatten() for L in factors]
+        factors, blocks, sigma = _theta(model)
+        flat = [v.flatten() for v in (*factors, *blocks)]
         scales = pt.concatenate(flat) if flat else pt.zeros(0)
         pm.CustomDist(
             model.response,
@@ -55,7 +60,7 @@ def marginal_graph(model: Model) -> pm.Model:
             observed=d.y,
             dims="row",
         )
-        _shares(model)
+        _shares(model, blocks)
     return graph
 
 
@@ -65,28 +70,59 @@ def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
     return coords
 
 
-def _theta(model: Model) -> tuple[list[Any], Any]:
-    """Declare all variance parameters; the triangular factors of the terms, and sigma."""
-    values = [_positive(s) for s in model.space.scales]
+def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
+    """Declare all variance parameters; triangular factors, scales of the blocks, and sigma."""
+    values = {s.name: _positive(s) for s in model.space.scales}
     factors = []
-    for sd, correlation in zip(values, model.space.correlations):
-        factors.append(sd[:, None] * _correlation(correlation))
-    return factors, values[-1]
+    for term in model.terms:
+        factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
+    sigma = values["sigma"]
+    return factors, [_columns(b, values, sigma) for b in model.blocks], sigma
+
+
+def _columns(block: BlockTerm, values: dict[str, Any], sigma: Any) -> Any:
+    """Scales (1 or P,) of a block's columns; records what is reported of them."""
+    law = block.law
+    total, unit = pt.ones(1), sigma if law.noise else pt.ones(())
+    if law.rate is not None:
+        root = pt.sqrt(values[law.rate.name])
+        if law.root is not None:
+            pm.Deterministic(law.root, root)
+        total = total / root
+    if law.local is not None:
+        total = total * values[law.local.name]
+        if law.local.raw:
+            pm.Deterministic(law.local.name, total, dims=law.local.dim)
+        if law.precision is not None:
+            pm.Deterministic(law.precision, 1.0 / total**2, dims=law.local.dim)
+    if law.common is not None:
+        if law.common.raw:
+            pm.Deterministic(law.common.name, values[law.common.name] * unit)
+        total = total * values[law.common.name]
+    if law.slab is not None:
+        total = total / pt.sqrt(1.0 + total**2 / values[law.slab.name])
+    return total * unit
 
 
 def _positive(scale: Positive) -> Any:
     size = None if scale.dim is None else scale.size
+    name = scale.variable
     if scale.fixed is not None:
         value = np.broadcast_to(scale.fixed, scale.size).astype(np.float64)
         return pm.Deterministic(
-            scale.name, pt.constant(value if size else value[0]), dims=scale.dim
+            name, pt.constant(value if size else value[0]), dims=scale.dim
         )
-    if scale.law is not None:
+    if scale.law is not None and scale.law.name == "Jeffreys":
+        dist = pm.HalfFlat.dist(**({} if size is None else {"shape": size}))
+    elif scale.law is not None:
         dist = scale.law.dist(size)
     else:
         dist = change_dist_size(scale.custom, (scale.size,) if size else ())
     dims = None if scale.dim is None else (scale.dim,)
-    return pm.modelcontext(None).register_rv(dist, scale.name, dims=dims)
+    value = pm.modelcontext(None).register_rv(dist, name, dims=dims)
+    if scale.law is not None and scale.law.name == "Jeffreys":
+        pm.Potential(f"{name}_prior", -pt.log(value).sum())
+    return value
 
 
 def _correlation(c: Correlation) -> Any:
@@ -128,8 +164,8 @@ def _effects(name: str, L: Any, shape: tuple[int, int], dims: tuple[str, str]) -
     return pm.MvNormal(name, np.zeros(shape), chol=L, dims=dims)
 
 
-def _shares(model: Model) -> None:
-    """icc_<group>: each term's share of the variance of a row."""
+def _shares(model: Model, scales: list[Any]) -> None:
+    """icc_<group>, h2_<block>: each term's share of the variance of a row."""
     graph = pm.modelcontext(None)
     parts = {}
     for term, c in zip(model.terms, model.space.correlations):
@@ -137,9 +173,13 @@ def _shares(model: Model) -> None:
         moment = term.second_moment(model.design.frequency)
         corr = graph[c.name] if c.parts else np.eye(term.shape[1])
         parts[term.name] = (sd[:, None] * corr * sd[None, :] * moment).sum()
-    total = graph["sigma"] ** 2 * model.noise_share + sum(parts.values())
-    for name, part in parts.items():
-        pm.Deterministic(f"icc_{name}", part / total)
+    named = {f"icc_{name}": part for name, part in parts.items()}
+    for block, s in zip(model.blocks, scales):
+        spread = block.spread(model.design.frequency)
+        named[f"h2_{block.name}"] = (s**2 * spread).sum()
+    total = graph["sigma"] ** 2 * model.noise_share + sum(named.values())
+    for name, part in named.items():
+        pm.Deterministic(name, part / total)
 
 
 def _marginal_logp(model: Model) -> Any:
@@ -148,10 +188,16 @@ def _marginal_logp(model: Model) -> Any:
     rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
     for term in model.terms:
         rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
+    for block in model.blocks:
+        rows += [block.Z, np.int64(block.law.shared)]
+    counts = len(model.terms), len(model.blocks)
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        sums: Any = Condense()(value, *rows)
-        return Evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
+        condense, evidence = (Condense, Evidence)
+        if model.dual:
+            condense, evidence = (DualCondense, DualEvidence)  # type: ignore[assignment]
+        sums: Any = condense(*counts)(value, *rows)
+        return evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
 
     return logp
 

@@ -25,7 +25,10 @@ NAMES: dict[str, tuple[int, tuple[str, ...]]] = {
     "Gamma": (5, ("alpha", "beta")),
     "InverseGamma": (6, ("alpha", "beta")),
     "LogNormal": (7, ("mu", "sigma")),
+    "Rayleigh": (8, ("sigma",)),
+    "Jeffreys": (9, ()),
 }
+IMPROPER = ("HalfFlat", "Jeffreys")  # density 1, and density 1 / x
 OPERATORS = {
     "HalfFlatRV": "HalfFlat",
     "HalfNormalRV": "HalfNormal",
@@ -67,7 +70,7 @@ class Law:
 
     @property
     def proper(self) -> bool:
-        return self.name != "HalfFlat"
+        return self.name not in IMPROPER
 
     def table(self, size: int) -> np.ndarray:
         """Parameters and log normalising constant, one row per element: (size, 3)."""
@@ -84,7 +87,29 @@ class Law:
 
         shape = {} if size is None else {"shape": size}
         values = [np.asarray(p, dtype=np.float64) for p in self.parameters]
+        if self.name == "Rayleigh":
+            return pm.Weibull.dist(np.float64(2.0), np.sqrt(2.0) * values[0], **shape)
+        if self.name == "Jeffreys":
+            raise ValueError("Jeffreys is no distribution of PyMC; `graphs` writes it out")
         return getattr(pm, self.name).dist(**dict(zip(NAMES[self.name][1], values)), **shape)
+
+    @property
+    def typical(self) -> Any:
+        """A value of the right magnitude, where a search starts; one where nothing tells."""
+        match self.name, self.parameters:
+            case "HalfNormal" | "HalfCauchy" | "Rayleigh", (scale,):
+                return scale
+            case "HalfStudentT", (_, scale):
+                return scale
+            case "Exponential", (rate,):
+                return 1.0 / np.asarray(rate)
+            case "Gamma", (shape, rate):
+                return np.asarray(shape) / rate
+            case "InverseGamma", (shape, scale):
+                return scale / (np.asarray(shape) + 1.0)
+            case "LogNormal", (mu, _):
+                return np.exp(mu)
+        return 1.0
 
     def sample(self, rng: np.random.Generator, size: int) -> np.ndarray:
         """Draws, (size,)."""
@@ -104,6 +129,8 @@ class Law:
                 return 1.0 / rng.gamma(p[0], 1.0 / p[1])
             case "LogNormal":
                 return rng.lognormal(p[0], p[1])
+            case "Rayleigh":
+                return rng.rayleigh(p[0])
         raise ValueError(f"{self.name} is improper: it cannot be drawn from; give a proper prior")
 
 
@@ -128,6 +155,8 @@ def _constant(code: int, a: float, b: float) -> float:
             return a * log(b) - lgamma(a)
         case 7:
             return -log(b) - 0.5 * log(2.0 * pi)
+        case 8:
+            return -2.0 * log(a)
     return 0.0
 
 
@@ -151,6 +180,10 @@ def density(code, a, b, constant, x):
     if code == 7:
         d = (np.log(x) - a) / b
         return constant - np.log(x) - 0.5 * d * d, -(1.0 + d / b) / x
+    if code == 8:
+        return constant + np.log(x) - 0.5 * (x / a) ** 2, 1.0 / x - x / (a * a)
+    if code == 9:
+        return -np.log(x), -1.0 / x
     return constant, 0.0
 
 

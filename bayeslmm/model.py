@@ -17,11 +17,12 @@ import numpy as np
 
 from .coordinates import Layout
 from .design import Design
+from .gaussian.dual import Dual, DualRows
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
 from .space import Space
 from .target import Target
-from .terms import GroupTerm
+from .terms import BlockTerm, GroupTerm
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 CRITERIA = ("ml", "reml", "evidence", "map")
@@ -45,6 +46,8 @@ class Model:
         Prior of beta.
     prior_table : dict
         Name of a parameter -> its prior in words, in the order of the printed table.
+    blocks : tuple of BlockTerm
+        Blocks of columns that belong to no group, after the random terms.
     graph, marginal : pymc.Model
         The joint graph, and the graph over theta with the coefficients integrated out.
     """
@@ -55,6 +58,7 @@ class Model:
     space: Space
     fixed_prior: FixedPrior
     prior_table: Mapping[str, str] = field(default_factory=dict)
+    blocks: tuple[BlockTerm, ...] = ()
 
     @cached_property
     def sums(self) -> Sums:
@@ -64,10 +68,31 @@ class Model:
             d.y,
             d.X,
             tuple(t.factor() for t in self.terms),
+            tuple(b.block() for b in self.blocks),
             offset=d.offset,
             weights=self.precision,
             frequency=d.frequency,
         )
+
+    @cached_property
+    def rows(self) -> DualRows:
+        """The rows themselves, for the solver of models with more columns than rows."""
+        d = self.design
+        return DualRows(
+            d.y,
+            d.X,
+            tuple(t.factor() for t in self.terms),
+            tuple(b.block() for b in self.blocks),
+            d.offset,
+            self.precision,
+            d.frequency,
+        )
+
+    @property
+    def dual(self) -> bool:
+        """Whether a matrix of the rows is smaller than one of the columns that stay."""
+        remain = sum(t.columns for t in self.terms[1:]) + sum(b.columns for b in self.blocks)
+        return bool(self.blocks) and remain + len(self.design.fixed) > self.design.y.size
 
     @property
     def precision(self) -> Array:
@@ -98,12 +123,13 @@ class Model:
     def layout(self) -> Layout:
         return self.space.layout()
 
-    def solver(self, criterion: str = "evidence") -> Primal:
+    def solver(self, criterion: str = "evidence") -> Primal | Dual:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        if criterion in ("ml", "reml"):
-            flat = FixedPrior.flat(self.design.X.shape[1])
-            return Primal.of(self.sums, flat, integrate=criterion == "reml")
-        return Primal.of(self.sums, self.fixed_prior)
+        flat = criterion in ("ml", "reml")
+        prior = FixedPrior.flat(self.design.X.shape[1]) if flat else self.fixed_prior
+        if self.dual:
+            return Dual.of(self.rows, prior, integrate=criterion != "ml")
+        return Primal.of(self.sums, prior, integrate=criterion != "ml")
 
     @property
     def advice(self) -> list[str]:
@@ -131,8 +157,36 @@ class Model:
             Where y has another length, or is not finite.
         """
         other = replace(self, design=self.design.with_response(y))
-        other.__dict__["sums"] = with_response(self.sums, other.design.y)
+        if self.dual:
+            other.__dict__["rows"] = self.rows.with_response(other.design.y)
+        else:
+            other.__dict__["sums"] = with_response(self.sums, other.design.y)
         return other
+
+    def in_units(self, effects: tuple[Array, ...]) -> tuple[Array, ...]:
+        """Effects as the solver gives them, those of blocks on the user's columns: (..., P)."""
+        first = len(effects) - len(self.blocks)  # without groups there may be an empty factor
+        blocks = (v[..., 0] / b.unit for v, b in zip(effects[first:], self.blocks))
+        return (*effects[: len(self.terms)], *blocks)
+
+    def restricted(self, kept: Mapping[str, np.ndarray]) -> "Model":
+        """The same model with some columns of the blocks that are named; with none, no block."""
+        blocks = []
+        for block in self.blocks:
+            if block.name not in kept:
+                blocks.append(block)
+            elif kept[block.name].size:
+                blocks.append(block.part(kept[block.name]))
+        space = Space(
+            (
+                *(t.sd for t in self.terms),
+                *(p for b in blocks for p in b.law.parameters),
+                self.space.sigma,
+            ),
+            self.space.correlations,
+            tuple(b.product() for b in blocks),
+        )
+        return replace(self, blocks=tuple(blocks), space=space)
 
     def target(self, criterion: str = "evidence", prior: bool = True) -> "Target":
         """The log density of theta's coordinates, and its gradient, as a callable."""
@@ -161,6 +215,8 @@ class Model:
             coords[f"{term.name}_effect"] = list(term.grouping.effects)
             if term.correlated:
                 coords[f"{term.name}_effect_2"] = list(term.grouping.effects)
+        for block in self.blocks:
+            coords[block.dims[0]] = list(block.labels)
         return coords
 
     @cached_property
@@ -170,11 +226,13 @@ class Model:
         found = blake2b(digest_size=12)
         arrays = [d.y, d.X, d.offset, self.precision, d.frequency]
         arrays += [a for t in self.terms for a in (t.grouping.codes, t.grouping.Z)]
+        arrays += [a for b in self.blocks for a in (b.Z, b.centre, b.unit)]
         arrays += [getattr(self.fixed_prior, f.name) for f in fields(self.fixed_prior)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())
         groups = [(t.name, t.grouping.effects, t.grouping.levels.tolist()) for t in self.terms]
         found.update(repr((d.formula, d.fixed, d.rows.tolist(), groups)).encode())
+        found.update(repr([(b.name, b.labels) for b in self.blocks] or "").encode())
         found.update(self.space.identity)
         return found.hexdigest()
 
@@ -186,7 +244,7 @@ class Model:
         self.__dict__.update(state)
 
     def term(self, name: str) -> GroupTerm:
-        """The term of one grouping factor."""
+        """The random term of one grouping factor."""
         for term in self.terms:
             if term.name == name:
                 return term
@@ -198,7 +256,7 @@ class Model:
         """The model in one line."""
         d = self.design
         parts = (["offset"] if d.offset.any() else []) + (["X beta"] if d.fixed else [])
-        parts += [f"Z u_{t.name}" for t in self.terms]
+        parts += [f"Z u_{t.name}" for t in (*self.terms, *self.blocks)]
         return f"{self.response} = {' + '.join(parts)} + e"
 
     def __repr__(self) -> str:
@@ -228,4 +286,6 @@ class Model:
         text = f"{d.y.size} rows, {len(d.fixed)} fixed effects"
         if groups:
             text += f", random effects: {', '.join(groups)}"
+        columns = [f"{b.columns:,} columns {b.name} ({b.law.kind})" for b in self.blocks]
+        text += "".join(f", {c}" for c in columns)
         return text + (f"; {d.dropped.size} rows dropped" if d.dropped.size else "")

@@ -33,20 +33,24 @@ def draw_beta(model: Model, rng: np.random.Generator) -> Array:
 
 
 def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
-    """u of every term, (levels, q), from N(0, L L')."""
+    """u of every term, (levels, q), from N(0, L L'); then those of every block, (P,)."""
     effects, at = [], 0
     for term in model.terms:
         levels, q = term.shape
         L = scales[at : at + q * q].reshape(q, q)
         effects.append(rng.standard_normal((levels, q)) @ L.T)
         at += q * q
+    for block in model.blocks:
+        s = scales[at : at + block.entries]
+        effects.append(s * rng.standard_normal(block.columns) / block.unit)
+        at += block.entries
     return effects
 
 
 def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
-    """Mean of every row, (..., n), from draws beta (..., p) and u (..., levels, q)."""
+    """Mean of every row, (..., n), from draws beta (..., p), u (..., levels, q) and (..., P)."""
     mean = model.design.offset + beta @ model.design.X.T
-    for term, u in zip(model.terms, effects):
+    for term, u in zip((*model.terms, *model.blocks), effects):
         mean = mean + term.times(u)
     return mean
 
@@ -146,7 +150,7 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
     )
     if model.design.fixed:
         variables["beta"] = (("fixed",), betas)
-    for i, term in enumerate(model.terms):
+    for i, term in enumerate((*model.terms, *model.blocks)):
         variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
     mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
@@ -173,7 +177,18 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
             effects.append(posterior[term.coefficients].values)
         else:
             effects.append(redraw(model, posterior, rng).reshape(*sigma.shape, *term.shape))
+    effects += [drawn(model, posterior, block) for block in model.blocks]
     return mean_of(model, beta, effects), sigma
+
+
+def drawn(model: Model, posterior: Any, term: Any) -> Array:
+    """Draws of a term's coefficients, which must have been kept."""
+    if term.coefficients not in posterior:
+        raise ValueError(
+            f"the draws of {term.coefficients} were not kept; fit again with "
+            f"keep=[{term.coefficients!r}]"
+        )
+    return posterior[term.coefficients].values
 
 
 def redraw(model: Model, posterior: Any, rng: np.random.Generator) -> Array:
@@ -186,12 +201,10 @@ def redraw(model: Model, posterior: Any, rng: np.random.Generator) -> Array:
         beta = posterior["beta"].values.reshape(sigma.size, -1)
     others = []
     for term in model.terms[1:]:
-        if term.coefficients not in posterior:
-            raise ValueError(
-                f"the draws of {term.coefficients} were not kept; fit again with "
-                f"keep=[{term.coefficients!r}]"
-            )
-        others.append(posterior[term.coefficients].values.reshape(sigma.size, *term.shape))
+        others.append(drawn(model, posterior, term).reshape(sigma.size, *term.shape))
+    for block in model.blocks:
+        u = drawn(model, posterior, block).reshape(sigma.size, -1)
+        others.append((u * block.unit)[:, :, None])
     return model.solver().redraws(scales, sigma, beta, tuple(others), rng)
 
 
@@ -255,6 +268,7 @@ def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[
         np.array([u[i] for u in each]).reshape(*sigma.shape, *term.shape)
         for i, term in enumerate(model.terms)
     ]
+    effects += [drawn(model, posterior, block) for block in model.blocks]
     return mean_of(model, beta, effects), sigma
 
 

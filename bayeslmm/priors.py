@@ -45,12 +45,13 @@ def scales_of(design: Design) -> Scales:
     y, share = design.y - design.offset, design.frequency / design.frequency.sum()
     mean = float(share @ y)
     sd, rms = (float(np.sqrt(share @ (y - centre) ** 2)) for centre in (mean, 0.0))
-    if not _spans_a_constant(design.X):  # then the random effects have to carry the mean
+    if not spans_a_constant(design.X):  # then the random effects have to carry the mean
         sd = rms
     return Scales(share, mean, sd, rms, float(np.sqrt(share @ design.precision)))
 
 
-def _spans_a_constant(X: Array) -> bool:
+def spans_a_constant(X: Array) -> bool:
+    """Whether some combination of the columns is one in every row."""
     ones = np.ones(X.shape[0])
     if X.shape[1] == 0:
         return False
@@ -103,11 +104,13 @@ def _fixed_scale(name: str, size: int, given: Any) -> Array:
     value = np.asarray(given, dtype=np.float64)
     if value.ndim and value.size != size:
         raise DesignError(f"{name} is fixed at {value.size} numbers, but has {size}")
-    lowest = 0.0 if name != "sigma" else np.nextafter(0.0, 1.0)
-    if not np.isfinite(value).all() or (value < lowest).any():
+    squares = name.startswith(("lam2", "slab2"))
+    positive = name == "sigma" or squares
+    if not np.isfinite(value).all() or (value < 0.0).any() or (positive and not value.all()):
+        kind = "the square of a scale" if squares else "a standard deviation"
         raise DesignError(
-            f"{name} is a standard deviation: it can be fixed at a "
-            f"{'positive' if name == 'sigma' else 'non-negative'} number, not {given!r}"
+            f"{name} is {kind}: it can be fixed at a "
+            f"{'positive' if positive else 'non-negative'} number, not {given!r}"
         )
     return np.broadcast_to(value, size).copy()
 

@@ -14,6 +14,7 @@ from .coordinates import unpack_many
 from .gaussian.sums import Array
 from .model import Model
 from .space import Theta
+from .terms import BlockTerm
 
 BUDGET = 200e6  # bytes of one variable
 
@@ -74,7 +75,8 @@ def recover(
     solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
     big = bool(model.terms) and _passes(chains * draws, model.terms[0].columns)
     big = big and model.terms[0].coefficients not in keep
-    beta, effects = solver.draws(scales, sigma, rng, groups=not big)
+    beta, drawn = solver.draws(scales, sigma, rng, groups=not big)
+    effects = model.in_units(drawn)
     if model.design.fixed:
         variables["beta"] = (("fixed",), beta)
     moments: dict[str, tuple[tuple[str, ...], Array]] = {}
@@ -88,6 +90,12 @@ def recover(
             continue
         moments[f"{term.coefficients}_mean"] = (term.dims, mean)
         moments[f"{term.coefficients}_sd"] = (term.dims, sd)
+    for block, u in zip(model.blocks, effects[len(model.terms) :]):
+        if _passes(chains * draws, block.columns) and block.coefficients not in keep:
+            moments[f"{block.coefficients}_mean"] = (block.dims, u.mean(axis=0))
+            moments[f"{block.coefficients}_sd"] = (block.dims, u.std(axis=0))
+        else:
+            variables[block.coefficients] = (block.dims, u)
     shaped = {
         name: (dims, values.reshape(chains, draws, *values.shape[1:]))
         for name, (dims, values) in variables.items()
@@ -105,7 +113,7 @@ def one_chain(
     variables = dict(theta)
     if model.design.fixed:
         variables["beta"] = (("fixed",), beta)
-    for term, u in zip(model.terms, effects):
+    for term, u in zip((*model.terms, *model.blocks), effects):
         variables[term.coefficients] = (term.dims, u)
     return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
 
@@ -115,7 +123,7 @@ def trimmed(
 ) -> Recovered:
     """Drawn variables (chains, draws, ...), blocks that are too large as their mean and sd."""
     kept, moments = dict(variables), {}
-    for term in model.terms:
+    for term in (*model.terms, *model.blocks):
         name = term.coefficients
         if name in kept and name not in keep and 8.0 * kept[name][1].size > BUDGET:
             dims, values = kept.pop(name)
@@ -145,27 +153,56 @@ def theta_variables(
         if term.correlated:
             variables[term.correlation.name] = ((effect, f"{effect}_2"), matrix)
         moment = term.second_moment(model.design.frequency)
-        shares[term.name] = np.einsum("ki,kij,kj,ij->k", sd, matrix, sd, moment)
+        shares[f"icc_{term.name}"] = np.einsum("ki,kij,kj,ij->k", sd, matrix, sd, moment)
         at, flat = at + q, flat + q * q
+    for block in model.blocks:
+        own = block_factors(block, h, at)
+        variables |= block.law.reported(own, h[:, -1])
+        scales = block.law.scales(own, h[:, -1])
+        shares[f"h2_{block.name}"] = block.share(scales, model.design.frequency)
+        at += sum(p.size for p in block.law.parameters)
     variables["sigma"] = ((), h[:, -1])
     total = h[:, -1] ** 2 * model.noise_share + sum(shares.values())
     for name, share in shares.items():
-        variables[f"icc_{name}"] = ((), share / total)
+        variables[name] = ((), share / total)
     return variables
+
+
+def block_factors(block: BlockTerm, h: Array, at: int) -> dict[str, Array]:
+    """The factors of one block's scales by name, (k, size), from scales h that begin at `at`."""
+    found = {}
+    for parameter in block.law.parameters:
+        found[parameter.name] = h[:, at : at + parameter.size]
+        at += parameter.size
+    return found
 
 
 def theta_points(model: Model, posterior: "object") -> tuple[Array, Array]:
     """Back from a posterior dataset to the solver's scales (k, .) and sigma (k,)."""
+    h, _, scales = points(model, posterior)
+    return scales, np.ascontiguousarray(h[:, -1])
+
+
+def points(model: Model, posterior: "object") -> tuple[Array, Array, Array]:
+    """Back from a posterior dataset to scales h, correlation factors and L, each (k, .)."""
     data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)  # type: ignore[attr-defined]
     sigma = np.ascontiguousarray(data["sigma"].values, dtype=np.float64)
-    blocks = []
+    none = np.zeros((sigma.size, 0))
+    h, corr, scales = [none], [none], [none]
     for term in model.terms:
         sd = data[term.sd.name].values
         K = np.broadcast_to(np.eye(term.shape[1]), (sigma.size, term.shape[1], term.shape[1]))
         if term.correlated:
             K = _factor(data[term.correlation.name].values)
-        blocks.append((sd[:, :, None] * K).reshape(sigma.size, -1))
-    return np.hstack([*blocks, np.zeros((sigma.size, 0))]), sigma
+        h.append(sd)
+        corr.append(K.reshape(sigma.size, -1))
+        scales.append((sd[:, :, None] * K).reshape(sigma.size, -1))
+    for block in model.blocks:
+        values = {p.name: data[p.name].values for p in block.law.parameters}
+        own = block.law.factors(values, sigma)
+        h += [own[p.name] for p in block.law.parameters]
+        scales.append(block.law.scales(own, sigma))
+    return np.hstack([*h, sigma[:, None]]), np.hstack(corr), np.hstack(scales)
 
 
 def _factor(matrix: Array) -> Array:

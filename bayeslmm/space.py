@@ -6,16 +6,17 @@ A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC us
 have no coordinate. `coordinates` holds the map and its derivative, compiled; they know no model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .coordinates import Layout, unpack
+from .coordinates import Layout, column_scale, length, unpack
 from .gaussian.sums import Array
 from .laws import Law, graph_identity, lkj_constant, lkj_sample
 
 FIXED, CUSTOM = -1, -2  # in place of a law's code
+RAW = "_raw"
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,16 @@ class Positive:
     law: Law | None = None
     fixed: Array | None = None
     custom: Any = None
+    raw: bool = False  # what is reported under the name is this times other parameters
 
     @property
     def free(self) -> bool:
         return self.fixed is None
+
+    @property
+    def variable(self) -> str:
+        """Name of the random variable in a graph."""
+        return f"{self.name}{RAW}" if self.raw else self.name
 
     @property
     def prior(self) -> str:
@@ -39,6 +46,18 @@ class Positive:
             values = np.unique(self.fixed) if np.ptp(self.fixed) == 0.0 else self.fixed
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
+
+
+    def part(self, index: np.ndarray) -> "Positive":
+        """Some of its elements."""
+        law, fixed = self.law, self.fixed
+        if law is not None:
+            law = Law(
+                law.name, tuple(np.asarray(p)[index] if np.ndim(p) else p for p in law.parameters)
+            )
+        if fixed is not None:
+            fixed = np.broadcast_to(fixed, self.size)[index]
+        return replace(self, size=index.size, law=law, fixed=fixed)
 
 
 @dataclass(frozen=True)
@@ -82,11 +101,28 @@ class Correlation:
 
 
 @dataclass(frozen=True)
+class Product:
+    """Scales of a block's columns, s_j = local_j common rate^-1/2 sigma^e, by parameters' names.
+
+    With a slab s_j <- s_j / sqrt(1 + s_j^2 / slab^2) before sigma enters. One scale for all columns
+    where there is no local one.
+    """
+
+    count: int
+    local: str | None = None
+    common: str | None = None
+    rate: str | None = None
+    slab: str | None = None
+    noise: bool = False
+
+
+@dataclass(frozen=True)
 class Space:
     """All variance parameters of a model, in the solver's order of factors; sigma last."""
 
     scales: tuple[Positive, ...]
     correlations: tuple[Correlation, ...]
+    products: tuple["Product", ...] = ()  # of the blocks of columns, after the grouping factors
 
     @property
     def sigma(self) -> Positive:
@@ -126,6 +162,7 @@ class Space:
         for c in self.correlations:
             parts.append(repr((c.name, c.blocks, c.eta)).encode())
             parts.append(b"" if c.fixed is None else c.fixed.tobytes())
+        parts += [repr(p).encode() for p in self.products]
         return b"|".join(parts)
 
     def layout(self) -> Layout:
@@ -159,12 +196,25 @@ class Space:
             members=np.array(members, np.int64),
             eta=np.array(eta, np.float64).reshape(-1, 2),
             start=np.concatenate([*flat, np.zeros(0)]),
+            products=self._products(),
         )
+
+    def _products(self) -> np.ndarray:
+        """Where the parameters of every block of columns begin among the scales."""
+        begin, at = {}, 0
+        for s in self.scales:
+            begin[s.name], at = at, at + s.size
+        table = [
+            (p.count, *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)), p.noise)
+            for p in self.products
+        ]
+        return np.array(table, np.int64).reshape(-1, 6)
 
     def constrain(self, z: Array, layout: Layout | None = None) -> "Theta":
         """The variances at coordinates z (d,)."""
         layout = layout or self.layout()
-        h, corr, scales = np.zeros(layout.at.size), layout.start.copy(), layout.start.copy()
+        h, corr = np.zeros(layout.at.size), layout.start.copy()
+        scales = np.zeros(length(layout))
         unpack(np.asarray(z, np.float64), layout, h, corr, scales)
         return Theta(h, corr, scales)
 
@@ -187,7 +237,7 @@ class Space:
         return z
 
     def theta(self, scales: Array, sigma: float) -> "Theta":
-        """The point with flat triangular factors `scales` and noise `sigma`."""
+        """The point with flat triangular factors `scales` and noise `sigma`; grouping factors only."""
         h, corr, at = [], [], 0
         for c in self.correlations:
             L = scales[at : at + c.size**2].reshape(c.size, c.size)
@@ -219,10 +269,10 @@ class Space:
                 K[np.ix_(b, b)] = lkj_sample(len(b), c.eta, rng)
             corr.append(K.ravel())
             scales.append((sd[:, None] * K).ravel())
-        empty = [np.zeros(0)]
-        return Theta(
-            np.concatenate(h), np.concatenate(corr + empty), np.concatenate(scales + empty)
-        )
+        empty, flat = [np.zeros(0)], np.concatenate(h)
+        for product in self._products():
+            scales.append(np.array([column_scale(product, flat, j)[0] for j in range(product[0])]))
+        return Theta(flat, np.concatenate(corr + empty), np.concatenate(scales + empty))
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,13 @@ from .coordinates import (
     log_criterion,
     log_posterior,
     log_posterior_many,
+    log_prior,
     log_prior_many,
+    pull,
+    slopes_of,
+    unpack_many,
 )
-from .gaussian.equations import Work
+from .gaussian.dual import Dual
 from .gaussian.primal import Primal
 from .gaussian.sums import Array
 from .laws import density, sized
@@ -31,13 +35,13 @@ class Target:
     theta enters: the criterion alone.
     """
 
-    solver: Primal
+    solver: Primal | Dual
     space: Space
     layout: Layout
     prior: bool = True
 
     @cached_property
-    def work(self) -> Work:
+    def work(self) -> Any:
         """Scratch memory; one thread may use it at a time."""
         return self.solver.work()
 
@@ -54,8 +58,11 @@ class Target:
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        evaluate = log_posterior if self.prior else log_criterion
-        value = evaluate(z, self.layout, self.solver.data, self.work, grad)
+        if isinstance(self.solver, Dual):
+            value = self._dense(z, grad)
+        else:
+            evaluate = log_posterior if self.prior else log_criterion
+            value = evaluate(z, self.layout, self.solver.data, self.work, grad)
         for custom, at in self.customs:
             index = self.layout.at[at]
             h = np.exp(z[index])
@@ -64,9 +71,26 @@ class Target:
             grad[index] += slope * h
         return value, grad
 
+    def _dense(self, z: Array, grad: Array) -> float:
+        """The same where the solver's work lies in matrices of the rows, not in loops."""
+        h, corr, scales = (a[0] for a in unpack_many(z[None], self.layout))
+        value, J, slope = self.solver.score(scales, h[-1], self.work)
+        grad[:] = 0.0
+        slopes = np.empty(scales.size)
+        slopes_of(scales, J, self.layout, slopes)
+        pull(z, self.layout, h, corr, slopes, slope, grad)
+        if self.prior:
+            value += log_prior(z, self.layout, h, grad)
+        return value if np.isfinite(grad).all() else np.nan
+
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
-        values = log_posterior_many(Z, self.layout, self.solver.data, self.work)
+        if isinstance(self.solver, Dual):
+            h, _, scales = unpack_many(Z, self.layout)
+            each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
+            values = np.array(each) + log_prior_many(Z, self.layout)
+        else:
+            values = log_posterior_many(Z, self.layout, self.solver.data, self.work)
         for custom, at in self.customs:
             values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
         return values

@@ -15,6 +15,7 @@ from .model import Model
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
+KEPT = 1_000_000  # numbers of a block of columns that a tree carries
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
 # Models of which this process has made trees, for as long as somebody holds them. A tree itself
@@ -129,6 +130,10 @@ def _constants(model: Model) -> dict[str, tuple[tuple[str, ...], Any]]:
         found["frequency"] = (("row",), design.frequency)
     for term in model.terms:
         found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
+    for block in model.blocks:
+        if block.Z.size <= KEPT:
+            columns = block.Z * block.unit + block.centre
+            found[f"columns_{block.name}"] = (("row", *block.dims), columns)
     return found
 
 

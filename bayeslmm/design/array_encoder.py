@@ -82,6 +82,10 @@ class ArrayEncoder:
             weighted="weights" in extras,
         )
 
+    def fixed_only(self) -> "ArrayEncoder":
+        """The same for the columns of X alone: nothing else is looked for in new data."""
+        return ArrayEncoder(self.fixed, (), Sources())
+
     def _count(self, new_data: Mapping[str, Any], groups: Mapping[str, Any]) -> int:
         if new_data.get("X") is not None:
             return len(new_data["X"])

@@ -31,7 +31,7 @@ def read_matrix(
     if values is None:
         values = np.empty((n, 0))
     columns = getattr(values, "columns", None)
-    array = real_array(values, what) if columns is None else _from_frame(values, rows, what)
+    array = real_array(values, what) if columns is None else from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:
         hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
         raise DesignError(f"{what} must have shape ({n}, columns), got {array.shape}{hint}")
@@ -53,17 +53,29 @@ def read_matrix(
     return array, names
 
 
-def _from_frame(frame: Any, rows: np.ndarray, what: str) -> np.ndarray:
-    """The columns of a DataFrame, each read by its name so that a bad one can be named."""
+def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np.ndarray:
+    """Columns of a table (all, or those named), each read by itself so a bad one can be named."""
     table = read_table(frame)
+    wanted = table.names if names is None else names
+    if _all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
+        place = {name: j for j, name in enumerate(table.names)}
+        values = frame if names is None else frame.iloc[:, [place[name] for name in wanted]]
+        return np.ascontiguousarray(values.to_numpy(dtype=float))
     found = [np.empty((len(table), 0))]
-    for name in table.names:
+    for name in wanted:
         role = f"the column of {what}"
         column = read_column(name, table.column(name), table.rows, role)
         values = numbers(column, table.rows, role)
         values[column.missing] = np.nan
         found.append(values[:, None])
     return np.concatenate(found, axis=1)
+
+
+def _all_numbers(frame: Any) -> bool:
+    """Whether this is a pandas DataFrame of nothing but numpy numbers."""
+    if type(frame).__module__.split(".")[0] != "pandas":
+        return False
+    return all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes)
 
 
 def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:

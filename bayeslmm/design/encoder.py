@@ -88,6 +88,11 @@ class FormulaEncoder:
             weighted="weights" in extras,
         )
 
+    def fixed_only(self) -> "FormulaEncoder":
+        """The same for the columns of X alone: nothing else is looked for in a new table."""
+        kinds = {name: self.kinds[name] for name in self.fixed.side.columns}
+        return FormulaEncoder(self.fixed, (), (), kinds, Sources())
+
     def _columns(self, table: Any, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
         roles = dict.fromkeys(self.fixed.side.columns, "the predictor")
         for side in self.offsets:

@@ -117,6 +117,10 @@ class Encoder(Protocol):
         """A new table in the coordinates of the fitted design."""
         ...
 
+    def fixed_only(self) -> Encoder:
+        """The same for the columns of X alone: nothing else is looked for in a new table."""
+        ...
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Design:

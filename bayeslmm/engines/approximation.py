@@ -25,6 +25,7 @@ UNTRUSTED = "not to be trusted"
 NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
 SHIFT = 0.25  # sds that a mean may be off
 COMPARED = 1000  # draws that sds are compared over
+DIMENSIONS = 40  # variance parameters beyond which importance sampling finds no evidence
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ def sd_ratios(
     """
     some = slice(None, None, -(-sigma.size // COMPARED))
     where = np.ascontiguousarray(scales[some]), np.ascontiguousarray(sigma[some])
-    exact = model.solver().draws(*where, rng)
+    own_beta, drawn = model.solver().draws(*where, rng)
+    exact = own_beta, model.in_units(drawn)
     theirs, ours = (_variances(model, *pair) for pair in (exact, (beta, effects)))
     return [
         Ratio(name, float(np.sqrt(own / true)))
@@ -66,6 +68,8 @@ def _variances(
     for term, u in zip(model.terms, effects):
         for j, effect in enumerate(term.grouping.effects):
             yield f"{term.coefficients}[{effect}]", float(u[..., j].var(axis=0).mean())
+    for block, u in zip(model.blocks, effects[len(model.terms) :]):
+        yield block.coefficients, float((u * block.unit).var(axis=0).mean())
 
 
 def weighted(
@@ -128,6 +132,8 @@ def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[
 def affordable(model: Model) -> int:
     """Evaluations of the log posterior that cost about a second, at most 4,000."""
     if model.space.size == 0:
+        return 0
+    if model.dual or model.space.size > DIMENSIONS:
         return 0
     sums = model.sums
     m, q = sums.random + sums.fixed, sums.effects

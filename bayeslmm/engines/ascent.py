@@ -145,10 +145,12 @@ def _beginning(model: Model, values: Values) -> tuple[Array, Array]:
     z = posterior_mode(model, target)
     theta = model.space.constrain(z, model.layout)
     exact = model.solver().condition(theta.scales, theta.sigma)
-    sds = tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
+    covs = exact.effects_cov
+    sds = model.in_units(tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in covs))
     width = start.width(target, z) if z.size else z
     sd = values.spread(width, np.sqrt(np.diag(exact.beta_cov)), sds)
-    return values.write(z, exact.beta, exact.effects), np.maximum(sd, 1e-12)
+    effects = model.in_units(exact.effects)
+    return values.write(z, exact.beta, effects), np.maximum(sd, 1e-12)
 
 
 def _lower(diagonal: Array, below: Array | None = None) -> Array:

@@ -22,11 +22,12 @@ from ..target import Target
 
 @dataclass(frozen=True)
 class Block:
-    """One factor in the chart: where its free entries of L are."""
+    """One factor in the chart, or one scale of many columns: where its free entries of L are."""
 
-    factor: int
+    factor: int  # number of the factor; -1 for a scale of columns
     q: int
     base: int  # start of L in the flat scales
+    h: int  # start of its standard deviations in h
     at: int  # start of its coordinates in x
     rows: np.ndarray  # (k,) rows and columns of the free entries
     cols: np.ndarray
@@ -45,27 +46,32 @@ class Chart:
 
     @cached_property
     def blocks(self) -> tuple[Block, ...]:
-        found, base, at = [], 0, 0
+        found, base, at, h = [], 0, 0, 0
         for number, term in enumerate(self.model.terms):
             q = term.shape[1]
             if term.sd.free and (term.correlation.free or not term.correlated):
                 rows, cols = _pattern(term.correlation.blocks)
                 unit = np.sqrt(np.mean(term.grouping.Z**2, axis=0))
-                found.append(Block(number, q, base, at, rows, cols, unit))
+                found.append(Block(number, q, base, h, at, rows, cols, unit))
                 at += rows.size
-            base += q * q
+            base, h = base + q * q, h + q
+        one = np.zeros(1, np.int64)
+        for columns in self.model.blocks:
+            law = columns.law
+            if law.parameters == (law.common,) and law.common.free and not law.noise:
+                unit = np.sqrt([np.mean((columns.Z**2).sum(axis=1))])
+                found.append(Block(-1, 1, base, h, at, one, one, unit))
+                at += 1
+            base += columns.entries
+            h += sum(p.size for p in law.parameters)
         return tuple(found)
 
     @cached_property
     def others(self) -> np.ndarray:
         """Coordinates of `space` that stay as they are (log sigma among them)."""
         layout = self.model.layout
-        taken, scale = set(), 0
+        taken = {int(i) for b in self.blocks for i in layout.at[b.h : b.h + b.q]}
         owners = {b.factor for b in self.blocks}
-        for number, term in enumerate(self.model.terms):
-            if number in owners:
-                taken |= set(layout.at[scale : scale + term.shape[1]].tolist())
-            scale += term.shape[1]
         for factor, size, _, first in layout.blocks:
             if factor in owners:
                 taken |= set(range(first, first + size * (size - 1) // 2))
@@ -85,13 +91,18 @@ class Chart:
         z = np.zeros(self.model.space.size)
         z[self.others] = x[self.natural :]
         theta = self.model.space.constrain(z, self.model.layout)
-        scales = theta.scales.copy()
+        h, corr, scales = theta.h.copy(), theta.corr.copy(), theta.scales.copy()
         for b in self.blocks:
             L = np.zeros((b.q, b.q))
             entries = x[b.at : b.at + b.rows.size]
             L[b.rows, b.cols] = entries * theta.sigma / b.unit[b.rows]
+            sd = np.sqrt((L**2).sum(axis=1))
+            h[b.h : b.h + b.q] = sd
             scales[b.base : b.base + b.q * b.q] = L.ravel()
-        return self.model.space.theta(scales, theta.sigma)
+            if b.factor >= 0:
+                K = np.divide(L, sd[:, None], out=np.eye(b.q), where=sd[:, None] > 0)
+                corr[b.base : b.base + b.q * b.q] = K.ravel()
+        return Theta(h, corr, scales)
 
     def coordinates(self, theta: Theta) -> Array:
         """x at the variances theta."""
@@ -106,11 +117,10 @@ class Chart:
     def _inner(self, theta: Theta) -> Theta:
         """theta with the blocks' own scales at one: at a boundary they have no logarithm."""
         h, corr = theta.h.copy(), theta.corr.copy()
-        widths = self.model.layout.widths
         for b in self.blocks:
-            at = int(widths[: b.factor].sum())
-            h[at : at + b.q] = 1.0
-            corr[b.base : b.base + b.q * b.q] = np.eye(b.q).ravel()
+            h[b.h : b.h + b.q] = 1.0
+            if b.factor >= 0:
+                corr[b.base : b.base + b.q * b.q] = np.eye(b.q).ravel()
         return Theta(h, corr, theta.scales)
 
     def value(self, x: Array) -> tuple[float, Array]:
@@ -126,6 +136,8 @@ class Chart:
             L = theta.scales[at : at + q * q].reshape(q, q)
             slopes[at : at + q * q] = np.tril(J[at : at + q * q].reshape(q, q) @ L).ravel()
             at += q * q
+        slopes[at:] = J[at:] * theta.scales[at:]
+        by_scale = np.zeros(theta.h.size)
         if self.target.prior:
             more, by_scale = self.target.scale_prior(theta.h)
             value += more + self._add_prior(theta, by_scale, slopes)
@@ -142,6 +154,9 @@ class Chart:
             L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
             total += float((own * L).sum()) / theta.sigma
         pull(z, layout, plain.h, plain.corr, slopes, total, full)
+        for i in range(int(layout.widths.sum()), theta.h.size - 1):
+            if layout.at[i] >= 0:  # of the terms above the prior is in `slopes`
+                full[layout.at[i]] += by_scale[i] * theta.h[i]
         grad[self.natural :] = full[self.others]
         return value, grad
 
@@ -165,6 +180,9 @@ class Chart:
                         own[i, i] += power / L[i, i]
             at += q
             base += q * q
+        for b in self.blocks:
+            if b.factor < 0:
+                slopes[b.base] += by_scale[b.h] * np.sign(theta.scales[b.base])
         return total
 
 

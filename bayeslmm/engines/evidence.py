@@ -22,6 +22,7 @@ from .approximation import TRUSTED, verdict
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
 from .protocol import Outcome
+from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
 
@@ -80,7 +81,14 @@ class EmpiricalBayes:
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
         refuse_unidentified(model, self.criterion)
-        best = maximise(model, self.criterion)
+        refuse_hidden(model)
+        if any(block.law.selects for block in model.blocks):
+            small, best, kept = keep_columns(model, self.criterion)
+            return widened(model, small, kept, self._around(small, best, rng), rng)
+        return self._around(model, maximise(model, self.criterion), rng)
+
+    def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
+        """What a maximum says: draws, moments, standard errors."""
         theta = best.theta
         zeros = at_boundary(best)
         attrs: dict[str, Any] = {
@@ -130,7 +138,7 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
     """One row per group: the effect and the noise are the same number twice."""
     if criterion == "map" or not model.space.sigma.free:
         return
-    n = model.sums.n
+    n = float(model.design.frequency.sum())
     for term in model.terms:
         noise = term.grouping.Z[:, 0] ** 2 * model.precision  # what tells u from e, row by row
         alike = term.shape[1] == 1 and np.ptp(noise) <= 1e-8 * np.abs(noise).max()
@@ -140,6 +148,17 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
                 f"variance and sigma cannot be told apart by the data. Fix sigma "
                 f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
                 f"with informative priors, or drop (... | {term.name})"
+            )
+
+
+def refuse_hidden(model: Model) -> None:
+    """Scales under a law that no maximum of theirs makes sense for."""
+    for block in model.blocks:
+        if block.law.mixes:
+            raise ValueError(
+                f"empirical Bayes cannot maximise over the scales of {block.name} ({block.law.kind}): "
+                f"they are hidden under other parameters. Use NUTS(); or bl.ard(...), whose scales "
+                f"have a maximum that keeps few columns"
             )
 
 
@@ -158,6 +177,10 @@ def at_boundary(best: Optimum) -> tuple[str, ...]:
         if term.correlation.free and (np.diag(L)[alive] == 0.0).any():
             names.append(term.correlation.name)
         at, base = at + q, base + q * q
+    for block in best.model.blocks:
+        for p in block.law.parameters:
+            names += [p.name] if p.free and p.size == 1 and theta.h[at] == 0.0 else []
+            at += p.size
     return tuple(names)
 
 
@@ -200,9 +223,12 @@ def moments(
         found["beta_mean"] = (("fixed",), exact.beta)
         found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))
         found["beta_cov"] = (("fixed", "fixed_2"), exact.beta_cov)
-    for term, mean, cov in zip(model.terms, exact.effects, exact.effects_cov):
+    means = model.in_units(exact.effects)
+    sds = model.in_units(
+        tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
+    )
+    for term, mean, sd in zip((*model.terms, *model.blocks), means, sds):
         found[f"{term.coefficients}_mean"] = (term.dims, mean)
-        sd = np.sqrt(np.diagonal(cov, axis1=1, axis2=2))
         found[f"{term.coefficients}_sd"] = (term.dims, sd)
     return found
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import theta_points
+from ..recover import points
+from ..space import Theta
 from ..target import Target
 from ..tree import check_tree
 from . import start
@@ -226,18 +227,18 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
     from arviz_stats.base import array_stats
 
-    space, (scales, sigma) = model.space, theta_points(model, tree["posterior"].dataset)
-    if sigma.size < BRIDGED * space.size:
+    space, drawn = model.space, list(zip(*points(model, tree["posterior"].dataset)))
+    if len(drawn) < BRIDGED * space.size:
         raise ValueError(
             f"log_evidence(model, tree) needs at least {BRIDGED * space.size} draws for "
-            f"{space.size} variance parameters, but the tree holds {sigma.size}: draw longer"
+            f"{space.size} variance parameters, but the tree holds {len(drawn)}: draw longer"
         )
     if not tree.attrs.get("converged", 1):
         warnings.warn(
             f"the log evidence leans on draws that have not converged: {tree.attrs['message']}",
             stacklevel=3,
         )
-    z = np.array([space.coordinates(space.theta(*point)) for point in zip(scales, sigma)])
+    z = np.array([space.coordinates(Theta(*each)) for each in drawn])
     fitted, held = z[::2], z[1::2]
     root = _square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()

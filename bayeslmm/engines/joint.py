@@ -8,7 +8,8 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import Thetas, theta_points
+from ..recover import Thetas, points
+from ..space import RAW, Theta
 from .convergence import judge
 from .protocol import Outcome
 
@@ -23,7 +24,7 @@ def sample_graph(
     variables = {
         name: (tuple(d for d in array.dims if d not in hidden), array.values)
         for name, array in tree["posterior"].data_vars.items()
-        if not name.startswith("chol_")
+        if not name.startswith("chol_") and not name.endswith(RAW)
     }
     stats = _stats(tree)
     attrs = {"sampler": sampler, **judge({n: v for n, (_, v) in variables.items()}, stats)}
@@ -35,9 +36,8 @@ def sample_marginal(
 ) -> Outcome:
     """Sample `model.marginal` by PyMC's own sampler: the fallback where nutpie is missing."""
     tree = _sample(model.marginal, settings, rng, progress, "pymc")
-    posterior = tree["posterior"].dataset
-    scales, sigma = theta_points(model, posterior)
-    z = np.array([model.space.coordinates(model.space.theta(*t)) for t in zip(scales, sigma)])
+    drawn = zip(*points(model, tree["posterior"].dataset))
+    z = np.array([model.space.coordinates(Theta(*each)) for each in drawn])
     z = z.reshape(settings["chains"], settings["draws"], model.space.size)
     stats = _stats(tree)
     attrs = {"sampler": "pymc", **judge({"z": z}, stats)}

@@ -21,6 +21,12 @@ def centre(model: Model) -> Array:
     h: list[Any] = []
     for term in model.terms:
         h.append(0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0)))
+    for block in model.blocks:
+        size = 0.5 * spread / np.sqrt(max(block.columns, 1))
+        for p in block.law.parameters:
+            flat = p.law is None or not p.law.proper
+            value = size if flat else p.law.typical  # type: ignore[union-attr]
+            h.append(np.broadcast_to(np.asarray(value, dtype=float), p.size))
     h.append([0.5 * spread * float(np.sqrt(np.mean(model.precision)))])
     z = np.zeros(space.size)
     index = model.layout.at

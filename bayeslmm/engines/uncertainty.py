@@ -11,6 +11,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
+from ..recover import block_factors
 from ..space import Theta
 from .maximise import Optimum, free_coordinates
 
@@ -31,7 +32,14 @@ def labels(model: Model) -> list[str]:
                     for k, i in enumerate(part)
                     for j in part[:k]
                 ]
+    for block in model.blocks:
+        for p in block.law.parameters:
+            names += _called(p.name, block.labels if p.dim else ()) if p.free else []
     return [*names, "sigma"] if model.space.sigma.free else names
+
+
+def _called(name: str, labels: tuple[str, ...]) -> list[str]:
+    return [f"{name}[{label}]" for label in labels] or [name]
 
 
 def values(model: Model, theta: Theta) -> Array:
@@ -50,6 +58,13 @@ def values(model: Model, theta: Theta) -> Array:
             for part in term.correlation.parts:
                 found += [corr[j, i] for k, i in enumerate(part) for j in part[:k]]
         at, base = at + q, base + q * q
+    for block in model.blocks:
+        size = sum(p.size for p in block.law.parameters)
+        own = block_factors(block, theta.h[None], at)
+        shown = block.law.reported(own, theta.h[-1:])
+        for p in block.law.parameters:
+            found += list(np.ravel(shown[p.name][1])) if p.free else []
+        at += size
     if model.space.sigma.free:
         found.append(theta.sigma)
     return np.array(found)

@@ -59,7 +59,7 @@ class Values:
             index = layout.at[at : at + scale.size]
             if scale.free and scale.law is not None:
                 mine += index.tolist()
-                theirs += _indices(self._places[scale.name])
+                theirs += _indices(self._places[scale.variable])
             at += scale.size
         number = 0
         for c in self.model.space.correlations:
@@ -78,7 +78,8 @@ class Values:
         for scale in self.model.space.scales:
             if scale.custom is not None:
                 index = self.model.layout.at[at : at + scale.size]
-                found.append((self.graph[scale.name], index, self._places[scale.name]))
+                name = scale.variable
+                found.append((self.graph[name], index, self._places[name]))
             at += scale.size
         return found
 
@@ -93,10 +94,12 @@ class Values:
             jacobian += (log_slope - z[:, index]).sum(axis=1)
         empty = np.zeros((v.shape[0], 0))
         beta = v[:, self._places["beta"]] if "beta" in self._places else empty
+        shapes = {t.coefficients: t.shape for t in self.model.terms}
+        shapes |= {b.coefficients: (b.columns,) for b in self.model.blocks}
         effects = tuple(
-            v[:, self._places[t.coefficients]].reshape(-1, *t.shape)
-            for t in self.model.terms
-            if t.coefficients in self._places
+            v[:, self._places[name]].reshape(-1, *shape)
+            for name, shape in shapes.items()
+            if name in self._places
         )
         return Points(z, jacobian, beta, effects)
 
@@ -118,7 +121,7 @@ class Values:
             v[place] = z[index]
         if "beta" in self._places:
             v[self._places["beta"]] = beta
-        for term, u in zip(self.model.terms, effects):
+        for term, u in zip((*self.model.terms, *self.model.blocks), effects):
             if term.coefficients in self._places:
                 v[self._places[term.coefficients]] = u.ravel()
         return v

@@ -1,4 +1,4 @@
-"""Three routines of LAPACK for compiled code: factor, invert and solve at the machine's speed.
+"""Routines of LAPACK and BLAS for compiled code: factor, invert, solve at the machine's speed.
 
 SciPy exports the addresses of its LAPACK (Anderson et al. 1999). They are given names that LLVM can
 look up, so that machine code which calls them can be kept in Numba's disk cache: it holds the name,
@@ -19,8 +19,10 @@ _TEXT, _INT = types.CPointer(types.uint8), types.CPointer(types.int64)
 _REAL = types.CPointer(types.float64)
 
 
-def _routine(name: str, *arguments: types.Type) -> types.ExternalFunction:
-    address = get_cython_function_address("scipy.linalg.cython_lapack", name)
+def _routine(
+    name: str, *arguments: types.Type, library: str = "cython_lapack"
+) -> types.ExternalFunction:
+    address = get_cython_function_address(f"scipy.linalg.{library}", name)
     llvm.add_symbol(f"bayeslmm_{name}", address)
     return types.ExternalFunction(f"bayeslmm_{name}", types.void(*arguments))
 
@@ -28,6 +30,16 @@ def _routine(name: str, *arguments: types.Type) -> types.ExternalFunction:
 _potrf = _routine("dpotrf", _TEXT, _INT, _REAL, _INT, _INT)
 _potri = _routine("dpotri", _TEXT, _INT, _REAL, _INT, _INT)
 _trtrs = _routine("dtrtrs", _TEXT, _TEXT, _TEXT, _INT, _INT, _REAL, _INT, _REAL, _INT, _INT)
+_syrk = _routine(
+    "dsyrk",
+    *(_TEXT, _TEXT, _INT, _INT, _REAL, _REAL, _INT, _REAL, _REAL, _INT),
+    library="cython_blas",
+)
+_trsm = _routine(
+    "dtrsm",
+    *(_TEXT, _TEXT, _TEXT, _TEXT, _INT, _INT, _REAL, _REAL, _INT, _REAL, _INT),
+    library="cython_blas",
+)
 
 
 @jit
@@ -62,4 +74,44 @@ def solve_transposed(C, x):
         x.ctypes,
         size.ctypes,
         info.ctypes,
+    )
+
+
+@jit
+def add_outer(rows, many, A):
+    """A's lower triangle (n, n) += sum of r r' over the first `many` of the rows (., n)."""
+    upper, no, one = np.array([ord("U")], np.uint8), np.array([ord("N")], np.uint8), np.ones(1)
+    size, count = np.array([A.shape[0]]), np.array([many])
+    _syrk(
+        upper.ctypes,
+        no.ctypes,
+        size.ctypes,
+        count.ctypes,
+        one.ctypes,
+        rows.ctypes,
+        size.ctypes,
+        one.ctypes,
+        A.ctypes,
+        size.ctypes,
+    )
+
+
+@jit
+def whiten_rows(C, x):
+    """Every row of x (k, n) <- C^-1 row, for a factor C (n, n)."""
+    left, upper = np.array([ord("L")], np.uint8), np.array([ord("U")], np.uint8)
+    turned, no = np.array([ord("T")], np.uint8), np.array([ord("N")], np.uint8)
+    size, many, one = np.array([C.shape[0]]), np.array([x.shape[0]]), np.ones(1)
+    _trsm(
+        left.ctypes,
+        upper.ctypes,
+        turned.ctypes,
+        no.ctypes,
+        size.ctypes,
+        many.ctypes,
+        one.ctypes,
+        C.ctypes,
+        size.ctypes,
+        x.ctypes,
+        size.ctypes,
     )

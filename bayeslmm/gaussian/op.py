@@ -19,7 +19,7 @@ from .compiled import DIGEST, jit
 from .equations import Data, scratch
 from .primal import FixedPrior, Primal
 from .score import lower_product, value_and_score
-from .sums import Factor, accumulate
+from .sums import Columns, Factor, accumulate
 
 SUMS = len(Data._fields)
 INTEGERS = ("starts", "columns", "layout")
@@ -29,10 +29,15 @@ DIMS = {"R": 4, "B": 4, "values": 2, "C": 2, "layout": 2, "K": 2, "P0": 2}  # on
 class Condense(Op):
     """Rows to sums: (y, X, offset, weights, frequency, H, location, scale, log_det, *factors).
 
-    Every factor is three inputs: codes (n,), Z (n, q), and the number of its levels.
+    Every factor is three inputs: codes (n,), Z (n, q), and the number of its levels; then every
+    block of columns two: Z (n, P), and whether its columns share one scale.
     """
 
-    __props__ = ()
+    __props__ = ("factors", "blocks")
+
+    def __init__(self, factors: int, blocks: int = 0) -> None:
+        self.factors, self.blocks = factors, blocks
+        super().__init__()
 
     def make_node(self, *inputs: Any) -> Apply:
         tensors = [pt.as_tensor_variable(i) for i in inputs]
@@ -46,11 +51,9 @@ class Condense(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         y, X, offset, weights, frequency, H, location, scale, log_det, *rest = inputs
-        factors = tuple(
-            Factor(rest[i].astype(np.intp), int(rest[i + 2]), rest[i + 1])
-            for i in range(0, len(rest), 3)
-        )
-        sums = accumulate(y, X, factors, offset=offset, weights=weights, frequency=frequency)
+        factors, blocks = terms_of(rest, self.factors)
+        known = {"offset": offset, "weights": weights, "frequency": frequency}
+        sums = accumulate(y, X, factors, blocks, **known)
         data = Primal.of(sums, FixedPrior(H, location, scale, float(log_det))).data
         for storage, value in zip(output_storage, data):
             storage[0] = np.ascontiguousarray(value)
@@ -60,6 +63,18 @@ class Condense(Op):
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list:
         return [DisconnectedType()() for _ in inputs]
+
+
+def terms_of(
+    rest: list[Any], count: int
+) -> tuple[tuple[Factor, ...], tuple[Columns, ...]]:
+    """The factors and blocks that a flat list of inputs holds."""
+    factors = tuple(
+        Factor(rest[i].astype(np.intp), int(rest[i + 2]), rest[i + 1])
+        for i in range(0, 3 * count, 3)
+    )
+    blocks = range(3 * count, len(rest), 2)
+    return factors, tuple(Columns(rest[i], bool(rest[i + 1])) for i in blocks)
 
 
 class Evidence(Op):

@@ -83,7 +83,6 @@ class Primal:
             constant += prior.log_det - float(np.log(prior.scale).sum())
         else:
             K, known = np.zeros((0, p)), np.zeros(0)
-        layout = np.array(sums.factors, dtype=np.int64).reshape(-1, 3)
         data = Data(
             R=sums.R,
             B=sums.B,
@@ -93,7 +92,7 @@ class Primal:
             C=sums.C,
             g=sums.g,
             shift=sums.shift,
-            layout=layout,
+            layout=sums.layout,
             K=K,
             known=known,
             P0=K.T @ K,
@@ -172,7 +171,7 @@ class Primal:
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:
-        """Exact draws of (beta, u of every factor), one at each point.
+        """Exact draws of (beta, u of every factor and block), one at each point.
 
         Parameters
         ----------

@@ -44,6 +44,19 @@ class Factor:
         return self.levels * self.effects
 
 
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """A block of columns whose coefficients are independent: one scale for all, or one each."""
+
+    Z: Array  # (n, P)
+    shared: bool
+
+    @property
+    def scales(self) -> int:
+        """Number of scales: 1 or P."""
+        return 1 if self.shared else self.Z.shape[1]
+
+
 @dataclass(frozen=True, repr=False)
 class Rows:
     """The rows that the sums are taken over, in the order of the eliminated factor's groups."""
@@ -81,7 +94,8 @@ class Sums:
     n: float  # rows, counted with their frequency
     groups: int
     log_weights: float  # sum of frequency x log weight
-    factors: tuple[tuple[int, int, int], ...]  # per factor: first column, levels, effects
+    factors: tuple[tuple[int, int, int], ...]  # per term: first column, levels, effects
+    layout: NDArray[np.int64]  # (., 3) the same for every triangular factor: a column may have one
     rows: Rows
 
     @property
@@ -106,6 +120,7 @@ def accumulate(
     y: Array,
     X: Array,
     factors: tuple[Factor, ...],
+    blocks: tuple[Columns, ...] = (),
     *,
     offset: Array,
     weights: Array,
@@ -118,6 +133,8 @@ def accumulate(
     y, X, factors
         Response (n,), fixed-effect columns (n, p) of full rank, and blocks of random effects;
         the first factor is eliminated group by group and should be the one with most columns.
+    blocks
+        Blocks of columns that belong to no group; they follow the other factors.
     offset, weights, frequency : (n,)
         Known part of the mean, precision of each row's noise, and how often each row counts.
     """
@@ -131,9 +148,9 @@ def accumulate(
     root = np.sqrt(weights * frequency)[order]
     Z = np.ascontiguousarray(first.Z[order] * root[:, None])
     basis, T = _basis(X[order], root, Z, starts, _constant(X))
-    columns, values, layout = _spread(others, order, root)
+    columns, values, found, layout = _spread(others, blocks, order, root)
     rows = Rows(order, root, offset[order], Z, starts.astype(np.int64), basis, columns, values)
-    q, m2 = Z.shape[1], sum(f.columns for f in others)
+    q, m2 = Z.shape[1], sum(levels * width for _, levels, width in found)
     begin, used = _pattern(rows, m2)
     lanes = lanes_for(first.levels, q)
     chunks = -(-first.levels // lanes) if q else 0
@@ -153,7 +170,8 @@ def accumulate(
         n=float(frequency.sum()),
         groups=first.levels if q else 0,
         log_weights=float(frequency @ np.log(weights)),
-        factors=layout,
+        factors=found,
+        layout=layout,
         rows=rows,
     )
     return with_response(sums, y)
@@ -282,17 +300,25 @@ def _orthonormal(X: Array) -> tuple[Array, Array]:
 
 
 def _spread(
-    factors: tuple[Factor, ...], order: NDArray, root: Array
-) -> tuple[NDArray[np.int64], Array, tuple[tuple[int, int, int], ...]]:
+    factors: tuple[Factor, ...], blocks: tuple[Columns, ...], order: NDArray, root: Array
+) -> tuple[NDArray[np.int64], Array, tuple[tuple[int, int, int], ...], NDArray[np.int64]]:
     """Nonzero columns and values of the remainder's random effects, row by row."""
-    columns, values, layout, start = [], [], [], 0
+    columns, values, found, layout, start = [], [], [], [], 0
     for factor in factors:
         first = start + factor.codes[order] * factor.effects
         columns.append(first[:, None] + np.arange(factor.effects))
         values.append(factor.Z[order] * root[:, None])
-        layout.append((start, factor.levels, factor.effects))
+        found.append((start, factor.levels, factor.effects))
+        layout.append(found[-1])
         start += factor.columns
-    if not factors:
-        empty = np.zeros((order.size, 0))
-        return empty.astype(np.int64), empty, ()
-    return np.hstack(columns).astype(np.int64), np.hstack(values), tuple(layout)
+    for block in blocks:
+        width = block.Z.shape[1]
+        columns.append(np.broadcast_to(start + np.arange(width), block.Z.shape))
+        values.append(block.Z[order] * root[:, None])
+        found.append((start, width, 1))
+        layout += [found[-1]] if block.shared else [(start + j, 1, 1) for j in range(width)]
+        start += width
+    entries = np.hstack(columns) if columns else np.zeros((order.size, 0))
+    numbers = np.hstack(values) if values else np.zeros((order.size, 0))
+    table = np.array(layout, dtype=np.int64).reshape(-1, 3)
+    return entries.astype(np.int64), numbers, tuple(found), table

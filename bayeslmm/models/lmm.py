@@ -1,24 +1,27 @@
-"""The linear mixed model (Laird & Ware 1982, equation 2.1).
+"""The linear mixed model (Laird & Ware 1982, equation 2.1), and blocks of columns beside it.
 
-y = X beta + sum_g Z_g u_g + e
+y = X beta + sum_g Z_g u_g + sum_t A_t u_t + e
 
 u_g[j] ~ N(0, Psi_g)   for every level j,    Psi_g = diag(sd_g) corr_g diag(sd_g)
+u_t[j] ~ N(0, s_j^2)   for every column j of a block, by the block's law (`shrinkage`)
 e_i    ~ N(0, sigma^2 / w_i)
 
 beta   ~ Normal,   sd_g ~ HalfStudentT,   corr_g ~ LKJ,   sigma ~ HalfStudentT
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..blocks import Block, build_block, parameters
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
 from ..fixed import fixed_prior
 from ..laws import Law
 from ..model import Model
 from ..priors import (
     Scales,
+    spans_a_constant,
     check_names,
     correlation_prior,
     positive_prior,
@@ -36,6 +39,7 @@ def lmm(
     data: Any = None,
     *,
     groups: Mapping[str, Any] | None = None,
+    terms: Sequence[Block] = (),
     priors: Mapping[str, Any] | None = None,
     weights: Any = None,
     frequency: Any = None,
@@ -54,6 +58,9 @@ def lmm(
         given as an array (include a column of ones for an intercept).
     groups : dict, optional
         With arrays only: name of a grouping factor -> labels (n,), or (labels, Z) with Z (n, q).
+    terms : sequence of Block, optional
+        Blocks of columns with a law for their variances: `ridge`, `ard`, `laplace`, `horseshoe`,
+        for instance ``terms=[bl.horseshoe(X, name="x")]``; more columns than rows are allowed.
     priors : dict, optional
         Name of a parameter (as ``print(model)`` shows them) -> unnamed PyMC distribution, text
         such as ``"HalfNormal(50)"``, or a number, which fixes the parameter. Scales are standard
@@ -100,35 +107,62 @@ def lmm(
         design = build_design(formula, data, **extras)
     else:
         design = design_from_arrays(formula, data, groups, **extras)
-    return declare(design, priors or {})
+    return declare(design, priors or {}, terms)
 
 
-def declare(design: Design, priors: Mapping[str, Any]) -> Model:
-    """The model of a design: terms, laws of their variances, prior of beta."""
+def declare(
+    design: Design,
+    priors: Mapping[str, Any],
+    terms: Sequence[Block] = (),
+    kind: str = "Linear mixed model",
+) -> Model:
+    """The model of a design and blocks: terms, laws of their variances, prior of beta."""
+    blocks = _blocks(terms, design)
     _refuse_twins(design)
     _refuse_offsets(design)
     _refuse_names(design)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     refuse_too_large(design, order)
-    check_names(priors, _names(design))
+    check_names(priors, [*_names(design), *(n for b in blocks for n in parameters(b)), "sigma"])
     scales = scales_of(design)
-    terms = tuple(_term(g, design, scales, priors) for g in order)
+    random = tuple(_term(g, design, scales, priors) for g in order)
+    centred = spans_a_constant(design.X)
+    columns = tuple(build_block(b, scales, design.rows, centred, priors) for b in blocks)
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
     space = Space(
-        scales=(*(t.sd for t in terms), sigma), correlations=tuple(t.correlation for t in terms)
+        scales=(*(t.sd for t in random), *(p for b in columns for p in b.law.parameters), sigma),
+        correlations=tuple(t.correlation for t in random),
+        products=tuple(b.product() for b in columns),
     )
     fixed, table = fixed_prior(design, scales, priors)
-    by_name = {t.name: t for t in terms}
+    by_name = {t.name: t for t in random}
     for grouping in design.groups:
         term = by_name[grouping.name]
         table[term.sd.name] = term.sd.prior
         if term.correlated:
             table[term.correlation.name] = term.correlation.prior
+    for block in columns:
+        table |= {p.name: p.prior for p in block.law.parameters}
     table["sigma"] = sigma.prior
-    return Model("Linear mixed model", design, terms, space, fixed, table)
+    return Model(kind, design, random, space, fixed, table, columns)
+
+
+def _blocks(terms: Any, design: Design) -> tuple[Block, ...]:
+    """The declared blocks, their names told apart."""
+    blocks = (terms,) if isinstance(terms, Block) else tuple(terms)
+    taken = {g.name for g in design.groups} | {"beta", "sigma", *design.fixed}
+    for block in blocks:
+        if not isinstance(block, Block):
+            raise DesignError(
+                f"terms= takes blocks such as bl.ridge(X, name='x'), not {type(block).__name__}"
+            )
+        if block.name in taken:
+            raise DesignError(f"the name {block.name!r} of a {block.kind} is taken; give name=")
+        taken.add(block.name)
+    return blocks
 
 
 def _term(
@@ -193,7 +227,7 @@ def _names(design: Design) -> list[str]:
         names.append(f"sd_{g.name}")
         if any(len(b) > 1 for b in g.blocks):
             names.append(f"corr_{g.name}")
-    return [*names, "sigma"]
+    return names
 
 
 def _refuse_twins(design: Design) -> None:

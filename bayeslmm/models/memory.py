@@ -5,10 +5,10 @@ make one symmetric m x m matrix that fills in (Bates, Maechler, Bolker & Walker 
 the solver holds it several times over, in double precision.
 """
 
-import os
 from collections.abc import Sequence
 
 from ..design import Design, DesignError, Grouping
+from ..gaussian.memory import memory
 
 COPIES = 5  # the sums, their total at a point, its factor, the covariance, and one in passing
 
@@ -33,11 +33,3 @@ def refuse_too_large(design: Design, order: Sequence[Grouping]) -> None:
         f"({parts or 'fixed effects'}): the solver needs {COPIES} dense matrices of {m:,} x {m:,}, "
         f"{need / 1e9:,.0f} GB, but this machine has {limit / 1e9:,.0f} GB; {advice}"
     )
-
-
-def memory() -> float | None:
-    """Bytes of this machine's memory; None where the system does not tell."""
-    try:
-        return float(os.sysconf("SC_PHYS_PAGES")) * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, OSError, ValueError):
-        return None

@@ -27,6 +27,11 @@ def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
         columns.append(Z)
         blocks.append(np.asarray(np.kron(np.eye(levels), np.linalg.inv(L @ L.T)), float))
         at += q * q
+    for block in model.blocks:
+        s = theta.scales[at : at + block.entries] / block.unit
+        at += block.entries
+        columns.append(block.Z * block.unit)
+        blocks.append(np.diag(1.0 / s**2))
     size = sum(b.shape[0] for b in blocks)
     precision, at = np.zeros((size, size)), 0
     for b in blocks:

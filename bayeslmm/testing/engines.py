@@ -69,6 +69,11 @@ def _names(tree: Any, model: Model) -> None:
         wanted[f"icc_{term.name}"] = ()
         if term.correlated:
             wanted[term.correlation.name] = (f"{term.name}_effect", f"{term.name}_effect_2")
+    for block in model.blocks:
+        wanted[block.coefficients] = block.dims
+        wanted[f"h2_{block.name}"] = ()
+        for p in block.law.parameters:
+            wanted[p.name] = () if p.dim is None else (p.dim,)
     for name, dims in wanted.items():
         if name not in posterior:
             raise AssertionError(f"the posterior lacks {name}")

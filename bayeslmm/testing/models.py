@@ -82,12 +82,13 @@ def _moments(model: Model, theta: Theta) -> None:
     mean, precision = conditional(model, theta)
     cov = np.linalg.inv(precision)
     p = len(model.design.fixed)
-    ours = np.concatenate([exact.beta, *(u.ravel() for u in exact.effects)])
+    ours = np.concatenate([exact.beta, *(u.ravel() for u in model.in_units(exact.effects))])
     sd = np.sqrt(np.diag(cov))
     worst = float(np.abs((ours - mean) / sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
     variances = [np.diag(exact.beta_cov)]
-    variances += [np.diagonal(c, axis1=1, axis2=2).ravel() for c in exact.effects_cov]
+    sds = tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
+    variances += [s.ravel() ** 2 for s in model.in_units(sds)]
     ratio = float(np.abs(np.concatenate(variances) / sd**2 - 1.0).max())
     close(ratio, 0.0, 1e-6, f"conditional variance of {p} fixed and all random effects, relative")
 
@@ -108,8 +109,9 @@ class _Graphs:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.joint = model.graph.compile_logp()
-        self.marginal = model.marginal.compile_logp()
+        # Python instead of machine code: a handful of evaluations does not pay for compiling.
+        self.joint = model.graph.compile_logp(mode="FAST_COMPILE")
+        self.marginal = model.marginal.compile_logp(mode="FAST_COMPILE")
 
     def check(self, z: Array, theta: Theta, rng: np.random.Generator) -> None:
         model = self.model
@@ -141,6 +143,11 @@ class _Graphs:
                 suffix = f"_{number}" if len(parts) > 1 else ""
                 natural[f"chol_{term.correlation.name}{suffix}"] = K[np.ix_(part, part)]
             at, base = at + q, base + q * q
+        for block in model.blocks:
+            for p in block.law.parameters:
+                value = theta.h[at : at + p.size]
+                natural[p.variable] = value if p.dim else np.float64(value[0])
+                at += p.size
         natural["sigma"] = np.float64(theta.sigma)
         if b is not None:
             p = len(model.design.fixed)
@@ -148,6 +155,9 @@ class _Graphs:
             for term in model.terms:
                 natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
                 at += term.columns
+            for block in model.blocks:
+                natural[block.coefficients] = b[at : at + block.columns]
+                at += block.columns
         point = {}
         for rv in graph.free_RVs:
             value, transform = natural[rv.name], graph.rvs_to_transforms[rv]

@@ -1,0 +1,31 @@
+"""Where the columns of a block come from, what is wrong with them, and how they are scaled.
+
+A `Source` holds the labels and the matrix of a block for the fitted rows, and makes the same
+columns for new rows: `read_given` takes numbers as they are, `expand` a kernel or basis of inputs,
+`select` the columns that a formula made. `validate` refuses a block that cannot be fitted, before
+any heavy work; `standardise` brings columns to one scale.
+"""
+
+from .basis import Basis, expand
+from .given import Given, read_given
+from .selected import Selected, keep, select
+from .size import refuse_too_large
+from .source import Source, subset
+from .standardise import standardise
+from .validate import refuse_many_responses, validate
+
+__all__ = [
+    "Basis",
+    "Given",
+    "Selected",
+    "Source",
+    "expand",
+    "keep",
+    "read_given",
+    "refuse_many_responses",
+    "refuse_too_large",
+    "select",
+    "standardise",
+    "subset",
+    "validate",
+]

@@ -1,0 +1,124 @@
+"""Columns that a formula made: taken as a block, or kept as the fixed effects of the rest."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..design import Design, DesignError, Encoder, NewRows
+from ..design.errors import quoted
+
+Array = np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """Some columns of a design's X. Attributes as in `Source`, and:
+
+    Attributes
+    ----------
+    encoder : Encoder
+        The design's, of the columns alone: it asks for no response, group, offset or weight.
+    index : ndarray (P,)
+        Where the columns stand among those of X.
+    """
+
+    what: str
+    labels: tuple[str, ...]
+    matrix: Array
+    rows: Array
+    encoder: Encoder
+    index: Array
+    remedy: str = "drop all but one"
+
+    def encode(self, new: Any) -> Array:
+        """The columns of a new table, (m, P), coded as at the fit.
+
+        Raises
+        ------
+        DesignError
+            If a predictor is absent, has gaps, changed its kind, or has a level never seen.
+        """
+        X = self.encoder.encode(new, groups=False, noise=False).X
+        return np.ascontiguousarray(X[:, self.index])
+
+
+def select(design: Design, names: Sequence[str] | None = None) -> Selected:
+    """Take columns of a design as a block.
+
+    Parameters
+    ----------
+    design : Design
+        Made with ``check_rank=False`` where its columns may be collinear or more than the rows.
+    names : sequence of str, optional
+        Which columns of X; all but the intercept by default.
+
+    Returns
+    -------
+    Selected
+
+    Raises
+    ------
+    DesignError
+        If a name is not a column of X.
+
+    Examples
+    --------
+    >>> from bayeslmm.columns import select
+    >>> from bayeslmm.design import build_design
+    >>> table = {"y": [1.0, 2.0, 4.0], "a": [0.0, 1.0, 1.0], "b": [2.0, 0.0, 1.0]}
+    >>> block = select(build_design("y ~ .", table, check_rank=False))
+    >>> block.labels
+    ('a', 'b')
+    >>> block.encode({"b": [5.0], "a": [7.0]}).tolist()
+    [[7.0, 5.0]]
+    """
+    wanted = [n for n in design.fixed if n != "Intercept"] if names is None else list(names)
+    absent = [name for name in wanted if name not in design.fixed]
+    if absent:
+        raise DesignError(
+            f"{quoted(absent)} are no columns of X; it has {quoted(design.fixed, 30)}"
+        )
+    place = {name: j for j, name in enumerate(design.fixed)}
+    index = np.array([place[name] for name in wanted], dtype=np.intp)
+    return Selected(
+        what=f"the formula {design.formula}",
+        labels=tuple(wanted),
+        matrix=np.ascontiguousarray(design.X[:, index]),
+        rows=design.rows,
+        encoder=design.encoder.fixed_only(),
+        index=index,
+    )
+
+
+def keep(design: Design, names: Sequence[str]) -> Design:
+    """The design with these fixed effects only, in tables to come too.
+
+    Examples
+    --------
+    >>> from bayeslmm.columns import keep
+    >>> from bayeslmm.design import build_design
+    >>> table = {"y": [1.0, 2.0, 4.0], "a": [0.0, 1.0, 1.0]}
+    >>> design = keep(build_design("y ~ a", table), ["Intercept"])
+    >>> design.fixed, design.encoder.encode({"a": [5.0]}).X.tolist()
+    (('Intercept',), [[1.0]])
+    """
+    index = np.array([design.fixed.index(name) for name in names], dtype=np.intp)
+    encoder = _Part(design.encoder, index)
+    return replace(design, fixed=tuple(names), X=design.X[:, index], encoder=encoder)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """An encoder that gives some of the fixed effects."""
+
+    encoder: Encoder
+    index: Array
+
+    def encode(self, new_data: Any, **options: Any) -> NewRows:
+        rows = self.encoder.encode(new_data, **options)
+        return replace(rows, X=rows.X[:, self.index])
+
+    def fixed_only(self) -> "_Part":
+        return _Part(self.encoder.fixed_only(), self.index)

@@ -1,0 +1,340 @@
+"""The dual solver: the primal's question, answered through the rows' covariance.
+
+    y = offset + X beta + sum_t Z_t u_t + sum_b A_b v_b + e,   v_bj ~ N(0, s_bj^2)
+
+Where there are more coefficients than rows, an n x n factorisation is the smaller one. Draws take
+(u, v, e) from the prior and correct it by what the data say of the difference, u + G A'V^-1 (y - X
+beta - A u - e), after beta is drawn from its exact law (Bhattacharya, Chakraborty & Mallick 2016,
+algorithm 1). `dual_rows` and `dual_score` hold the columns and the algebra.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .dual_rows import DualRows
+from .dual_score import (
+    DualData,
+    DualWork,
+    dual_density,
+    dual_scratch,
+    dual_value,
+    dual_value_and_score,
+    project_terms,
+    share_fixed,
+)
+from .dual_terms import Each, Grouped, Shared, Term
+from .lapack import solve_transposed, whiten_rows
+from .primal import BATCH, LOG_2PI, FixedPrior, Moments
+from .sums import Array, Factor
+from .threads import pieces, run
+
+
+@dataclass(frozen=True, repr=False)
+class Dual:
+    """A Gaussian linear model with more coefficients than rows, its coefficients eliminated.
+
+    `scales` is flat: row-major lower-triangular L (q x q) of every factor, then for every block
+    its one scale, or one for each of its columns.
+
+    Parameters
+    ----------
+    rows
+        The rows, and the columns of all terms.
+    prior
+        Prior of the fixed effects.
+    integrate
+        Integrate beta (REML, evidence) or maximise it (ML).
+
+    Examples
+    --------
+    Three rows, five columns that share one scale, and an intercept:
+
+    >>> import numpy as np
+    >>> from bayeslmm.gaussian.primal import FixedPrior
+    >>> from bayeslmm.gaussian.sums import Columns
+    >>> A = np.vander([1.0, 2.0, 3.0], 5) / 10.0
+    >>> y, one = np.array([1.0, 3.0, 2.0]), np.ones(3)
+    >>> rows = DualRows(y, one[:, None], (), (Columns(A, shared=True),), 0.0 * one, one, one)
+    >>> solver = Dual.of(rows, FixedPrior.flat(1))
+    >>> round(solver.value(np.array([0.0]), 1.0), 6)  # -log(2 pi) - log(3) / 2 - 1
+    -3.387183
+    >>> solver.condition(np.array([0.1]), 1.0).effects[0].shape
+    (5, 1)
+    """
+
+    rows: DualRows
+    data: DualData
+    integrate: bool
+
+    @classmethod
+    def of(cls, rows: DualRows, prior: FixedPrior, integrate: bool = True) -> "Dual":
+        """The solver of the rows under a prior of beta, which ML ignores."""
+        return cls(rows, _data(rows, prior, integrate), integrate)
+
+    def work(self) -> DualWork:
+        """Scratch memory for one thread."""
+        return dual_scratch(self.data)
+
+    def value(self, scales: Array, sigma: float, work: DualWork | None = None) -> float:
+        """Log density of y given the scales; NaN where float64 cannot hold it."""
+        return dual_value(scales, sigma, self.data, work or self.work())
+
+    def rounding(self, scales: Array, sigma: float) -> float:
+        """To how much the log density is known: eps times the largest loss of a pivot.
+
+        A row's variance over what is left of it given the rows before: 1 / (1 - R^2), at most the
+        condition of the covariance (Higham 2002, section 10.1). Infinite where nothing is left.
+        """
+        loss = dual_density(scales, sigma, self.data, self.work(), 0)[2]
+        return float(np.finfo(float).eps * loss)
+
+    def score(
+        self, scales: Array, sigma: float, work: DualWork | None = None
+    ) -> tuple[float, Array, float]:
+        """Log density, J of every factor and scale (flat), derivative in sigma.
+
+        The derivative in L is the lower part of J L, in a block's scale J s.
+        """
+        J = np.zeros_like(scales)
+        value, slope = dual_value_and_score(scales, sigma, self.data, work or self.work(), J)
+        return value, J, slope
+
+    def condition(self, scales: Array, sigma: float, work: DualWork | None = None) -> Moments:
+        """Exact law of the coefficients given the scales; variances to eps of their prior's."""
+        work = work or self.work()
+        value = self._solve(scales, sigma, work, work.D.shape[0])
+        T, origin = self.rows.scaled.T, self.rows.centred[1]
+        turned = T @ work.F
+        half = self._own_half(scales, sigma)
+        means, covs = [], []
+        for term in self._terms(scales):
+            mean, cov = term.moments(work)
+            means.append(mean)
+            covs.append(cov)
+        return Moments(
+            log_density=value,
+            beta=T @ (origin + work.gamma),
+            beta_cov=turned @ turned.T,
+            effects=tuple(means),
+            effects_cov=tuple(covs),
+            effects_own_cov=half.transpose(0, 2, 1) @ half,
+        )
+
+    def draws(
+        self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
+    ) -> tuple[Array, tuple[Array, ...]]:
+        """Exact draws of (beta, u of every factor, v of every block), one at each point.
+
+        Points that repeat the one before, as where the scales are plugged in, share its factors.
+
+        Parameters
+        ----------
+        scales, sigma : (k, scales), (k,)
+            Scales and noise of each point.
+        groups
+            Keep the first factor's effects too; otherwise they come back as (k, 0, q).
+
+        Returns
+        -------
+        beta : (k, p)
+        effects : per factor (k, levels, q), then per block (k, P, 1)
+        """
+        k, n, p = sigma.size, self.rows.y.size, self.data.h0.size
+        widths = [f.columns for f in self.rows.factors] + [b.Z.shape[1] for b in self.rows.blocks]
+        beta = np.empty((k, p))
+        effects = [np.empty((k, f.levels, f.effects)) for f in self.rows.factors]
+        if effects and not groups:
+            effects[0] = effects[0][:, :0]
+        effects += [np.empty((k, b.Z.shape[1], 1)) for b in self.rows.blocks]
+        step = max(1, BATCH // max(p + n + sum(widths), 1))
+        for start in range(0, k, step):
+            part = slice(start, min(start + step, k))
+            count = part.stop - start
+            normals = [rng.standard_normal((count, w)) for w in (p, n, *widths)]
+            self._draw(scales[part], sigma[part], normals, beta[part], [e[part] for e in effects])
+        return beta, tuple(effects)
+
+    def redraws(
+        self,
+        scales: Array,
+        sigma: Array,
+        beta: Array,
+        others: tuple[Array, ...],
+        rng: np.random.Generator,
+    ) -> Array:
+        """Draws of the first factor's u (k, levels, q) given draws of all else."""
+        first, k = self._first, sigma.size
+        out = np.empty((k, first.levels, first.effects))
+        if out.size == 0:
+            return out
+        q, root = first.effects, self.rows.scaled.root
+        Z = first.Z * root[:, None]
+        for i in range(k):
+            distance = self.rows.y - self.rows.offset - self.rows.X @ beta[i]
+            for f, u in zip(self.rows.factors[1:], others):
+                distance -= (u[i][f.codes] * f.Z).sum(axis=1)
+            for b, v in zip(self.rows.blocks, others[len(self.rows.factors) - 1 :]):
+                distance -= b.Z @ v[i, :, 0]
+            score = np.zeros((first.levels, q))
+            np.add.at(score, first.codes, Z * (distance * root)[:, None])
+            half = self._own_half(scales[i], float(sigma[i]))
+            white = half @ score[:, :, None] / sigma[i] ** 2
+            white += rng.standard_normal(white.shape)
+            out[i] = (half.transpose(0, 2, 1) @ white)[:, :, 0]
+        return out
+
+    def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
+        """Exact mean and sd (levels, q) of the first factor's u, averaged over the points."""
+        first = self._first
+        shape = (first.levels, first.effects)
+
+        def add_up(s: slice) -> Array:
+            totals, work = np.zeros((2, *shape)), self.work()
+            for at, end in _repeats(scales[s], sigma[s]):
+                point = scales[s][at]
+                self._solve(point, float(sigma[s][at]), work, first.columns)
+                mean, cov = next(self._terms(point)).moments(work)
+                totals[0] += (end - at) * mean
+                totals[1] += (end - at) * (mean**2 + np.diagonal(cov, axis1=1, axis2=2))
+            return totals
+
+        if not self.rows.factors:
+            return np.zeros(shape), np.zeros(shape)
+        totals = np.sum(run(add_up, pieces(sigma.size, self.rows.y.size)), axis=0)
+        mean, square = totals / sigma.size
+        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+    def leave_out_rows(self, scales: Array, sigma: float) -> tuple[Array, Array]:
+        """Mean and variance (n,) of a response at each row, given all other rows.
+
+        Beta is integrated, flat where it is maximised. A row that counts f times is left out
+        whole, and one response of noise sigma^2 / w is predicted. With P the precision of y, the
+        law is N(y_i - (Py)_i / P_ii, 1 / P_ii) (Sundararajan & Keerthi 2001); where the other rows
+        do not determine beta the variance is infinite.
+        """
+        n, p = self.rows.y.size, self.data.h0.size
+        work = self.work()
+        self._solve(scales, sigma, work, 0)
+        share_fixed(self.data, work, True)
+        white = np.eye(n)
+        whiten_rows(work.V, white)  # rows are the columns of C^-1
+        own = np.einsum("ij,ij->i", white, white)
+        both = white @ work.R.T
+        precision = own - (both[:, :p] ** 2).sum(axis=1)
+        precision[precision <= n * np.finfo(float).eps * own] = 0.0
+        root, rows = self.rows.scaled.root, self.rows
+        with np.errstate(divide="ignore", invalid="ignore"):
+            mean = np.where(precision > 0.0, rows.y - both[:, p] / precision / root, np.nan)
+            variance = 1.0 / precision / root**2
+        return mean, variance + sigma**2 * (1.0 / rows.weights - 1.0 / root**2)
+
+    @property
+    def _first(self) -> Factor:
+        n = self.rows.y.size
+        empty = Factor(np.zeros(n, np.intp), 0, np.zeros((n, 0)))
+        return self.rows.factors[0] if self.rows.factors else empty
+
+    def _solve(self, scales: Array, sigma: float, work: DualWork, terms: int) -> float:
+        """Factor everything at one point, with so many columns of the terms."""
+        value = dual_density(scales, sigma, self.data, work, terms)[0]
+        if not np.isfinite(value):
+            raise ValueError(
+                f"float64 cannot hold the covariance of the rows at sigma = {sigma:g}: the noise "
+                "is too small beside the signal; give sigma a prior that keeps it away from zero"
+            )
+        project_terms(self.data, work, self.integrate, terms)
+        return value
+
+    def _terms(self, scales: Array) -> Iterator[Term]:
+        """Every term at its own scales."""
+        at, columns = 0, self.data.columns
+        for f, (_, first, _) in zip(self.rows.factors, self.data.layout):
+            q = f.effects
+            L = scales[at : at + q * q].reshape(q, q)
+            yield Grouped(columns[first : first + f.columns], first, f.levels, L)
+            at += q * q
+        for b, (_, first, _) in zip(self.rows.blocks, self.data.layout[len(self.rows.factors) :]):
+            own = scales[at : at + b.scales]
+            if b.shared:
+                yield Shared(b.Z, self.rows.scaled.root, float(own[0]))
+            else:
+                yield Each(columns[first : first + own.size], first, own)
+            at += b.scales
+
+    def _own_half(self, scales: Array, sigma: float) -> Array:
+        """half (levels, q, q), half'half the first factor's covariance given all else."""
+        first = self._first
+        q = first.effects
+        L = scales[: q * q].reshape(q, q)
+        Z = first.Z * self.rows.scaled.root[:, None]
+        information = np.zeros((first.levels, q, q))
+        if q:
+            np.add.at(information, first.codes, Z[:, :, None] * Z[:, None, :])
+        inside = np.eye(q) + L.T @ information @ L / sigma**2
+        return np.linalg.solve(np.linalg.cholesky(inside), np.broadcast_to(L.T, inside.shape))
+
+    def _draw(
+        self, scales: Array, sigma: Array, normals: list[Array], beta: Array, effects: list[Array]
+    ) -> None:
+        def draw(s: slice) -> None:
+            work = self.work()
+            for at, end in _repeats(scales[s], sigma[s]):
+                here = slice(s.start + at, s.start + end)
+                point, noise = scales[here.start], float(sigma[here.start])
+                self._solve(point, noise, work, 0)
+                fixed, noises, *priors = (z[here] for z in normals)
+                gamma = work.gamma + fixed @ work.F.T
+                beta[here] = (self.rows.centred[1] + gamma) @ self.rows.scaled.T.T
+                rest = self.data.y - gamma @ self.data.columns[: gamma.shape[1]] - noise * noises
+                terms = list(self._terms(point))
+                for term, z in zip(terms, priors):
+                    term.scale(z)
+                    rest -= term.times(z)
+                whiten_rows(work.V, rest)
+                solve_transposed(work.V, rest)
+                for term, z, out in zip(terms, priors, effects):
+                    if out.shape[1]:
+                        z += term.corrected(rest)
+                        term.place(z, out[here])
+
+        run(draw, pieces(sigma.size, self.rows.y.size))
+
+
+def _repeats(scales: Array, sigma: Array) -> Iterator[tuple[int, int]]:
+    """Runs of equal points."""
+    at = 0
+    while at < sigma.size:
+        end = at + 1
+        while end < sigma.size and sigma[end] == sigma[at] and (scales[end] == scales[at]).all():
+            end += 1
+        yield at, end
+        at = end
+
+
+def _data(rows: DualRows, prior: FixedPrior, integrate: bool) -> DualData:
+    """Rows and prior as arrays; the constants are the primal solver's."""
+    scaled, (y, origin) = rows.scaled, rows.centred
+    p, r, n = rows.X.shape[1], prior.H.shape[0], float(rows.frequency.sum())
+    K = prior.H @ scaled.T / prior.scale[:, None]
+    known = prior.location / prior.scale - K @ origin
+    constant = 0.5 * float(rows.frequency @ np.log(rows.weights)) - 0.5 * n * LOG_2PI
+    if integrate:
+        constant += scaled.log_det_T + 0.5 * (p - r) * LOG_2PI
+        constant += prior.log_det - float(np.log(prior.scale).sum())
+    else:
+        K, known = np.zeros((0, p)), np.zeros(0)
+    return DualData(
+        columns=scaled.columns,
+        y=y,
+        grams=scaled.grams,
+        codes=scaled.codes,
+        Z=scaled.Z,
+        layout=scaled.layout,
+        K=np.ascontiguousarray(K),
+        known=known,
+        P0=np.ascontiguousarray(K.T @ K),
+        h0=K.T @ known,
+        constants=np.array([n, constant, float(integrate)]),
+    )
