@@ -71,7 +71,7 @@ def mean_by_row(model: Model, tree: Any) -> Array:
         return posterior[name].mean(("chain", "draw")).values
 
     beta = mean("beta") if model.design.fixed else np.zeros(0)
-    return mean_of(model, beta, [mean(term.coefficients) for term in model.terms])
+    return mean_of(model, beta, [mean(t.coefficients) for t in (*model.terms, *model.blocks)])
 
 
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:

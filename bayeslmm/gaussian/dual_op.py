@@ -110,9 +110,7 @@ def compile_dual_evidence(op: DualEvidence, node: Apply, **kwargs: Any) -> Any:
     """Give PyTensor's Numba backend the compiled kernel itself."""
 
     @jit
-    def dual_evidence(
-        scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants
-    ):
+    def dual_evidence(scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants):
         # Small arrays are copied into plain contiguous ones, so that the kernel is compiled once;
         # `columns` and `grams` are large, and contiguous as `DualCondense` left them.
         value, slopes, slope = dual_evaluate(
