@@ -112,7 +112,9 @@ def ridge(columns: Any, name: str = "ridge", *, scale: str | None = "sd") -> Blo
     return Block("ridge", columns, name, scale, {})
 
 
-def ard(columns: Any, name: str = "ard", *, scale: str | None = "sd") -> Block:
+def ard(
+    columns: Any, name: str = "ard", *, price: float | None = None, scale: str | None = "sd"
+) -> Block:
     """Columns with one variance each: automatic relevance determination (MacKay 1992).
 
     u_j ~ N(0, scale_j^2). Empirical Bayes maximises the evidence over every scale (flat over its
@@ -124,6 +126,10 @@ def ard(columns: Any, name: str = "ard", *, scale: str | None = "sd") -> Block:
     columns : array or table (n, P)
     name : str
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``.
+    price : float, optional
+        Of a maximum only: what a column must bring to be kept, in nats of log evidence. By default
+        log P where P > n + 1, else zero. Without it the evidence keeps hundreds of columns where P > n
+        and lets sigma run to zero.
     scale : {"sd", "norm", None}
         What each centred column is divided by, before the prior is stated.
 
@@ -134,7 +140,7 @@ def ard(columns: Any, name: str = "ard", *, scale: str | None = "sd") -> Block:
     Raises
     ------
     DesignError
-        Where `name` or `scale` cannot be used.
+        Where `name`, `price` or `scale` cannot be used.
 
     Examples
     --------
@@ -144,7 +150,11 @@ def ard(columns: Any, name: str = "ard", *, scale: str | None = "sd") -> Block:
     >>> m.parameters
     ('scale_x', 'sigma')
     """
-    return Block("ard", columns, name, scale, {})
+    if price is not None and not (
+        isinstance(price, int | float | np.number) and 0 <= price < np.inf
+    ):
+        raise DesignError(f"ard(price=...) must be a number of at least 0, got {price!r}")
+    return Block("ard", columns, name, scale, {"price": price})
 
 
 def laplace(
@@ -278,7 +288,12 @@ def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
     name = block.called("scale")
     default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
-    return Shrinkage("ard", local=local, precision=block.options.get("precision"))
+    price = block.options.get("price")
+    if price is None:
+        price = np.log(P) if P > n + 1 else 0.0  # a kernel has its n columns, and the bias
+    return Shrinkage(
+        "ard", local=local, precision=block.options.get("precision"), price=float(price)
+    )
 
 
 def _laplace(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:

@@ -169,6 +169,25 @@ class Model:
         blocks = (v[..., 0] / b.unit for v, b in zip(effects[first:], self.blocks))
         return (*effects[: len(self.terms)], *blocks)
 
+    def restricted(self, kept: Mapping[str, np.ndarray]) -> "Model":
+        """The same model with some columns of the blocks that are named; with none, no block."""
+        blocks = []
+        for block in self.blocks:
+            if block.name not in kept:
+                blocks.append(block)
+            elif kept[block.name].size:
+                blocks.append(block.part(kept[block.name]))
+        space = Space(
+            (
+                *(t.sd for t in self.terms),
+                *(p for b in blocks for p in b.law.parameters),
+                self.space.sigma,
+            ),
+            self.space.correlations,
+            tuple(b.product() for b in blocks),
+        )
+        return replace(self, blocks=tuple(blocks), space=space)
+
     def target(self, criterion: str = "evidence", prior: bool = True) -> "Target":
         """The log density of theta's coordinates, and its gradient, as a callable."""
         return Target(self.solver(criterion), self.space, self.layout, prior)

@@ -37,6 +37,8 @@ class Shrinkage:
         The factors of the scales; `slab` is the square of the slab's width, `rate` that of lam.
     noise : bool
         Whether scales are in units of sigma.
+    price : float
+        Where a maximum chooses columns: what each must bring, in nats.
     root, precision : str or None
         The names under which the square root of `rate`, and 1 / local^2, are reported.
     """
@@ -49,6 +51,7 @@ class Shrinkage:
     noise: bool = False
     root: str | None = None
     precision: str | None = None
+    price: float = 0.0
 
     @property
     def parameters(self) -> tuple[Positive, ...]:

@@ -6,7 +6,7 @@ A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC us
 have no coordinate. `coordinates` holds the map and its derivative, compiled; they know no model.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,18 @@ class Positive:
             values = np.unique(self.fixed) if np.ptp(self.fixed) == 0.0 else self.fixed
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
+
+
+    def part(self, index: np.ndarray) -> "Positive":
+        """Some of its elements."""
+        law, fixed = self.law, self.fixed
+        if law is not None:
+            law = Law(
+                law.name, tuple(np.asarray(p)[index] if np.ndim(p) else p for p in law.parameters)
+            )
+        if fixed is not None:
+            fixed = np.broadcast_to(fixed, self.size)[index]
+        return replace(self, size=index.size, law=law, fixed=fixed)
 
 
 @dataclass(frozen=True)

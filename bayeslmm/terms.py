@@ -7,11 +7,11 @@ columns are kept as codes and a narrow (n, q) block, never as a dense Z. A block
 variance for each column or one for all, by its law (`shrinkage`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .columns import Source
+from .columns import Source, subset
 from .design import Grouping
 from .gaussian.sums import Array, Columns, Factor
 from .shrinkage import Shrinkage
@@ -138,6 +138,20 @@ class BlockTerm:
 
     def product(self) -> Product:
         return self.law.product(self.columns)
+
+    def part(self, index: np.ndarray) -> "BlockTerm":
+        """The same with some of its columns only."""
+        law = self.law
+        if law.local is not None:
+            law = replace(law, local=law.local.part(index))
+        return replace(
+            self,
+            source=subset(self.source, index),
+            Z=np.ascontiguousarray(self.Z[:, index]),
+            centre=self.centre[index],
+            unit=self.unit[index],
+            law=law,
+        )
 
     def spread(self, frequency: Array) -> Array:
         """Variance of each scaled column over the rows, (P,)."""

@@ -10,7 +10,7 @@ from .basis import Basis, expand
 from .given import Given, read_given
 from .selected import Selected, keep, select
 from .size import refuse_too_large
-from .source import Source
+from .source import Source, subset
 from .standardise import standardise
 from .validate import refuse_many_responses, validate
 
@@ -26,5 +26,6 @@ __all__ = [
     "refuse_too_large",
     "select",
     "standardise",
+    "subset",
     "validate",
 ]

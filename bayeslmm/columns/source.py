@@ -1,5 +1,6 @@
 """What a term asks of its columns, whoever made them."""
 
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -44,3 +45,39 @@ class Source(Protocol):
     def encode(self, new: Any) -> Array:
         """The same columns for m new rows, (m, P)."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Subset:
+    """Some columns of a source."""
+
+    whole: Source
+    index: Array
+
+    @property
+    def what(self) -> str:
+        return self.whole.what
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return tuple(self.whole.labels[i] for i in self.index)
+
+    @property
+    def matrix(self) -> Array:
+        return self.whole.matrix[:, self.index]
+
+    @property
+    def rows(self) -> Array:
+        return self.whole.rows
+
+    @property
+    def remedy(self) -> str:
+        return self.whole.remedy
+
+    def encode(self, new: Any) -> Array:
+        return self.whole.encode(new)[:, self.index]
+
+
+def subset(source: Source, index: Array) -> Source:
+    """The columns of a source at these places."""
+    return _Subset(source, index)

@@ -22,6 +22,7 @@ from .approximation import TRUSTED, verdict
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
 from .protocol import Outcome
+from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
 
@@ -80,7 +81,14 @@ class EmpiricalBayes:
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
         refuse_unidentified(model, self.criterion)
-        best = maximise(model, self.criterion)
+        refuse_hidden(model)
+        if any(block.law.selects for block in model.blocks):
+            small, best, kept = keep_columns(model, self.criterion)
+            return widened(model, small, kept, self._around(small, best, rng), rng)
+        return self._around(model, maximise(model, self.criterion), rng)
+
+    def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
+        """What a maximum says: draws, moments, standard errors."""
         theta = best.theta
         zeros = at_boundary(best)
         attrs: dict[str, Any] = {
@@ -140,6 +148,17 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
                 f"variance and sigma cannot be told apart by the data. Fix sigma "
                 f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
                 f"with informative priors, or drop (... | {term.name})"
+            )
+
+
+def refuse_hidden(model: Model) -> None:
+    """Scales under a law that no maximum of theirs makes sense for."""
+    for block in model.blocks:
+        if block.law.mixes:
+            raise ValueError(
+                f"empirical Bayes cannot maximise over the scales of {block.name} ({block.law.kind}): "
+                f"they are hidden under other parameters. Use NUTS(); or bl.ard(...), whose scales "
+                f"have a maximum that keeps few columns"
             )
 
 

@@ -28,6 +28,7 @@ def rvm(
     kernel: Any = None,
     bias: bool = True,
     name: str = "w",
+    price: float | None = None,
     priors: Mapping[str, Any] | None = None,
     weights: Any = None,
     frequency: Any = None,
@@ -53,6 +54,8 @@ def rvm(
     name : str
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``, and 1 / scale^2
         ``alpha``.
+    price : float, optional
+        As in `ard`: zero for a kernel, log P for more than n + 1 columns.
     priors, weights, frequency, offset, noise_sd, missing
         As in `lmm`. By default ``scale_<name>`` has a half-t prior, which empirical Bayes does not
         look at.
@@ -104,7 +107,7 @@ def rvm(
         design = design_from_arrays(y, None, **extras)
         text = "basis" if kernel is None else repr(kernel)
         design = replace(design, formula=f"y ~ 0 + {text}")
-    block = Block("ard", source, name, None, {"precision": "alpha"})
+    block = Block("ard", source, name, None, {"precision": "alpha", "price": price})
     return declare(_whole(design, source), priors or {}, (block,), "Relevance vector machine")
 
 

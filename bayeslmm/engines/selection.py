@@ -1,0 +1,195 @@
+"""Which columns a maximum of the evidence keeps, where every column has a variance of its own.
+
+Given all other variances, with the rows whitened by the covariance V that they leave,
+    V^-1/2 y ~ N(0, I + V^-1/2 A diag(s^2) A'V^-1/2),
+the columns are chosen by the fast sequential search (Tipping & Faul 2003; `gaussian.relevance`).
+Where there are other variances than the noise, search and maximum over all of them take turns until
+the columns stay the same. The maximum itself is found on the model of the columns kept.
+
+Under a flat prior on every log scale the evidence keeps hundreds of columns where there are more
+than rows, and the noise runs to zero. A price in nats for every column kept stops that: log P is
+the prior odds of a model in which each of P columns is as likely as not to be the next
+(Scott & Berger 2010, section 3, on the need of such a correction for multiplicity).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from ..gaussian.memory import memory
+from ..gaussian.relevance import Relevance, search
+from ..gaussian.sums import Array
+from ..model import Model
+from ..recover import recover
+from ..space import Positive, Theta
+from .maximise import Optimum, maximise
+from .protocol import Outcome
+
+ROUNDS = 20
+STARTS = 3
+TINY = 1e-8  # a scale at zero has no logarithm to start from
+Kept = dict[str, np.ndarray]
+
+
+def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
+    """The model of the columns kept, its maximum, and which columns they are, by block."""
+    names = [b.name for b in model.blocks if b.law.selects]
+    price = max(b.law.price for b in model.blocks if b.law.selects)
+    kept: Kept = {name: np.zeros(0, np.int64) for name in names}
+    alone = not model.terms and len(names) == len(model.blocks)
+    before: tuple[Model, Theta] | None = None
+    if not alone:
+        small = model.restricted(kept)
+        before = small, maximise(small, criterion).theta
+    best: tuple[float, Model, Optimum, Kept] | None = None
+    for _ in range(1 if alone else ROUNDS):
+        sigma = float(model.space.sigma.fixed[0]) if model.space.sigma.fixed is not None else None
+        if before is not None:  # the rows are whitened, by a noise that may be too large at first
+            sigma = None if best is None else 1.0
+        columns, y = whitened(model, before[1] if before else None, names)
+        found = search(columns, y, sigma=sigma, price=price, starts=STARTS)
+        chosen = _by_block(model, names, found.active)
+        if best is not None and all(np.array_equal(chosen[n], kept[n]) for n in names):
+            break
+        kept, small = chosen, model.restricted(chosen)
+        top = maximise(small, criterion, _begin(small, found, before))
+        before = small, top.theta
+        value = top.value - price * found.active.size
+        if best is None or value > best[0]:
+            best = value, small, top, kept
+    if best is None:
+        raise RuntimeError("no round of the search was made")
+    return best[1:]
+
+
+def whitened(model: Model, theta: Theta | None, names: Sequence[str]) -> tuple[Array, Array]:
+    """Columns of the blocks `names` and the response, whitened by all else at theta.
+
+    Fixed effects are projected out, as under a flat prior; the maximum that follows has their own.
+    """
+    d = model.design
+    columns = np.hstack([b.Z for b in model.blocks if b.name in names])
+    everything = np.column_stack([columns, d.y - d.offset, d.X])
+    weight = model.precision * d.frequency
+    if theta is None:
+        everything = everything * np.sqrt(weight)[:, None]
+    else:
+        V = covariance(model, theta, names)
+        V[np.diag_indices_from(V)] += theta.sigma**2 / weight
+        everything = solve_triangular(cholesky(V, lower=True), everything, lower=True)
+    Q = np.linalg.qr(everything[:, columns.shape[1] + 1 :])[0]
+    rest = everything[:, : columns.shape[1] + 1]
+    rest = rest - Q @ (Q.T @ rest)
+    return np.ascontiguousarray(rest[:, :-1]), rest[:, -1].copy()
+
+
+def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
+    """What the random terms and blocks give the rows, (n, n); some blocks are left out.
+
+    theta is a point of a model in which these blocks may have any number of columns.
+    """
+    n, at = model.design.y.size, 0
+    limit = memory()
+    if limit is not None and 24.0 * n * n > limit:
+        raise ValueError(
+            f"choosing columns beside random effects needs matrices of {n:,} x {n:,}, "
+            f"{24e-9 * n * n:,.0f} GB, but this machine has {limit / 1e9:,.0f} GB; use fewer rows, "
+            f"or a ridge term"
+        )
+    V = np.zeros((n, n))
+    for term in model.terms:
+        q = term.shape[1]
+        half = term.grouping.Z @ theta.scales[at : at + q * q].reshape(q, q)
+        V += (half @ half.T) * (term.grouping.codes[:, None] == term.grouping.codes)
+        at += q * q
+    own = theta.scales[at:]
+    for block in model.blocks:
+        if block.name not in without:
+            half = block.Z * own[: block.entries]
+            V += half @ half.T
+            own = own[block.entries :]
+    return V
+
+
+def _by_block(model: Model, names: Sequence[str], active: np.ndarray) -> Kept:
+    """Indices of the columns kept within each block, from those within all of them."""
+    found, at = {}, 0
+    for block in model.blocks:
+        if block.name in names:
+            own = active - at
+            found[block.name] = own[(own >= 0) & (own < block.columns)]
+            at += block.columns
+    return found
+
+
+def _begin(small: Model, found: Relevance, before: tuple[Model, Theta] | None) -> Theta:
+    """Where the maximum over all variances starts: what the search found, in the units of y.
+
+    The noise found stretches all that whitened the rows.
+    """
+    held, correlations = {}, np.zeros(0)
+    if before is not None:
+        model, theta = before
+        z, free = model.space.coordinates(theta), sum(s.size for s in model.space.scales if s.free)
+        correlations, at = z[free:], 0
+        for scale in model.space.scales:
+            held[scale.name] = theta.h[at : at + scale.size] * found.sigma
+            at += scale.size
+    left, h = found.scale, []
+    for scale in small.space.scales[:-1]:
+        if scale.name in held and held[scale.name].size == scale.size and not _chosen(small, scale):
+            h.append(held[scale.name])
+        else:
+            h.append(left[: scale.size])
+            left = left[scale.size :]
+    h.append(held.get("sigma", np.array([found.sigma])))
+    z = np.log(np.maximum(np.concatenate(h), TINY))
+    z = z[small.layout.at[: z.size] >= 0] if small.layout.at.size else z
+    return small.space.constrain(np.concatenate([z, correlations]), small.layout)
+
+
+def _chosen(model: Model, scale: Positive) -> bool:
+    """Whether a parameter is the scales of a block that chooses columns."""
+    return any(b.law.selects and b.law.local is scale for b in model.blocks)
+
+
+def widened(
+    model: Model, small: Model, kept: Kept, outcome: Outcome, rng: np.random.Generator
+) -> Outcome:
+    """The outcome with all columns: those that were not kept have scale and coefficient zero."""
+    if outcome.thetas is None:
+        raise RuntimeError("the maximum has no draws of the variances")
+    found = recover(small, outcome.thetas, rng, criterion=outcome.criterion)
+    variables = dict(found.variables)
+    lead = variables["sigma"][1].shape
+    tables = {name: dict(table) for name, table in outcome.tables.items()}
+    moments = tables.get("posterior_moments", {})
+    for block in model.blocks:
+        if block.name not in kept:
+            continue
+        index, size = kept[block.name], block.columns
+        full = {block.coefficients: 0.0, str(block.law.local.name): 0.0}  # type: ignore[union-attr]
+        if block.law.precision is not None:
+            full[block.law.precision] = np.inf
+        for name, absent in full.items():
+            wide = np.full((*lead, size), absent)
+            if index.size:
+                wide[..., index] = variables[name][1]
+            variables[name] = (block.dims, wide)
+        for name in (f"{block.coefficients}_mean", f"{block.coefficients}_sd"):
+            wide = np.zeros(size)
+            if index.size and name in moments:
+                wide[index] = moments[name][1]
+            if moments:
+                moments[name] = (block.dims, wide)
+        variables.setdefault(f"h2_{block.name}", ((), np.zeros(lead)))
+    count = sum(index.size for index in kept.values())
+    total = sum(b.columns for b in model.blocks if b.name in kept)
+    attrs = {**outcome.attrs, "columns_kept": count}
+    told = f"{count} of {total:,} columns kept" if count else (
+        f"none of {total:,} columns kept: the data support no coefficient of theirs"
+    )
+    attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
+    return replace(outcome, thetas=None, variables=variables, attrs=attrs, tables=tables)
