@@ -14,6 +14,7 @@ import numpy as np
 from .gaussian.sums import Array
 from .model import Model
 from .recover import theta_points
+from .terms import BlockTerm, GroupTerm
 
 SLICE = 4_000_000  # coefficients drawn again at a time
 
@@ -38,21 +39,45 @@ def pieces(
         Per term (k, levels, q), where wanted; then per block (k, P), on the columns as given.
     """
     count = posterior["sigma"].size
-    wanted = (*(model.terms if groups else ()), *model.blocks)
+    everything: tuple[GroupTerm | BlockTerm, ...] = (*model.terms, *model.blocks)
+    wanted = everything if groups else everything[len(model.terms) :]
     absent = [t for t in wanted if t.coefficients not in posterior]
-    if not absent or (groups and absent == [*model.terms[:1]]):
-        yield slice(0, count), _beta(model, posterior, count), _kept(model, posterior, wanted, rng)
+    if not absent:
+        each = [posterior[t.coefficients].values.reshape(count, *t.shape) for t in wanted]
+        yield slice(0, count), _beta(model, posterior, count), each
         return
     scales, sigma = theta_points(model, posterior)
-    flat = posterior.attrs.get("criterion") in ("ml", "reml")
-    solver = model.solver("reml" if flat else "evidence")
-    every = sum(t.columns for t in (*model.terms, *model.blocks)) + len(model.design.fixed)
-    step = max(1, SLICE // max(every, 1))
+    every = sum(t.columns for t in everything) + len(model.design.fixed)
+    step = max(1, SLICE // every)
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
+        if groups and absent == list(model.terms[:1]):
+            yield part, *_given_the_rest(model, posterior, scales, sigma, part, rng)
+            continue
+        flat = posterior.attrs.get("criterion") in ("ml", "reml")
+        solver = model.solver("reml" if flat else "evidence")
         beta, drawn = solver.draws(scales[part], sigma[part], rng, groups=groups)
         effects = model.in_units(drawn)
         yield part, beta, list(effects if groups else effects[len(model.terms) :])
+
+
+def _given_the_rest(
+    model: Model,
+    posterior: Any,
+    scales: Array,
+    sigma: Array,
+    part: slice,
+    rng: np.random.Generator,
+) -> tuple[Array, list[Array]]:
+    """beta and all effects, those of the largest factor drawn given the others' draws."""
+    rest: tuple[GroupTerm | BlockTerm, ...] = (*model.terms[1:], *model.blocks)
+    kept = [posterior[t.coefficients].values.reshape(sigma.size, *t.shape)[part] for t in rest]
+    others = list(kept)
+    for i, block in enumerate(model.blocks, len(model.terms) - 1):
+        others[i] = (kept[i] * block.unit)[:, :, None]
+    beta = _beta(model, posterior, sigma.size)[part]
+    u = model.solver().redraws(scales[part], sigma[part], beta, tuple(others), rng)
+    return beta, [u, *kept]
 
 
 def _beta(model: Model, posterior: Any, count: int) -> Array:
@@ -60,26 +85,3 @@ def _beta(model: Model, posterior: Any, count: int) -> Array:
         return np.zeros((count, 0))
     values: Array = posterior["beta"].values
     return values.reshape(count, -1)
-
-
-def _kept(model: Model, posterior: Any, wanted: tuple, rng: np.random.Generator) -> list[Array]:
-    count = posterior["sigma"].size
-    return [
-        posterior[t.coefficients].values.reshape(count, *t.shape)
-        if t.coefficients in posterior
-        else redraw(model, posterior, rng)
-        for t in wanted
-    ]
-
-
-def redraw(model: Model, posterior: Any, rng: np.random.Generator) -> Array:
-    """Draws (k, levels, q) of the largest factor's effects, given the draws of all else."""
-    scales, sigma = theta_points(model, posterior)
-    others = []
-    for term in model.terms[1:]:
-        others.append(posterior[term.coefficients].values.reshape(sigma.size, *term.shape))
-    for block in model.blocks:
-        u = posterior[block.coefficients].values.reshape(sigma.size, -1)
-        others.append((u * block.unit)[:, :, None])
-    beta = _beta(model, posterior, sigma.size)
-    return model.solver().redraws(scales, sigma, beta, tuple(others), rng)

@@ -48,10 +48,8 @@ def read_rows(
     known = [b.name for b in model.blocks]
     unknown = [name for name in given if name not in known]
     if unknown:
-        told = f"it has {quoted(known)}" if known else "it has none"
-        raise DesignError(
-            f"terms= names {quoted(unknown)}, but the model has no such block; {told}"
-        )
+        told = f"the model's blocks are {quoted(known)}" if known else "the model has no blocks"
+        raise DesignError(f"terms= names {quoted(unknown)}, but {told}")
     if new_data is not None and not given and _is_its_input(model):
         given, new_data = {known[0]: new_data}, None
     if new_data is None:
@@ -87,9 +85,7 @@ def _without_table(model: Model, given: dict[str, Any], noise: bool, extras: dic
     if given and len(given) == len(model.blocks) and _bare(model):
         counts = [len(matrix) for matrix in columns if matrix is not None]
         if len(set(counts)) > 1:
-            raise DesignError(
-                f"the blocks of terms= have {quoted(map(str, counts))} rows; they must agree"
-            )
+            raise DesignError(f"the blocks of terms= differ in their rows: {counts}")
         rows = model.design.encoder.blank(counts[0], noise=noise, **extras)
         ones = np.ones((counts[0], len(model.design.fixed)))
         labels = row_labels(None, next(iter(given.values())), counts[0])

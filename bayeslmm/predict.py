@@ -3,7 +3,8 @@
     y* = offset* + X* beta + sum_t Z_t* u_t + sum_b A_b* u_b + e*
 
 A known group keeps its effect, draw by draw. A new group draws its effects from N(0, Psi), once per
-draw and jointly for all rows of that group, so that rows of one new group move together. The coefficients of a block of columns stay what they are.
+draw and jointly for all rows of that group, so that rows of one new group move together. The
+coefficients of a block of columns are those of the draw.
 """
 
 from collections.abc import Mapping
@@ -142,11 +143,14 @@ def predict(
     rows, posterior = new.rows, tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)
     mean = np.empty((sigma.size, rows.rows.size))
-    for part, beta, effects in pieces(model, posterior, rng, groups=groups == "known"):
+    named = groups == "known"
+    met = named and any((g.codes >= 0).any() for g in rows.groups)  # else no known effect counts
+    for part, beta, effects in pieces(model, posterior, rng, groups=met):
         mean[part] = rows.offset + beta @ rows.X.T
-        of_groups = effects[: len(effects) - len(model.blocks)]
-        _add_groups(mean[part], model, new, of_groups, scales[part], rng)
-        for block, u, columns in zip(model.blocks, effects[len(of_groups) :], new.columns):
+        first = len(effects) - len(model.blocks)
+        if named:
+            _add_groups(mean[part], model, new, effects[:first], scales[part], rng)
+        for block, u, columns in zip(model.blocks, effects[first:], new.columns):
             mean[part] += block.times(u, columns)
     if noise:
         if model.design.noise_sd is not None and rows.noise_sd is None:
@@ -168,17 +172,18 @@ def _add_groups(
     scales: Array,
     rng: np.random.Generator,
 ) -> None:
-    """Add Z_t* u_t of every factor whose effects are given, (k, m)."""
+    """Add Z_t* u_t of every factor, (k, m); effects are empty where every group is new."""
     by_name, at = {g.name: g for g in new.rows.groups}, 0
-    for term, u in zip(model.terms, effects):
+    for i, term in enumerate(model.terms):
         q = term.shape[1]
         L = scales[:, at : at + q * q].reshape(-1, q, q)
+        u = effects[i] if effects else np.zeros((len(L), 0, q))
         mean += _effects(term, by_name[term.name], u, L, rng)
         at += q * q
 
 
 def _effects(term: GroupTerm, new: NewGroup, u: Array, L: Array, rng: np.random.Generator) -> Array:
-    """Z_t* u_t for every draw, (k, m): u (k, levels, q) of known groups, new ones from N(0, L L')."""
+    """Z_t* u_t for every draw, (k, m): known groups' u (k, levels, q), new ones' from N(0, LL')."""
     total = np.zeros((len(u), new.codes.size))
     known = np.flatnonzero(new.codes >= 0)
     if known.size:

@@ -35,16 +35,23 @@ def draw_beta(model: Model, rng: np.random.Generator) -> Array:
 
 def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
     """u of every term, (levels, q), from N(0, L L'); then those of every block, (P,)."""
+    effects = draw_groups(model, scales, rng)
+    at = sum(term.shape[1] ** 2 for term in model.terms)
+    for block in model.blocks:
+        s = scales[at : at + block.entries]
+        effects.append(s * rng.standard_normal(block.columns) / block.unit)
+        at += block.entries
+    return effects
+
+
+def draw_groups(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
+    """u of every term, (levels, q), from N(0, L L')."""
     effects, at = [], 0
     for term in model.terms:
         levels, q = term.shape
         L = scales[at : at + q * q].reshape(q, q)
         effects.append(rng.standard_normal((levels, q)) @ L.T)
         at += q * q
-    for block in model.blocks:
-        s = scales[at : at + block.entries]
-        effects.append(s * rng.standard_normal(block.columns) / block.unit)
-        at += block.entries
     return effects
 
 
@@ -224,7 +231,7 @@ def posterior_predictive(
 def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
     scales, _ = theta_points(model, posterior)
     sigma = posterior["sigma"].values
-    each = [draw_effects(model, s, rng)[: len(model.terms)] for s in scales]
+    each = [draw_groups(model, s, rng) for s in scales]
     mean = np.empty((sigma.size, model.design.y.size))
     for part, beta, blocks in pieces(model, posterior, rng, groups=False):
         new = [np.array([u[i] for u in each[part]]) for i in range(len(model.terms))]

@@ -70,7 +70,8 @@ class Shrinkage:
 
     @property
     def mixes(self) -> bool:
-        """Whether the scales are hidden under other parameters, so that a maximum integrates them."""
+        """Whether the scales are hidden under other parameters, so that a maximum integrates them.
+        """
         return self.local is not None and self.local.free and not self.selects
 
     def product(self, columns: int) -> Product:

@@ -205,11 +205,7 @@ class Space:
         for s in self.scales:
             begin[s.name], at = at, at + s.size
         table = [
-            (
-                p.count,
-                *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)),
-                p.noise,
-            )
+            (p.count, *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)), p.noise)
             for p in self.products
         ]
         return np.array(table, np.int64).reshape(-1, 6)

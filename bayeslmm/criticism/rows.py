@@ -8,6 +8,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..reading import check_prob, groups, plugged, summary
+from ..terms import BlockTerm, GroupTerm
 from ..tree import check_tree
 
 BLOCK = 10_000_000  # numbers of a block of draws
@@ -71,7 +72,8 @@ def mean_by_row(model: Model, tree: Any) -> Array:
         return posterior[name].mean(("chain", "draw")).values
 
     beta = mean("beta") if model.design.fixed else np.zeros(0)
-    return mean_of(model, beta, [mean(t.coefficients) for t in (*model.terms, *model.blocks)])
+    every: tuple[GroupTerm | BlockTerm, ...] = (*model.terms, *model.blocks)
+    return mean_of(model, beta, [mean(t.coefficients) for t in every])
 
 
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:

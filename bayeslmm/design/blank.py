@@ -1,4 +1,4 @@
-"""Rows of which nothing is known but offset, weights and noise: those of a block of columns alone."""
+"""Rows of which only offset, weights and noise are known: those of a block of columns alone."""
 
 from typing import Any
 
