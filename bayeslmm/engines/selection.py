@@ -129,25 +129,30 @@ def _begin(small: Model, found: Relevance, before: tuple[Model, Theta] | None) -
 
     The noise found stretches all that whitened the rows.
     """
-    held, correlations = {}, np.zeros(0)
-    if before is not None:
-        model, theta = before
-        z, free = model.space.coordinates(theta), sum(s.size for s in model.space.scales if s.free)
-        correlations, at = z[free:], 0
-        for scale in model.space.scales:
-            held[scale.name] = theta.h[at : at + scale.size] * found.sigma
-            at += scale.size
+    held, at = {}, 0
+    for scale in before[0].space.scales if before else ():
+        held[scale.name] = before[1].h[at : at + scale.size] * found.sigma  # type: ignore[index]
+        at += scale.size
     left, h = found.scale, []
     for scale in small.space.scales[:-1]:
-        if scale.name in held and held[scale.name].size == scale.size and not _chosen(small, scale):
-            h.append(held[scale.name])
-        else:
+        if _chosen(small, scale):
             h.append(left[: scale.size])
             left = left[scale.size :]
+        else:
+            h.append(held[scale.name])
     h.append(held.get("sigma", np.array([found.sigma])))
-    z = np.log(np.maximum(np.concatenate(h), TINY))
-    z = z[small.layout.at[: z.size] >= 0] if small.layout.at.size else z
-    return small.space.constrain(np.concatenate([z, correlations]), small.layout)
+    free = small.layout.at[: sum(v.size for v in h)] >= 0
+    z = np.zeros(small.space.size)
+    z[: free.sum()] = np.log(np.maximum(np.concatenate(h), TINY))[free]
+    theta = small.space.constrain(z, small.layout)
+    if before is None:
+        return theta
+    random, triangles = int(small.layout.widths.sum()), small.layout.start.size
+    return Theta(  # correlations as they are: at a boundary they have no coordinates
+        np.concatenate([before[1].h[:random] * found.sigma, theta.h[random:]]),
+        before[1].corr,
+        np.concatenate([before[1].scales[:triangles] * found.sigma, theta.scales[triangles:]]),
+    )
 
 
 def _chosen(model: Model, scale: Positive) -> bool:
