@@ -33,6 +33,7 @@ from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .reading import fixef, ranef, varcorr
 from .report import report
+from .selected import selected
 
 __all__ = [
     "ADVI",
@@ -77,6 +78,7 @@ __all__ = [
     "residuals",
     "ridge",
     "rvm",
+    "selected",
     "simulate",
     "varcorr",
 ]

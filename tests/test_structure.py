@@ -33,6 +33,7 @@ ROOMS = (
     ("fit",),
     ("new_rows",),
     ("predict", "reading", "scalars", "testing"),
+    ("selected",),
     ("criticism",),
     ("report",),
     ("cli",),
