@@ -18,6 +18,7 @@ from ..recover import Thetas, one_chain, theta_variables
 from .approximation import sd_ratios, verdict
 from .ascent import Ascent
 from .descent import SHORTEST
+from .improper import refuse_improper
 from .protocol import Outcome, check_integers
 from .values import Points
 
@@ -95,6 +96,7 @@ class ADVI:
 
 def _refuse(model: Model, marginal: bool) -> None:
     """What has no density, or no variance to approximate."""
+    refuse_improper(model)
     if model.space.size == 0 and marginal:
         raise ValueError(
             "all variances are fixed: nothing is left to approximate, and NUTS() or "

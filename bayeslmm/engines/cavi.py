@@ -64,6 +64,11 @@ class CAVI:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Ascend, draw from the approximation, and judge it."""
+        if model.blocks:
+            raise ValueError(
+                f"CAVI knows conjugate laws of grouping factors only, and {model.blocks[0].name} is "
+                f"a block of columns ({model.blocks[0].law.kind}); use ADVI(marginal=True) or NUTS()"
+            )
         state = State.begin(model)
         trace: list[float] = []
         settled = f"the bound still rises after {self.steps:,} sweeps"

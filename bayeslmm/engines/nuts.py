@@ -20,6 +20,7 @@ from ..recover import Thetas
 from ..target import Target
 from . import start
 from .convergence import judge
+from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_mode
 from .protocol import Outcome, check_integers
@@ -88,8 +89,7 @@ class NUTS:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sample; an interrupt keeps the draws made so far."""
-        if not model.space.proper or not self.marginal:
-            _refuse_improper(model)
+        refuse_improper(model)
         if not self.marginal:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
@@ -109,16 +109,6 @@ class NUTS:
         if "message" in attrs:  # interrupted
             judged["message"] = f"{attrs['message']}; {judged['message']}"
         return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged})
-
-
-def _refuse_improper(model: Model) -> None:
-    flat = [s.name for s in model.space.scales if s.law is not None and not s.law.proper]
-    few = [t for t in model.terms if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]
-    if few:
-        raise ValueError(
-            f"{few[0].sd.name} has a flat prior and {few[0].name} has {few[0].shape[0]} groups: "
-            f"the posterior is improper; give a proper prior, such as 'HalfStudentT(3, 1)'"
-        )
 
 
 def _around(model: Model, target: Target) -> tuple[Array, Array]:

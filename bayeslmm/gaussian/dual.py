@@ -22,7 +22,9 @@ from .dual_score import (
     dual_value,
     dual_value_and_score,
     project_terms,
+    share_fixed,
 )
+from .dual_terms import Each, Grouped, Shared, Term
 from .lapack import solve_transposed, whiten_rows
 from .primal import BATCH, LOG_2PI, FixedPrior, Moments
 from .sums import Array, Factor
@@ -44,6 +46,22 @@ class Dual:
         Prior of the fixed effects.
     integrate
         Integrate beta (REML, evidence) or maximise it (ML).
+
+    Examples
+    --------
+    Three rows, five columns that share one scale, and an intercept:
+
+    >>> import numpy as np
+    >>> from bayeslmm.gaussian.primal import FixedPrior
+    >>> from bayeslmm.gaussian.sums import Columns
+    >>> A = np.vander([1.0, 2.0, 3.0], 5) / 10.0
+    >>> y, one = np.array([1.0, 3.0, 2.0]), np.ones(3)
+    >>> rows = DualRows(y, one[:, None], (), (Columns(A, shared=True),), 0.0 * one, one, one)
+    >>> solver = Dual.of(rows, FixedPrior.flat(1))
+    >>> round(solver.value(np.array([0.0]), 1.0), 6)  # -log(2 pi) - log(3) / 2 - 1
+    -3.387183
+    >>> solver.condition(np.array([0.1]), 1.0).effects[0].shape
+    (5, 1)
     """
 
     rows: DualRows
@@ -69,7 +87,7 @@ class Dual:
         A row's variance over what is left of it given the rows before: 1 / (1 - R^2), at most the
         condition of the covariance (Higham 2002, section 10.1). Infinite where nothing is left.
         """
-        loss = dual_density(scales, sigma, self.data, self.work(), False)[2]
+        loss = dual_density(scales, sigma, self.data, self.work(), 0)[2]
         return float(np.finfo(float).eps * loss)
 
     def score(
@@ -86,13 +104,13 @@ class Dual:
     def condition(self, scales: Array, sigma: float, work: DualWork | None = None) -> Moments:
         """Exact law of the coefficients given the scales; variances to eps of their prior's."""
         work = work or self.work()
-        value = self._prepare(scales, sigma, work)
+        value = self._solve(scales, sigma, work, work.D.shape[0])
         T, origin = self.rows.scaled.T, self.rows.centred[1]
         turned = T @ work.F
         half = self._own_half(scales, sigma)
         means, covs = [], []
         for term in self._terms(scales):
-            mean, cov = term.moments(self.rows, work)
+            mean, cov = term.moments(work)
             means.append(mean)
             covs.append(cov)
         return Moments(
@@ -176,8 +194,8 @@ class Dual:
             totals, work = np.zeros((2, *shape)), self.work()
             for at, end in _repeats(scales[s], sigma[s]):
                 point = scales[s][at]
-                self._prepare(point, float(sigma[s][at]), work)
-                mean, cov = next(self._terms(point)).moments(self.rows, work)
+                self._solve(point, float(sigma[s][at]), work, first.columns)
+                mean, cov = next(self._terms(point)).moments(work)
                 totals[0] += (end - at) * mean
                 totals[1] += (end - at) * (mean**2 + np.diagonal(cov, axis1=1, axis2=2))
             return totals
@@ -198,8 +216,8 @@ class Dual:
         """
         n, p = self.rows.y.size, self.data.h0.size
         work = self.work()
-        dual_density(scales, sigma, self.data, work, False)
-        project_terms(self.data, work, True)
+        self._solve(scales, sigma, work, 0)
+        share_fixed(self.data, work, True)
         white = np.eye(n)
         whiten_rows(work.V, white)  # rows are the columns of C^-1
         own = np.einsum("ij,ij->i", white, white)
@@ -218,21 +236,31 @@ class Dual:
         empty = Factor(np.zeros(n, np.intp), 0, np.zeros((n, 0)))
         return self.rows.factors[0] if self.rows.factors else empty
 
-    def _prepare(self, scales: Array, sigma: float, work: DualWork) -> float:
-        value = dual_density(scales, sigma, self.data, work, True)[0]
-        project_terms(self.data, work, self.integrate)
+    def _solve(self, scales: Array, sigma: float, work: DualWork, terms: int) -> float:
+        """Factor everything at one point, with so many columns of the terms."""
+        value = dual_density(scales, sigma, self.data, work, terms)[0]
+        if not np.isfinite(value):
+            raise ValueError(
+                f"float64 cannot hold the covariance of the rows at sigma = {sigma:g}: the noise "
+                "is too small beside the signal; give sigma a prior that keeps it away from zero"
+            )
+        project_terms(self.data, work, self.integrate, terms)
         return value
 
-    def _terms(self, scales: Array) -> Iterator["_Grouped | _Each | _Shared"]:
+    def _terms(self, scales: Array) -> Iterator[Term]:
         """Every term at its own scales."""
-        at = 0
+        at, columns = 0, self.data.columns
         for f, (_, first, _) in zip(self.rows.factors, self.data.layout):
             q = f.effects
-            yield _Grouped(f, first, scales[at : at + q * q].reshape(q, q))
+            L = scales[at : at + q * q].reshape(q, q)
+            yield Grouped(columns[first : first + f.columns], first, f.levels, L)
             at += q * q
         for b, (_, first, _) in zip(self.rows.blocks, self.data.layout[len(self.rows.factors) :]):
             own = scales[at : at + b.scales]
-            yield _Shared(b.Z, float(own[0])) if b.shared else _Each(first, own)
+            if b.shared:
+                yield Shared(b.Z, self.rows.scaled.root, float(own[0]))
+            else:
+                yield Each(columns[first : first + own.size], first, own)
             at += b.scales
 
     def _own_half(self, scales: Array, sigma: float) -> Array:
@@ -255,8 +283,7 @@ class Dual:
             for at, end in _repeats(scales[s], sigma[s]):
                 here = slice(s.start + at, s.start + end)
                 point, noise = scales[here.start], float(sigma[here.start])
-                dual_density(point, noise, self.data, work, False)
-                project_terms(self.data, work, self.integrate)
+                self._solve(point, noise, work, 0)
                 fixed, noises, *priors = (z[here] for z in normals)
                 gamma = work.gamma + fixed @ work.F.T
                 beta[here] = (self.rows.centred[1] + gamma) @ self.rows.scaled.T.T
@@ -264,128 +291,15 @@ class Dual:
                 terms = list(self._terms(point))
                 for term, z in zip(terms, priors):
                     term.scale(z)
-                    rest -= term.times(self, z)
+                    rest -= term.times(z)
                 whiten_rows(work.V, rest)
                 solve_transposed(work.V, rest)
                 for term, z, out in zip(terms, priors, effects):
                     if out.shape[1]:
-                        z += term.corrected(self, rest)
+                        z += term.corrected(rest)
                         term.place(z, out[here])
 
         run(draw, pieces(sigma.size, self.rows.y.size))
-
-
-@dataclass(frozen=True, eq=False)
-class _Grouped:
-    """One factor at a point; its columns lie effect by effect, levels within."""
-
-    factor: Factor
-    first: int
-    L: Array
-
-    def moments(self, rows: DualRows, work: DualWork) -> tuple[Array, Array]:
-        q, levels, p = self.factor.effects, self.factor.levels, work.F.shape[0]
-        here = slice(self.first, self.first + q * levels)
-        white = work.white[here].reshape(q, levels, -1).transpose(1, 0, 2)
-        found = work.D[here.start - p - 1 : here.stop - p - 1].reshape(q, levels, p + 1)
-        found = found.transpose(1, 0, 2)
-        mean = found[:, :, p] @ self.L @ self.L.T
-        share = found[:, :, :p]
-        told = white @ white.transpose(0, 2, 1) - share @ share.transpose(0, 2, 1)
-        left = np.eye(q) - self.L.T @ told @ self.L
-        values, turn = np.linalg.eigh(left)
-        half = self.L @ turn * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        return mean, half @ half.transpose(0, 2, 1)
-
-    def _at(self, dual: Dual) -> Array:
-        return dual.data.columns[self.first : self.first + self.factor.columns]
-
-    def scale(self, z: Array) -> None:
-        z[:] = self._by(z, self.L)
-
-    def _by(self, z: Array, A: Array) -> Array:
-        shaped = z.reshape(z.shape[0], self.factor.effects, self.factor.levels)
-        return (A @ shaped).reshape(z.shape)
-
-    def times(self, dual: Dual, z: Array) -> Array:
-        return z @ self._at(dual)
-
-    def corrected(self, dual: Dual, rest: Array) -> Array:
-        return self._by(rest @ self._at(dual).T, self.L @ self.L.T)
-
-    def place(self, z: Array, out: Array) -> None:
-        shaped = z.reshape(z.shape[0], self.factor.effects, self.factor.levels)
-        out[:] = shaped.transpose(0, 2, 1)
-
-
-@dataclass(frozen=True, eq=False)
-class _Each:
-    """A block with one scale for every column."""
-
-    first: int
-    scales: Array
-
-    def moments(self, rows: DualRows, work: DualWork) -> tuple[Array, Array]:
-        p = work.F.shape[0]
-        white = work.white[self.first : self.first + self.scales.size]
-        found = work.D[self.first - p - 1 :][: self.scales.size]
-        told = np.einsum("ij,ij->i", white, white) - (found[:, :p] ** 2).sum(axis=1)
-        return _alone(self.scales**2, found[:, p], told)
-
-    def _at(self, dual: Dual) -> Array:
-        return dual.data.columns[self.first : self.first + self.scales.size]
-
-    def scale(self, z: Array) -> None:
-        z *= self.scales
-
-    def times(self, dual: Dual, z: Array) -> Array:
-        return z @ self._at(dual)
-
-    def corrected(self, dual: Dual, rest: Array) -> Array:
-        return (rest @ self._at(dual).T) * self.scales**2
-
-    def place(self, z: Array, out: Array) -> None:
-        out[:] = z[:, :, None]
-
-
-@dataclass(frozen=True, eq=False)
-class _Shared:
-    """A block with one scale; its columns are read where the user left them."""
-
-    Z: Array
-    scale_: float
-
-    def moments(self, rows: DualRows, work: DualWork) -> tuple[Array, Array]:
-        n, P = self.Z.shape
-        p, root = work.F.shape[0], rows.scaled.root
-        score, told = np.empty(P), np.empty(P)
-        step = max(4 * n, 1)
-        for start in range(0, P, step):  # a few columns at a time: no third copy of Z
-            part = slice(start, min(start + step, P))
-            white = np.ascontiguousarray(self.Z[:, part].T) * root
-            whiten_rows(work.V, white)
-            found = white @ work.R.T
-            score[part] = found[:, p]
-            told[part] = np.einsum("ij,ij->i", white, white) - (found[:, :p] ** 2).sum(axis=1)
-        return _alone(np.full(P, self.scale_**2), score, told)
-
-    def scale(self, z: Array) -> None:
-        z *= self.scale_
-
-    def times(self, dual: Dual, z: Array) -> Array:
-        return z @ self.Z.T * dual.rows.scaled.root
-
-    def corrected(self, dual: Dual, rest: Array) -> Array:
-        return (rest * dual.rows.scaled.root) @ self.Z * self.scale_**2
-
-    def place(self, z: Array, out: Array) -> None:
-        out[:] = z[:, :, None]
-
-
-def _alone(variance: Array, score: Array, told: Array) -> tuple[Array, Array]:
-    """Mean (P, 1) and variance (P, 1, 1) of independent coefficients."""
-    left = variance * np.maximum(1.0 - variance * told, 0.0)
-    return (variance * score)[:, None], left[:, None, None]
 
 
 def _repeats(scales: Array, sigma: Array) -> Iterator[tuple[int, int]]:
@@ -415,6 +329,8 @@ def _data(rows: DualRows, prior: FixedPrior, integrate: bool) -> DualData:
         columns=scaled.columns,
         y=y,
         grams=scaled.grams,
+        codes=scaled.codes,
+        Z=scaled.Z,
         layout=scaled.layout,
         K=np.ascontiguousarray(K),
         known=known,

@@ -22,7 +22,16 @@ from .primal import FixedPrior
 from .sums import Columns, Factor
 
 PIECES = len(DualData._fields)
-DIMS = {"columns": 2, "grams": 3, "layout": 2, "K": 2, "P0": 2}  # one where not named
+DIMS = {
+    "columns": 2,
+    "grams": 3,
+    "codes": 2,
+    "Z": 2,
+    "layout": 2,
+    "K": 2,
+    "P0": 2,
+}  # one where not named
+INTEGERS = ("codes", "layout")
 ROWS = 9  # inputs before the factors
 
 
@@ -49,7 +58,7 @@ class DualCondense(Op):
         tensors = [pt.as_tensor_variable(i) for i in inputs]
         outputs = [
             pt.tensor(
-                dtype="int64" if name == "layout" else "float64", shape=(None,) * DIMS.get(name, 1)
+                dtype="int64" if name in INTEGERS else "float64", shape=(None,) * DIMS.get(name, 1)
             )
             for name in DualData._fields
         ]
@@ -110,7 +119,9 @@ def compile_dual_evidence(op: DualEvidence, node: Apply, **kwargs: Any) -> Any:
     """Give PyTensor's Numba backend the compiled kernel itself."""
 
     @jit
-    def dual_evidence(scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants):
+    def dual_evidence(
+        scales, sigma, columns, y, grams, codes, Z, layout, K, known, P0, h0, constants
+    ):
         # Small arrays are copied into plain contiguous ones, so that the kernel is compiled once;
         # `columns` and `grams` are large, and contiguous as `DualCondense` left them.
         value, slopes, slope = dual_evaluate(
@@ -119,6 +130,8 @@ def compile_dual_evidence(op: DualEvidence, node: Apply, **kwargs: Any) -> Any:
             np.ascontiguousarray(columns),
             y.copy(),
             np.ascontiguousarray(grams),
+            codes.copy(),
+            Z.copy(),
             layout.copy(),
             K.copy(),
             known.copy(),

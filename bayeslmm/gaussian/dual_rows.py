@@ -23,6 +23,8 @@ class Scaled:
     root: Array  # (n,)
     columns: Array  # (p + 1 + m, n): X T, room for y, then the terms
     grams: Array  # (shared blocks, n, n): A A'
+    codes: NDArray[np.int64]  # (factors, n) level of each row
+    Z: Array  # (effects of all factors, n)
     layout: NDArray[np.int64]  # (terms, 3): kind, first row in `columns`, levels or columns
     T: Array  # (p, p): beta = T (origin + gamma)
     log_det_T: float
@@ -56,25 +58,35 @@ class DualRows:
         n, p = self.X.shape
         root = np.sqrt(self.weights * self.frequency)
         basis, T = self._fixed(root)
-        grams, pieces, layout, at = [], [basis.T, np.zeros((1, n))], [], p + 1
-        for f in self.factors:
-            dense = np.zeros((f.effects, f.levels, n))
-            dense[:, f.codes, np.arange(n)] = (f.Z * root[:, None]).T
-            pieces.append(dense.reshape(f.columns, n))
-            layout.append((f.effects, at, f.levels))
-            at += f.columns
+        grams, blocks = [], []
         for b in self.blocks:
-            rows = np.ascontiguousarray(b.Z.T) * root
+            rows = b.Z.T
             if b.shared:
+                rows = rows * root
                 grams.append(rows.T @ rows)
                 rows = _compressed(rows, grams[-1])
-            pieces.append(rows)
+            blocks.append(rows)
+        widths = [*(f.columns for f in self.factors), *(rows.shape[0] for rows in blocks)]
+        columns, layout, at = np.zeros((p + 1 + sum(widths), n)), [], p + 1
+        columns[:p] = basis.T
+        for f in self.factors:
+            dense = columns[at : at + f.columns].reshape(f.effects, f.levels, n)
+            dense[:, f.codes, np.arange(n)] = (f.Z * root[:, None]).T
+            layout.append((f.effects, at, f.levels))
+            at += f.columns
+        for b, rows in zip(self.blocks, blocks):
+            scale = np.ones(n) if b.shared else root
+            np.multiply(rows, scale, out=columns[at : at + rows.shape[0]])
             layout.append((SHARED if b.shared else EACH, at, rows.shape[0]))
             at += rows.shape[0]
+        codes = np.array([f.codes for f in self.factors], dtype=np.int64)
+        Z = [f.Z.T * root for f in self.factors]
         return Scaled(
             root=root,
-            columns=np.concatenate(pieces),
+            columns=columns,
             grams=np.array(grams).reshape(len(grams), n, n),
+            codes=codes.reshape(-1, n),
+            Z=np.concatenate([np.zeros((0, n)), *Z]),
             layout=np.array(layout, dtype=np.int64).reshape(-1, 3),
             T=T,
             log_det_T=float(np.linalg.slogdet(T)[1]) if p else 0.0,

@@ -31,6 +31,8 @@ class DualData(NamedTuple):
     columns: Array  # (p + 1 + m, n): X T, room for y, then the terms; scaled by root
     y: Array  # (n,) its distance from a fit, scaled by root
     grams: Array  # (shared blocks, n, n): A A'
+    codes: np.ndarray  # (factors, n) level of each row
+    Z: Array  # (effects of all factors, n), scaled by root
     layout: np.ndarray  # (terms, 3): kind, first row in `columns`, levels or columns
     K: Array  # (r, p) prior of gamma: K gamma ~ N(known, I); no rows where flat
     known: Array  # (r,)
@@ -75,7 +77,7 @@ def assemble(scales, sigma, data, work):
     V[:] = 0.0
     for i in range(n):
         V[i, i] = sigma * sigma
-    at = gram = used = 0
+    at = gram = used = factor = effect = 0
     for t in range(data.layout.shape[0]):
         kind, first, count = data.layout[t, 0], data.layout[t, 1], data.layout[t, 2]
         if kind == SHARED:
@@ -95,20 +97,30 @@ def assemble(scales, sigma, data, work):
                     used += 1
             at += count
         else:
-            for b in range(kind):
-                lively = False
-                for a in range(b, kind):
-                    lively = lively or scales[at + a * kind + b] != 0.0
-                for g in range(count if lively else 0):
-                    B[used] = 0.0
-                    for a in range(b, kind):
-                        s = scales[at + a * kind + b]
-                        for i in range(n):
-                            B[used, i] += s * data.columns[first + a * count + g, i]
-                    used += 1
+            L = scales[at : at + kind * kind].copy().reshape(kind, kind)
+            add_groups(L, data.codes[factor], data.Z[effect : effect + kind], V)
+            factor += 1
+            effect += kind
             at += kind * kind
     if used > 0:
         add_outer(B, used, V)
+
+
+@jit
+def add_groups(L, codes, Z, V):
+    """V's lower triangle += (Z L)(Z L)' between rows of the same level."""
+    q, n = Z.shape
+    ZL = np.zeros(n)
+    for b in range(q):
+        ZL[:] = 0.0
+        for a in range(b, q):
+            for i in range(n):
+                ZL[i] += L[a, b] * Z[a, i]
+        for i in range(n):
+            own, code = ZL[i], codes[i]
+            if own != 0.0:
+                for j in range(i + 1):  # without a branch: it vectorises
+                    V[i, j] += own * ZL[j] if codes[j] == code else 0.0
 
 
 @jit
@@ -168,14 +180,13 @@ def solve_fixed(data, work):
 
 @jit
 def dual_density(scales, sigma, data, work, terms):
-    """Log density, the quadratic form and the loss; whitens the terms' columns too if asked."""
+    """Log density, the quadratic form and the loss; whitens so many columns of the terms too."""
     p, n = data.h0.size, data.y.size
     log_det, loss = factor_rows(scales, sigma, data, work)
     if not np.isfinite(log_det):
         return np.nan, np.nan, np.inf
-    rows = data.columns.shape[0] if terms else p + 1
-    white = work.white[:rows]
-    white[:] = data.columns[:rows]
+    white = work.white[: p + 1 + terms]
+    white[:] = data.columns[: p + 1 + terms]
     white[p] = data.y
     whiten_rows(work.V, white)
     fixed, quad, prior = solve_fixed(data, work)
@@ -187,34 +198,40 @@ def dual_density(scales, sigma, data, work, terms):
 
 
 @jit
-def project_terms(data, work, integrate):
-    """Fill F, R and D: products of every term's whitened column with beta's share and residual."""
-    p = data.h0.size
+def share_fixed(data, work, integrate):
+    """Fill F, and the first rows of R: beta's share of the rows, F' C^-1 X."""
     work.F[:] = 0.0
     if integrate:
         invert_lower(work.M, work.F)
-    for f in range(p):
+    for f in range(data.h0.size):
         work.R[f] = 0.0
         for j in range(f + 1):
             work.R[f] += work.F[j, f] * work.white[j]
-    work.D[:] = np.dot(work.white[p + 1 :], work.R.T)
+
+
+@jit
+def project_terms(data, work, integrate, terms):
+    """Fill F, R and D: products of so many whitened columns of the terms with R."""
+    share_fixed(data, work, integrate)
+    first = data.h0.size + 1
+    work.D[:terms] = np.dot(work.white[first : first + terms], work.R.T)
 
 
 @jit
 def dual_value(scales, sigma, data, work):
     """Log density alone."""
-    return dual_density(scales, sigma, data, work, False)[0]
+    return dual_density(scales, sigma, data, work, 0)[0]
 
 
 @jit
 def dual_value_and_score(scales, sigma, data, work, J):
     """Log density; fills J, by scale or by factor (q x q); returns (value, d/d sigma)."""
-    value, quad, _ = dual_density(scales, sigma, data, work, True)
+    value, quad, _ = dual_density(scales, sigma, data, work, work.D.shape[0])
     if not np.isfinite(value):
         J[:] = np.nan
         return np.nan, np.nan
     total, _, integrate = data.constants
-    project_terms(data, work, integrate > 0.0)
+    project_terms(data, work, integrate > 0.0, work.D.shape[0])
     slope = quad - total  # Euler: the density is homogeneous in all scales
     p = data.h0.size
     if integrate > 0.0:
@@ -280,9 +297,9 @@ def gram(share, white, J):
 
 
 @jit
-def dual_evaluate(scales, sigma, columns, y, grams, layout, K, known, P0, h0, constants):
+def dual_evaluate(scales, sigma, columns, y, grams, codes, Z, layout, K, known, P0, h0, constants):
     """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
-    data = DualData(columns, y, grams, layout, K, known, P0, h0, constants)
+    data = DualData(columns, y, grams, codes, Z, layout, K, known, P0, h0, constants)
     J, slopes = np.zeros(scales.size), np.zeros(scales.size)
     value, slope = dual_value_and_score(scales, sigma, data, dual_scratch(data), J)
     if not np.isfinite(value):

@@ -109,8 +109,9 @@ class _Graphs:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.joint = model.graph.compile_logp()
-        self.marginal = model.marginal.compile_logp()
+        # Python instead of machine code: a handful of evaluations does not pay for compiling.
+        self.joint = model.graph.compile_logp(mode="FAST_COMPILE")
+        self.marginal = model.marginal.compile_logp(mode="FAST_COMPILE")
 
     def check(self, z: Array, theta: Theta, rng: np.random.Generator) -> None:
         model = self.model

@@ -80,6 +80,14 @@ def test_noise_beyond_float64_is_refused_or_known_to_what_the_solver_says():
             assert abs(got - float(truth)) <= 20.0 * known * max(abs(float(truth)), 1.0)
     assert np.isnan(got)
     assert np.isnan(solver.score(here.scales, sigma)[0])
+    points = here.scales[None], np.array([sigma])
+    for ask in (
+        lambda: solver.condition(here.scales, sigma),
+        lambda: solver.draws(*points, np.random.default_rng(1)),
+        lambda: solver.leave_out_rows(here.scales, sigma),
+    ):
+        with pytest.raises(ValueError, match="the noise is too small beside the signal"):
+            ask()
 
 
 def test_values_that_are_no_numbers_give_none():
