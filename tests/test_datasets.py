@@ -20,6 +20,8 @@ SHAPES = {
     "Pastes": (60, 4),
     "Penicillin": (144, 3),
     "Rail": (18, 2),
+    "sinc_gauss01": (100, 3),
+    "sinc_gauss02": (100, 3),
     "sleepstudy": (180, 3),
     "sparse_clustered": (120, 206),
 }

@@ -11,9 +11,9 @@ exactly, and a move costs k x m sums whatever the number of rows. Every quadrati
 squares of L^-1 R and L^-1 z, with L L' = v I + R D R' found by reflections, so that digits are kept
 at a noise of 1e-6 of the signal.
 
-The gradient and the exact Hessian in log d and log v give Newton steps. In the words of Tipping
-and Faul (2003), S_a = phi_a'C^-1 phi_a and Q_a = phi_a'C^-1 y, and with w = 1 - d_a S_a the column's
-own part is taken off them: s_a = S_a / w, q_a = Q_a / w.
+The gradient and the exact Hessian in log d and log v give Newton steps. In Tipping and Faul's
+(2003) letters S_a = phi_a'C^-1 phi_a and Q_a = phi_a'C^-1 y; with w = 1 - d_a S_a the column's own
+part is taken off them: s_a = S_a / w, q_a = Q_a / w.
 """
 
 from typing import NamedTuple
@@ -47,12 +47,12 @@ class Basis(NamedTuple):
 
 
 class State(NamedTuple):
-    """A point of the search: the first `count[0]` entries of each array are in use."""
+    """A point of the search: the first `size[0]` entries of each array are in use."""
 
     columns: np.ndarray  # (room,)
     d: Array  # (room,) variances of their coefficients
     v: Array  # (1,) variance of the noise
-    count: np.ndarray  # (1,)
+    size: np.ndarray  # (1,)
 
 
 class Point(NamedTuple):
@@ -134,7 +134,7 @@ def inverse_lower(L):
 @jit
 def coordinates(basis, state):
     """R (m, k): the active columns in the basis."""
-    m, k = basis.size[0], state.count[0]
+    m, k = basis.size[0], state.size[0]
     R = np.empty((m, k))
     for a in range(k):
         for i in range(m):
