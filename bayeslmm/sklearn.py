@@ -87,9 +87,9 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     >>> import bayeslmm as bl
     >>> from bayeslmm.sklearn import RVMRegressor
     >>> d = bl.datasets.load("sinc_gauss01")
-    >>> machine = RVMRegressor(width=3.0).fit(d[["x"]], d["y"])
-    >>> machine.relevance_.size
-    5
+    >>> machine = RVMRegressor(width=3.0).fit(d[["x"]], d["t"])
+    >>> machine.relevance_vectors_.shape
+    (4, 1)
     """
 
     def __init__(

@@ -10,12 +10,12 @@ import bayeslmm as bl
 
 pytest.importorskip("sklearn", "1.6")
 
-from sklearn.linear_model import ARDRegression, Ridge  # noqa: E402
-from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import StandardScaler  # noqa: E402
-from sklearn.utils.estimator_checks import parametrize_with_checks  # noqa: E402
+from sklearn.linear_model import ARDRegression, Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bayeslmm.sklearn import BayesianLasso, RVMRegressor  # noqa: E402
+from bayeslmm.sklearn import BayesianLasso, RVMRegressor
 
 SHORT = bl.NUTS(draws=100, tune=150, chains=1)
 
@@ -28,7 +28,7 @@ def test_the_rules_of_estimators(estimator, check):
 @pytest.fixture(scope="module")
 def sinc():
     d = bl.datasets.load("sinc_gauss01")
-    return d[["x"]].to_numpy(), d["y"].to_numpy()
+    return d[["x"]].to_numpy(), d["t"].to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,10 @@ def diabetes():
 def test_relevance_vectors_are_rows_of_x(sinc):
     X, y = sinc
     machine = RVMRegressor(width=3.0, random_state=1).fit(X, y)
-    assert machine.relevance_.size == 5
+    # The best of several starts of three algorithms: 64.108, at four rows and the bias.
+    assert machine.tree_.attrs["log_marginal"] >= 64.107
+    assert machine.relevance_.size == 4
+    assert machine.intercept_ != 0.0
     np.testing.assert_array_equal(machine.relevance_vectors_, X[machine.relevance_])
     assert machine.coef_.shape == (len(X),)
     assert set(np.flatnonzero(machine.coef_)) == set(machine.relevance_)
@@ -134,7 +137,7 @@ def test_a_fit_is_repeated_by_its_seed_and_survives_a_pickle(sinc):
 
 def test_any_kernel_and_a_pipeline(sinc):
     X, y = sinc
-    spline = make_pipeline(StandardScaler(), RVMRegressor(bl.bases.bspline(8)))
+    spline = make_pipeline(StandardScaler(), RVMRegressor(bl.bases.fourier(4, period=3.6)))
     assert spline.fit(X, y).score(X, y) > 0.8  # the noise has a ninth of the signal's variance
     cauchy = RVMRegressor(lambda x, c: 1.0 / (1.0 + (x - c[:, 0]) ** 2)).fit(X, y)
     assert cauchy.score(X, y) > 0.8
