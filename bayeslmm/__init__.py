@@ -34,6 +34,7 @@ from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .reading import fixef, ranef, varcorr
 from .report import report
+from .selected import selected
 
 __all__ = [
     "ADVI",
@@ -79,6 +80,7 @@ __all__ = [
     "residuals",
     "ridge",
     "rvm",
+    "selected",
     "simulate",
     "varcorr",
 ]

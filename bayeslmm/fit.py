@@ -98,6 +98,7 @@ def fit(
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
     posterior.attrs["engine"] = engine.name
+    posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
     if posterior_predictive:
         tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
     if log_likelihood:
