@@ -39,7 +39,7 @@ def pieces(
         Per term (k, levels, q), where wanted; then per block (k, P), on the columns as given.
     """
     count = posterior["sigma"].size
-    everything: tuple[GroupTerm | BlockTerm, ...] = (*model.terms, *model.blocks)
+    everything: tuple[GroupTerm | BlockTerm, ...] = model.parts
     wanted = everything if groups else everything[len(model.terms) :]
     absent = [t for t in wanted if t.coefficients not in posterior]
     if not absent:

@@ -116,7 +116,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
             f"got {engine!r}"
         )
-    known = [t.coefficients for t in (*model.terms, *model.blocks)]
+    known = [t.coefficients for t in model.parts]
     for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:
             raise ValueError(

@@ -58,7 +58,7 @@ def draw_groups(model: Model, scales: Array, rng: np.random.Generator) -> list[A
 def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
     """Mean of every row, (..., n), from draws beta (..., p), u (..., levels, q) and (..., P)."""
     mean = model.design.offset + beta @ model.design.X.T
-    for term, u in zip((*model.terms, *model.blocks), effects):
+    for term, u in zip(model.parts, effects):
         mean = mean + term.times(u)
     return mean
 
@@ -157,7 +157,7 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
     )
     if model.design.fixed:
         variables["beta"] = (("fixed",), betas)
-    for i, term in enumerate((*model.terms, *model.blocks)):
+    for i, term in enumerate(model.parts):
         variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
     mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)

@@ -74,6 +74,10 @@ class _Subset:
     def remedy(self) -> str:
         return self.whole.remedy
 
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        return self.whole.reads
+
     def encode(self, new: Any) -> Array:
         return self.whole.encode(new)[:, self.index]
 

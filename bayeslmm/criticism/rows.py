@@ -73,7 +73,7 @@ def mean_by_row(model: Model, tree: Any) -> Array:
         return posterior[name].mean(("chain", "draw")).values
 
     beta = mean("beta") if model.design.fixed else np.zeros(0)
-    every: tuple[GroupTerm | BlockTerm, ...] = (*model.terms, *model.blocks)
+    every: tuple[GroupTerm | BlockTerm, ...] = model.parts
     return mean_of(model, beta, [mean(t.coefficients) for t in every])
 
 

@@ -107,11 +107,12 @@ class EmpiricalBayes:
             best = maximise_rate(data, centre, blocks, sigma, free, rng=rng)
             for i, lam, error, spread in zip(free, best.lam, best.error, best.spread):
                 blocks[i] = replace(blocks[i], rate=float(lam) ** 2)
-                name = model.blocks[i].law.root
+                name = str(model.blocks[i].law.root)
                 attrs |= {name: lam, f"{name}_error": error, f"{name}_se": spread}
         options = {"draws": self.draws, "tune": 200, "chains": 4}
         outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng))
-        fixed = tuple(model.blocks[i].law.rate.name for i in free)
+        rates = [b.law.rate for b in model.blocks]
+        fixed = tuple(p.name for p in rates if p is not None and p.free)
         attrs = {name: float(value) for name, value in attrs.items()}
         return replace(outcome, attrs={**outcome.attrs, **attrs}, fixed=fixed)
 
@@ -190,8 +191,8 @@ def refuse_hidden(model: Model) -> None:
             )
     if model.terms or not all(block.law.mixes for block in model.blocks):
         raise ValueError(
-            "empirical Bayes finds lam by a Gibbs sampler, which draws neither grouping factors nor "
-            "other blocks; use NUTS() with lam free, or give lam"
+            "empirical Bayes finds lam by a Gibbs sampler, which draws neither grouping factors "
+            "nor other blocks; use NUTS() with lam free"
         )
 
 
@@ -260,7 +261,7 @@ def moments(
     sds = model.in_units(
         tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
     )
-    for term, mean, sd in zip((*model.terms, *model.blocks), means, sds):
+    for term, mean, sd in zip(model.parts, means, sds):
         found[f"{term.coefficients}_mean"] = (term.dims, mean)
         found[f"{term.coefficients}_sd"] = (term.dims, sd)
     return found

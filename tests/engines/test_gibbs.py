@@ -1,4 +1,4 @@
-"""Gibbs and NUTS draw from one posterior; lam by marginal maximum likelihood is Park & Casella's."""
+"""Gibbs and NUTS draw from one posterior; lam by maximum likelihood is Park & Casella's."""
 
 import numpy as np
 import pytest
