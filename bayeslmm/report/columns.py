@@ -78,18 +78,22 @@ class Columns:
         some = f"{shown} of {total:,} columns"
         if shown + gone == total:
             return f"{some}; the other coefficients are exactly zero"
-        rest = f", and {gone:,} are exactly zero" if gone else ""
-        return f"{some}, those included and the furthest from zero in units of their sd{rest}"
+        rest = f"; {gone:,} coefficients are exactly zero" if gone else ""
+        return f"{some}, those included and those furthest from zero in units of their sd{rest}"
 
     @property
     def included(self) -> str:
         """How many columns each engine includes, and by what rule."""
-        parts = []
+        rules: dict[bool, list[str]] = {}
         for engine, table in self.tables.items():
             kept = bool((table["sd"] == 0.0).any())
-            rule = "that the maximum keeps" if kept else f"whose {INTERVAL} leaves out zero"
-            parts.append(f"{int(table['included'].sum()):,} {rule} by {engine}")
-        return f"{self.name}: of {self.block.columns:,} columns {', '.join(parts)}."
+            rules.setdefault(kept, []).append(f"{int(table['included'].sum()):,} by {engine}")
+        words = {
+            False: f"their {INTERVAL} leaves out zero",
+            True: "the maximum did not set their scale to zero",
+        }
+        told = "; ".join(f"{', '.join(found)} ({words[kept]})" for kept, found in rules.items())
+        return f"Of {self.block.columns:,} columns of {self.name} are included: {told}."
 
     def unit(self, frequency: Array) -> tuple[Array, str]:
         """What coefficients are multiplied by to share an axis, and its name.
