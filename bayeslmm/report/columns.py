@@ -47,7 +47,7 @@ class Columns:
         return f"Coefficients of {self.name} ({self.block.law.kind})"
 
     @cached_property
-    def order(self) -> Array:
+    def order(self) -> np.ndarray:
         """Places of the columns that are not zero for all engines, the surest first."""
         votes, distance = np.zeros(self.block.columns), np.zeros(self.block.columns)
         for table in self.tables.values():
@@ -59,7 +59,7 @@ class Columns:
         return order[~self.zero[order]] if not self.zero.all() else order
 
     @cached_property
-    def zero(self) -> Array:
+    def zero(self) -> np.ndarray:
         """Whether all engines left a column out altogether, (P,)."""
         return np.all([t["sd"].to_numpy() == 0.0 for t in self.tables.values()], axis=0)
 
@@ -121,9 +121,9 @@ class Columns:
                 draws = array.transpose("chain", "draw").values
                 if np.ptp(draws) > 0.0:
                     rhat, ess = diagnostics(draws)
-            numbers = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
+            mean, sd, lower, upper = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
             label = self.block.labels[j]
-            found.append(Scalar(label, kind, *numbers, rhat=rhat, ess=ess, draws=draws))
+            found.append(Scalar(label, kind, mean, sd, lower, upper, rhat, ess, draws))
         return found
 
 
