@@ -145,7 +145,7 @@ def declare(
         if term.correlated:
             table[term.correlation.name] = term.correlation.prior
     for block in columns:
-        table |= {p.name: p.prior for p in block.law.parameters}
+        table |= block.law.words
     table["sigma"] = sigma.prior
     return Model(kind, design, random, space, fixed, table, columns)
 
