@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..blocks import Block, build_block, parameters
+from ..block_laws import build_block, parameters
+from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
 from ..fixed import fixed_prior
 from ..laws import Law

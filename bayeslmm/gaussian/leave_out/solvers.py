@@ -13,7 +13,7 @@ by rows). Five kinds of unit, one answer each, `at(scales, sigma)`:
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -203,6 +203,7 @@ class Refits:
         self, table: Table, solver: Primal | Dual, codes: NDArray[np.intp], units: int
     ) -> None:
         self.table, self.solver, self.codes, self.units = table, solver, codes, units
+        self.work: Any = None if isinstance(solver, Dual) else solver.work()  # alike for all
         self.kept: dict[tuple[int, bool], Primal | Dual] = {}
         self.most = int(KEPT / _size(solver))
 
@@ -210,9 +211,9 @@ class Refits:
         def value(unit: int, twice: bool) -> float:
             if not twice and (self.codes == unit).all():
                 return 0.0  # nothing is left
-            return self._other(unit, twice).value(scales, sigma)
+            return self._other(unit, twice).value(scales, sigma, self.work)
 
-        whole = self.solver.value(scales, sigma)
+        whole = self.solver.value(scales, sigma, self.work)
         without = np.array([value(unit, False) for unit in range(self.units)])
         twice = np.array([value(unit, True) for unit in range(self.units)])
         return Left(whole - without, twice - whole, np.zeros(0))
