@@ -95,7 +95,7 @@ def fit(
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
     shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
-    declared = declare(model, missing.value, **shape)
+    declared = declare(model, missing.value, criterion, **shape)
     make = makers(named, "reml" if plain(model, term) else "evidence", **sampler, **ascent)
     columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
     with _told():
@@ -150,7 +150,7 @@ def report(
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
     shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
-    declared = declare(model, missing.value, **shape)
+    declared = declare(model, missing.value, criterion, **shape)
     make = makers(
         engines_of(model, engine, page=True),
         "reml" if plain(model, term) else "evidence",

@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from .options import EngineName, KernelName, ModelName
+from .options import Criterion, EngineName, KernelName, ModelName
 from .terms import Term, build_term, read_term
 
 USES = {
@@ -22,7 +22,9 @@ KERNELS = {
 type Declare = Callable[..., Any]  # formula, table, **what `lmm` takes -> Model
 
 
-def declare(name: ModelName, missing: str, **given: Any) -> Declare:
+def declare(
+    name: ModelName, missing: str, criterion: Criterion | None = None, **given: Any
+) -> Declare:
     """How to make the model; an option that it does not take is refused, not ignored.
 
     Parameters
@@ -30,6 +32,8 @@ def declare(name: ModelName, missing: str, **given: Any) -> Declare:
     name
     missing
         What happens to rows with missing values.
+    criterion
+        Of empirical Bayes, where the shell said one.
     given
         Options by name; None where the shell did not say.
     """
@@ -39,6 +43,10 @@ def declare(name: ModelName, missing: str, **given: Any) -> Declare:
             owners = [other.value for other, options in USES.items() if option in options]
             raise typer.BadParameter(f"--{option} goes with --model {' or '.join(owners)}")
     if name is ModelName.lasso:
+        if criterion is not None:
+            raise typer.BadParameter(
+                "--criterion does not go with --model lasso, whose lam has one maximum"
+            )
         return partial(_lasso, said)
     if name is ModelName.rvm:
         return partial(_rvm, _kernel(said))
