@@ -6,7 +6,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.leave_out import LeftOut, Rows, Table, levels_out, undetermined
+from ...gaussian.leave_out import (
+    LeftOut,
+    PrecisionRows,
+    PrecisionUnits,
+    Rows,
+    Table,
+    levels_out,
+    undetermined,
+)
+from ...gaussian.dual import Dual
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 
@@ -51,9 +60,14 @@ class UnitsOf:
         d, flat = model.design, criterion in ("ml", "reml")
         prior = FixedPrior.flat(len(d.fixed)) if flat else model.fixed_prior
         self._refuse_undetermined(model, prior)
-        factors = tuple(t.factor() for t in model.terms)
-        table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior)
         solver = model.solver("reml" if flat else "evidence")
+        if isinstance(solver, Dual):
+            if self.by_row:
+                return PrecisionRows(solver)
+            return PrecisionUnits(solver, self.codes, self.size)
+        factors = tuple(t.factor() for t in model.terms)
+        blocks = tuple(b.block() for b in model.blocks)
+        table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
         if self.by_row:
             return Rows(table, solver)
         return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)

@@ -9,30 +9,25 @@ by rows). Four kinds of unit, one answer each, `at(scales, sigma)`:
 * `Groups`: all rows of one level of the eliminated factor;
 * `Units`: any rows, at the price of a matrix of their own size;
 * `Refits`: any rows, as the difference of two log densities: for units that are a large part.
+
+Where a model has more columns than rows, `precision` does the same from the whole of P.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..primal import LOG_2PI, FixedPrior, Primal
-from ..sums import Array, Factor, accumulate
+from ..primal import FixedPrior, Primal
+from ..sums import Array, Columns, Factor, accumulate
 from .groups import compress, leave_groups
+from .left import Left, of_rows, with_constants
 from .rotated import Rotated, rotate
 from .rows import leave_rows
 from .units import leave_units
 
 KEPT = 400e6  # bytes of solvers that `Refits` keeps from one point to the next
-
-
-class Left(NamedTuple):
-    """The answer at one point of the variances, each (units,)."""
-
-    log_density: Array  # of the unit, given all other rows
-    in_sample: Array  # of new responses at the unit's rows, given all rows
-    z: Array  # (y_i - mean) / sd given all other rows; rows only, else empty
 
 
 class LeftOut(Protocol):
@@ -52,6 +47,7 @@ class Table:
     weights: Array
     frequency: Array
     prior: FixedPrior
+    blocks: tuple[Columns, ...] = ()
 
     def solver(self, keep: NDArray[np.bool_] | None = None) -> Primal:
         """The solver of the rows that are kept."""
@@ -61,6 +57,7 @@ class Table:
             self.y[keep],
             self.X[keep],
             factors,
+            tuple(Columns(b.Z[keep], b.shared) for b in self.blocks),
             offset=self.offset[keep],
             weights=self.weights[keep],
             frequency=self.frequency[keep],
@@ -83,21 +80,23 @@ class Point:
         sums = solver.sums
         squares = (sums.rows.values**2).ravel()
         norms = np.bincount(sums.rows.columns.ravel(), squares, minlength=sums.random)
-        blocks = (norms[a : a + levels * q].reshape(levels, q) for a, levels, q in sums.factors)
-        self.largest = [block.max(axis=0) for block in blocks]
+        # For every triangular factor, entry by entry: z'z of the effect of its row. Levels of a
+        # factor share no row, so that the largest counts; columns of a block share all of them.
+        grouped, largest = len(sums.factors) - len(table.blocks), []
+        for number, (a, levels, q) in enumerate(sums.layout):
+            own = norms[a : a + levels * q].reshape(levels, q)
+            own = own.max(axis=0) if number < grouped else own.sum(axis=0)
+            largest.append(np.repeat(own, q))
+        self.largest = np.concatenate([*largest, np.zeros(0)])
 
     def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array, float]:
         """L of the eliminated factor; mean, covariance and condition of the remainder.
 
         The covariance is known to eps times the condition of L'S L + I, S at most Z'Z / sigma^2.
         """
-        sums, condition = self.solver.sums, 1.0
-        at = sums.effects**2
-        L = np.ascontiguousarray(scales[:at]).reshape(sums.effects, sums.effects)
-        for (_, _, q), largest in zip(sums.factors, self.largest):
-            own = scales[at : at + q * q].reshape(q, q)
-            condition = max(condition, 1.0 + float((own**2).sum(axis=1) @ largest) / sigma**2)
-            at += q * q
+        q = self.solver.sums.effects
+        L = np.ascontiguousarray(scales[: q * q]).reshape(q, q)
+        condition = 1.0 + float(scales[q * q :] ** 2 @ self.largest) / sigma**2
         mean, cov = self.solver.remainder(scales, sigma, self.work)
         return L, mean, cov, condition
 
@@ -110,20 +109,13 @@ class Rows:
         self.frequency, self.half = table.frequency, 0.5 * np.log(table.weights)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        n, f = self.order.size, self.frequency
+        n = self.order.size
         found = np.empty((2, n))
         L, mean, cov, condition = self.point.at(scales, sigma)
         leave_rows(L, sigma, mean, cov, condition, self.point.rotated, found[0], found[1])
         pi, rho = np.empty((2, n))
         pi[self.order], rho[self.order] = found
-        # One of f equal rows keeps f - 1 others: 1 - pi is f times the leverage of one.
-        pi, rho = (f - 1.0 + pi) / f, rho / np.sqrt(f)
-        constant = self.half - 0.5 * LOG_2PI - np.log(sigma)
-        return Left(
-            constant + 0.5 * np.log(pi) - 0.5 * rho**2 / pi,
-            constant - 0.5 * np.log(2.0 - pi) - 0.5 * rho**2 / (2.0 - pi),
-            rho / np.sqrt(pi),
-        )
+        return of_rows(pi, rho, self.frequency, self.half, sigma)
 
 
 class Groups:
@@ -144,7 +136,7 @@ class Groups:
         L, mean, cov, condition = self.point.at(scales, sigma)
         own = (self.starts, self.triangle)
         leave_groups(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
-        return _with_constants(out, kept, sigma, self.size, self.half)
+        return with_constants(out, kept, sigma, self.size, self.half)
 
 
 class Units:
@@ -164,7 +156,7 @@ class Units:
         L, mean, cov, condition = self.point.at(scales, sigma)
         own = (self.group, self.members, self.ends)
         leave_units(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
-        return _with_constants(out, kept, sigma, self.size, self.half)
+        return with_constants(out, kept, sigma, self.size, self.half)
 
 
 class Refits:
@@ -235,8 +227,3 @@ def undetermined(
         for b in range(p):
             share[:, a, b] = np.bincount(codes, Q[:, a] * Q[:, b], minlength=units)
     return np.flatnonzero(np.linalg.eigvalsh(share)[:, -1] > 1.0 - 1e-9)
-
-
-def _with_constants(out: Array, kept: Array, sigma: float, size: Array, half: Array) -> Left:
-    constant = half - size * (0.5 * LOG_2PI + np.log(sigma))
-    return Left(out + constant, kept + constant, np.zeros(0))
