@@ -72,7 +72,7 @@ def leave_out(
             "refit=True samples the posterior again by NUTS, but this tree holds an empirical "
             "Bayes fit; fit by NUTS, or leave refit=False"
         )
-    if not draws.posterior:
+    if not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
     # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
