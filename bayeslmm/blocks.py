@@ -2,37 +2,20 @@
 
     bl.lmm("y ~ 1 + (z | cluster)", data, terms=[bl.horseshoe(X, name="x")])
 
-| parameter | default |
-|---|---|
-| sd_<ridge> | HalfStudentT(3, sd y / sqrt P) |
-| scale_<ard> | HalfStudentT(3, sd y / sqrt P), one per column |
-| lam2_<laplace> | Gamma(1, 1.78) (Park & Casella 2008, section 3.2) |
-| tau_<laplace> | tau^2 ~ Exponential(lam2 / 2), one per column, in units of sigma |
-| scale_<horseshoe> | HalfCauchy(1), one per column |
-| sd_<horseshoe> | HalfNormal(sigma p0 / ((P - p0) sqrt n)) (Piironen & Vehtari 2017, eq. 3.12) |
-| slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where a slab is asked for |
-
-P is the number of columns, p0 how many are expected to matter. All scales are those of standardised
-columns: centred where the model has an intercept, then divided by their sd ("sd"), by their length
-("norm"), or left as they are (None). Coefficients are always those of the columns as given.
+The prior is stated for standardised columns; the coefficients are always those of the columns as
+given. `block_laws` tells the defaults of every parameter.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
-from .columns import read_given, standardise, validate
 from .design import DesignError
-from .laws import Law
-from .priors import Scales, positive_prior
-from .shrinkage import Shrinkage
-from .space import Positive
-from .terms import BlockTerm
 
+type Scaling = Literal["sd", "norm"] | None
 SCALES = ("sd", "norm", None)
-LAM2 = Law("Gamma", (1.0, 1.78))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +37,7 @@ class Block:
     kind: str
     columns: Any
     name: str
-    scale: str | None
+    scale: Scaling
     options: Mapping[str, Any]
     bare: bool = False
 
@@ -77,7 +60,7 @@ class Block:
         return parameter if self.bare else f"{parameter}_{self.name}"
 
 
-def ridge(columns: Any, name: str = "ridge", *, scale: str | None = "sd") -> Block:
+def ridge(columns: Any, name: str = "ridge", *, scale: Scaling = "sd") -> Block:
     """Columns that share one variance: ridge regression, James-Stein, a block of markers.
 
     u_j ~ N(0, sd^2) for the standardised columns; lambda of the ridge is sigma^2 / sd^2.
@@ -113,7 +96,7 @@ def ridge(columns: Any, name: str = "ridge", *, scale: str | None = "sd") -> Blo
 
 
 def ard(
-    columns: Any, name: str = "ard", *, price: float | None = None, scale: str | None = "sd"
+    columns: Any, name: str = "ard", *, price: float | None = None, scale: Scaling = "sd"
 ) -> Block:
     """Columns with one variance each: automatic relevance determination (MacKay 1992).
 
@@ -128,8 +111,8 @@ def ard(
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``.
     price : float, optional
         Of a maximum only: what a column must bring to be kept, in nats of log evidence. By default
-        log P where P > n + 1, else zero. Without it the evidence keeps hundreds of columns where P > n
-        and lets sigma run to zero.
+        log P where P > n + 1, else zero. Without it the evidence keeps hundreds of columns where
+        P > n and lets sigma run to zero.
     scale : {"sd", "norm", None}
         What each centred column is divided by, before the prior is stated.
 
@@ -158,7 +141,7 @@ def ard(
 
 
 def laplace(
-    columns: Any, name: str = "laplace", *, lam: Any = None, scale: str | None = "norm"
+    columns: Any, name: str = "laplace", *, lam: Any = None, scale: Scaling = "norm"
 ) -> Block:
     """Columns under the Bayesian lasso (Park & Casella 2008, equations 3 and 4).
 
@@ -208,7 +191,7 @@ def horseshoe(
     nonzero: float | None = None,
     slab: float | None = None,
     slab_df: float = 4.0,
-    scale: str | None = "sd",
+    scale: Scaling = "sd",
 ) -> Block:
     """Columns of which few matter (Carvalho, Polson & Scott 2010; Piironen & Vehtari 2017).
 
@@ -252,102 +235,3 @@ def horseshoe(
             raise DesignError(f"horseshoe({option}=...) must be a positive number, got {value!r}")
     options = {"nonzero": nonzero, "slab": slab, "slab_df": slab_df}
     return Block("horseshoe", columns, name, scale, options)
-
-
-def build_block(
-    block: Block, scales: Scales, rows: np.ndarray, centred: bool, priors: Mapping[str, Any]
-) -> BlockTerm:
-    """The term: columns read, checked and standardised, and the law of their scales.
-
-    Raises
-    ------
-    DesignError
-        Where the columns or a prior cannot be used.
-    """
-    source = block.columns
-    if not hasattr(source, "encode"):
-        source = read_given(source, f"the columns of {block.name!r}")
-    validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
-    Z, centre, unit = standardise(source.matrix, scales.share, centred, block.scale)
-    law = LAWS[block.kind](block, Z.shape[1], scales, rows.size, priors)
-    return BlockTerm(block.name, source, Z, centre, unit, law)
-
-
-def parameters(block: Block) -> list[str]:
-    """Names of the parameters that take a prior."""
-    return [block.called(name) for name in NAMES[block.kind]]
-
-
-def _ridge(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
-    name = block.called("sd")
-    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
-    return Shrinkage("ridge", common=positive_prior(name, 1, None, default, priors.get(name)))
-
-
-def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
-    name = block.called("scale")
-    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
-    local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
-    price = block.options.get("price")
-    if price is None:
-        price = np.log(P) if P > n + 1 else 0.0  # a kernel has its n columns, and the bias
-    return Shrinkage(
-        "ard", local=local, precision=block.options.get("precision"), price=float(price)
-    )
-
-
-def _laplace(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
-    name, lam = block.called("lam2"), block.options["lam"]
-    if lam is not None and name in priors:
-        raise DesignError(f"lam= and the prior of {name} are both given; give one of them")
-    given = priors.get(name) if lam is None else float(lam) ** 2
-    ratio = Law("Rayleigh", (1.0,))
-    return Shrinkage(
-        "laplace",
-        local=Positive(block.called("tau"), P, f"{block.name}_column", law=ratio, raw=True),
-        rate=positive_prior(name, 1, None, LAM2, given),
-        noise=True,
-        root=block.called("lam"),
-    )
-
-
-def _horseshoe(
-    block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
-) -> Shrinkage:
-    local, common, slab = (block.called(name) for name in ("scale", "sd", "slab2"))
-    p0 = block.options["nonzero"] or max(1.0, min(P, n) / 10.0)
-    if p0 >= P:
-        raise DesignError(
-            f"horseshoe(nonzero={p0:g}) expects all {P} columns of {block.name} to matter: nothing "
-            f"is sparse then; give fewer, or use ridge"
-        )
-    width = None
-    if block.options["slab"] is not None:
-        df = block.options["slab_df"]
-        law = Law("InverseGamma", (0.5 * df, 0.5 * df * block.options["slab"] ** 2))
-        width = positive_prior(slab, 1, None, law, priors.get(slab))
-    elif slab in priors:
-        raise DesignError(f"{slab} has a prior, but horseshoe(slab=...) was not given")
-    total = Law("HalfNormal", (p0 / ((P - p0) * np.sqrt(n)),))
-    one = Law("HalfCauchy", (1.0,))
-    return Shrinkage(
-        "horseshoe",
-        local=positive_prior(local, P, f"{block.name}_column", one, priors.get(local)),
-        common=_times_sigma(positive_prior(common, 1, None, total, priors.get(common))),
-        slab=width,
-        noise=True,
-    )
-
-
-def _times_sigma(given: Positive) -> Positive:
-    """A scale whose prior is stated in units of sigma."""
-    return replace(given, raw=True)
-
-
-LAWS = {"ridge": _ridge, "ard": _ard, "laplace": _laplace, "horseshoe": _horseshoe}
-NAMES = {
-    "ridge": ("sd",),
-    "ard": ("scale",),
-    "laplace": ("lam2",),
-    "horseshoe": ("scale", "sd", "slab2"),
-}

@@ -19,6 +19,7 @@ from ..model import CRITERIA, Model
 from ..recover import Thetas, theta_variables
 from ..space import Theta
 from .approximation import TRUSTED, verdict
+from .lam import lam_maximised
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
 from .protocol import Outcome
@@ -31,13 +32,16 @@ from .uncertainty import estimates
 class EmpiricalBayes:
     """Empirical Bayes by maximising one of four criteria.
 
+    A block with one variance for each column (`ard`, `rvm`) keeps the columns that the maximum
+    keeps (`selection`). Of a lasso lam alone is maximised, all else integrated (`lam`).
+
     Parameters
     ----------
     criterion : {"evidence", "reml", "ml", "map"}
         What is maximised over the variances. ``-2 * attrs["log_marginal"]`` under "reml" is
         lme4's REML criterion.
     draws : int
-        Draws of the coefficients (one chain).
+        Draws of the coefficients (one chain; four of a lasso, whose scales are drawn too).
     laplace : bool
         Draw the variances too, from the Gaussian approximation around the maximum, instead of
         plugging them in. The draws stand for the declared posterior, and are judged against it:
@@ -81,11 +85,26 @@ class EmpiricalBayes:
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
         refuse_unidentified(model, self.criterion)
-        refuse_hidden(model)
+        self._refuse_beside_blocks(model)
+        if any(block.law.mixes for block in model.blocks):
+            return lam_maximised(model, self.draws, rng)
         if any(block.law.selects for block in model.blocks):
             small, best, kept = keep_columns(model, self.criterion)
             return widened(model, small, kept, self._around(small, best, rng), rng)
         return self._around(model, maximise(model, self.criterion), rng)
+
+    def _refuse_beside_blocks(self, model: Model) -> None:
+        """Options that mean nothing where columns are chosen, or lam is maximised."""
+        special = [b for b in model.blocks if b.law.selects or b.law.mixes]
+        asked = {"laplace=True": self.laplace, "log_evidence=True": self.log_evidence}
+        asked["'map'"] = self.criterion == "map"
+        given = [name for name, value in asked.items() if value]
+        if special and given:
+            raise ValueError(
+                f"EmpiricalBayes({given[0]}) has no meaning with the block {special[0].name} "
+                f"({special[0].law.kind}), whose scales have no smooth maximum; leave it out, or "
+                f"use NUTS()"
+            )
 
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
@@ -148,17 +167,6 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
                 f"variance and sigma cannot be told apart by the data. Fix sigma "
                 f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
                 f"with informative priors, or drop (... | {term.name})"
-            )
-
-
-def refuse_hidden(model: Model) -> None:
-    """Scales under a law that no maximum of theirs makes sense for."""
-    for block in model.blocks:
-        if block.law.mixes:
-            raise ValueError(
-                f"empirical Bayes cannot maximise over the scales of {block.name} ({block.law.kind}): "
-                f"they are hidden under other parameters. Use NUTS(); or bl.ard(...), whose scales "
-                f"have a maximum that keeps few columns"
             )
 
 
@@ -227,7 +235,7 @@ def moments(
     sds = model.in_units(
         tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
     )
-    for term, mean, sd in zip((*model.terms, *model.blocks), means, sds):
+    for term, mean, sd in zip(model.parts, means, sds):
         found[f"{term.coefficients}_mean"] = (term.dims, mean)
         found[f"{term.coefficients}_sd"] = (term.dims, sd)
     return found

@@ -94,6 +94,12 @@ def log_evidence(
         of the posterior, or too few; or where there are more than 40 variance parameters and no
         tree, as with one scale for each of many columns.
 
+    Warns
+    -----
+    UserWarning
+        Where k-hat is above 0.7, the tree's draws have not converged, or a bridge spans more than
+        40 variance parameters: its value is then known to some tenths of a nat only.
+
     Examples
     --------
     >>> import bayeslmm as bl
@@ -247,12 +253,18 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
             f"the log evidence leans on draws that have not converged: {tree.attrs['message']}",
             stacklevel=3,
         )
+    if space.size > DIMENSIONS:
+        warnings.warn(
+            f"the log evidence is known to some tenths of a nat only, whatever its error says: "
+            f"there are {space.size} variance parameters, and no t comes near their posterior",
+            stacklevel=3,
+        )
     z = np.array([space.coordinates(Theta(*each)) for each in drawn])
     fitted, held = z[::2], z[1::2]
     root = _square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()
-    drawn, log_q = _student(centre, root, held.shape[0], rng)
-    at_draws = target.many(drawn) - log_q
+    proposed, log_q = _student(centre, root, held.shape[0], rng)
+    at_draws = target.many(proposed) - log_q
     at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
     at_posterior = target.many(held) - _log_student(held, centre, root)
     sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]

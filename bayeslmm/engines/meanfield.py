@@ -62,7 +62,7 @@ class State:
         guess = np.full((1, 1), theta.sigma**2)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
         noise = Part(-1, (0,), law, guess)
-        return cls(model, model.solver(), tuple(parts), noise)
+        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), noise)
 
     @property
     def point(self) -> tuple[Array, float]:

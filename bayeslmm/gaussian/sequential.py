@@ -185,27 +185,33 @@ def fill(basis, state, point, price):
 
 @jit
 def admit(basis, state, free, price, most, close):
-    """Columns enter until none is worth its price, or `most` have; the value and their number."""
-    entered = 0
-    point = ascend(basis, state, free, price, 10, LOOSE)
-    while entered < most:
+    """Columns enter until none is worth its price, or `most` have; the value and their number.
+
+    Each routine is called from one line: the compiler copies it to wherever it is called.
+    """
+    entered, rounds, enough, before = 0, 10, LOOSE, -np.inf
+    while True:
+        point = ascend(basis, state, free, price, rounds, enough)
+        value = point.value - price * state.size[0]
+        if entered >= most or value <= before + TOLERANCE:
+            return point.value, entered
         new = fill(basis, state, point, price)
         entered += new
         if new:
-            point = ascend(basis, state, free, price, 3, LOOSE)
-            continue
-        before = point.value - price * state.size[0]
-        point = ascend(basis, state, free, price, 200, close)
-        if point.value - price * state.size[0] <= before + TOLERANCE:
-            break
-    return point.value, entered
+            rounds, enough, before = 3, LOOSE, -np.inf
+        else:
+            rounds, enough, before = 200, close, value
 
 
 @jit
 def climb(basis, state, given, price):
     """One start: a few moves with the noise held where the state has it, then all."""
-    _, first = admit(basis, state, False, price, FIRST, LOOSE)
-    if given > 0.0:
-        state.v[0] = given
-    value, then = admit(basis, state, given == 0.0, price, 10 * basis.z.size + 100, CLOSE)
-    return value, first + then
+    total, value = 0, -np.inf
+    for held in (True, False):
+        most, close = (FIRST, LOOSE) if held else (10 * basis.z.size + 100, CLOSE)
+        if not held and given > 0.0:
+            state.v[0] = given
+        free = not held and given == 0.0
+        value, entered = admit(basis, state, free, price, most, close)
+        total += entered
+    return value, total

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...gaussian.dual import Dual
 from ...gaussian.leave_out import (
     LeftOut,
     PrecisionRows,
@@ -15,7 +16,6 @@ from ...gaussian.leave_out import (
     levels_out,
     undetermined,
 )
-from ...gaussian.dual import Dual
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 
