@@ -21,6 +21,7 @@ from .design import DesignError, FormulaError
 from .engines.advi import ADVI
 from .engines.cavi import CAVI
 from .engines.evidence import EmpiricalBayes
+from .engines.gibbs import Gibbs
 from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
 from .engines.profile import confint, lr_test
@@ -33,6 +34,7 @@ from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .reading import fixef, ranef, varcorr
 from .report import report
+from .selected import selected
 
 __all__ = [
     "ADVI",
@@ -43,6 +45,7 @@ __all__ = [
     "EmpiricalBayes",
     "EngineComparison",
     "FormulaError",
+    "Gibbs",
     "LogEvidence",
     "Model",
     "ModelComparison",
@@ -77,6 +80,7 @@ __all__ = [
     "residuals",
     "ridge",
     "rvm",
+    "selected",
     "simulate",
     "varcorr",
 ]

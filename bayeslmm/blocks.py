@@ -10,7 +10,7 @@
 | tau_<laplace> | tau^2 ~ Exponential(lam2 / 2), one per column, in units of sigma |
 | scale_<horseshoe> | HalfCauchy(1), one per column |
 | sd_<horseshoe> | HalfNormal(sigma p0 / ((P - p0) sqrt n)) (Piironen & Vehtari 2017, eq. 3.12) |
-| slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where a slab is asked for |
+| slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where asked for |
 
 P is the number of columns, p0 how many are expected to matter. All scales are those of standardised
 columns: centred where the model has an intercept, then divided by their sd ("sd"), by their length
@@ -19,7 +19,7 @@ columns: centred where the model has an intercept, then divided by their sd ("sd
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -31,6 +31,7 @@ from .shrinkage import Shrinkage
 from .space import Positive
 from .terms import BlockTerm
 
+type Scaling = Literal["sd", "norm"] | None
 SCALES = ("sd", "norm", None)
 LAM2 = Law("Gamma", (1.0, 1.78))
 
@@ -54,7 +55,7 @@ class Block:
     kind: str
     columns: Any
     name: str
-    scale: str | None
+    scale: Scaling
     options: Mapping[str, Any]
     bare: bool = False
 
@@ -77,7 +78,7 @@ class Block:
         return parameter if self.bare else f"{parameter}_{self.name}"
 
 
-def ridge(columns: Any, name: str = "ridge", *, scale: str | None = "sd") -> Block:
+def ridge(columns: Any, name: str = "ridge", *, scale: Scaling = "sd") -> Block:
     """Columns that share one variance: ridge regression, James-Stein, a block of markers.
 
     u_j ~ N(0, sd^2) for the standardised columns; lambda of the ridge is sigma^2 / sd^2.
@@ -113,7 +114,7 @@ def ridge(columns: Any, name: str = "ridge", *, scale: str | None = "sd") -> Blo
 
 
 def ard(
-    columns: Any, name: str = "ard", *, price: float | None = None, scale: str | None = "sd"
+    columns: Any, name: str = "ard", *, price: float | None = None, scale: Scaling = "sd"
 ) -> Block:
     """Columns with one variance each: automatic relevance determination (MacKay 1992).
 
@@ -128,8 +129,8 @@ def ard(
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``.
     price : float, optional
         Of a maximum only: what a column must bring to be kept, in nats of log evidence. By default
-        log P where P > n + 1, else zero. Without it the evidence keeps hundreds of columns where P > n
-        and lets sigma run to zero.
+        log P where P > n + 1, else zero. Without it the evidence keeps hundreds of columns where
+        P > n and lets sigma run to zero.
     scale : {"sd", "norm", None}
         What each centred column is divided by, before the prior is stated.
 
@@ -158,7 +159,7 @@ def ard(
 
 
 def laplace(
-    columns: Any, name: str = "laplace", *, lam: Any = None, scale: str | None = "norm"
+    columns: Any, name: str = "laplace", *, lam: Any = None, scale: Scaling = "norm"
 ) -> Block:
     """Columns under the Bayesian lasso (Park & Casella 2008, equations 3 and 4).
 
@@ -208,7 +209,7 @@ def horseshoe(
     nonzero: float | None = None,
     slab: float | None = None,
     slab_df: float = 4.0,
-    scale: str | None = "sd",
+    scale: Scaling = "sd",
 ) -> Block:
     """Columns of which few matter (Carvalho, Polson & Scott 2010; Piironen & Vehtari 2017).
 
@@ -290,7 +291,7 @@ def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
     price = block.options.get("price")
     if price is None:
-        price = np.log(P) if P > n + 1 else 0.0  # a kernel has its n columns, and the bias
+        price = np.log(P) if n + 1 < P else 0.0  # a kernel has its n columns, and the bias
     return Shrinkage(
         "ard", local=local, precision=block.options.get("precision"), price=float(price)
     )

@@ -98,6 +98,7 @@ def fit(
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
     posterior.attrs["engine"] = engine.name
+    posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
     if posterior_predictive:
         tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
     if log_likelihood:
@@ -115,7 +116,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
             f"got {engine!r}"
         )
-    known = [t.coefficients for t in (*model.terms, *model.blocks)]
+    known = [t.coefficients for t in model.parts]
     for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:
             raise ValueError(

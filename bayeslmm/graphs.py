@@ -109,9 +109,7 @@ def _positive(scale: Positive) -> Any:
     name = scale.variable
     if scale.fixed is not None:
         value = np.broadcast_to(scale.fixed, scale.size).astype(np.float64)
-        return pm.Deterministic(
-            name, pt.constant(value if size else value[0]), dims=scale.dim
-        )
+        return pm.Deterministic(name, pt.constant(value if size else value[0]), dims=scale.dim)
     if scale.law is not None and scale.law.name == "Jeffreys":
         dist = pm.HalfFlat.dist(**({} if size is None else {"shape": size}))
     elif scale.law is not None:

@@ -38,6 +38,7 @@ OPERATORS = {
     "GammaRV": "Gamma",
     "InvGammaRV": "InverseGamma",
     "LogNormalRV": "LogNormal",
+    "WeibullBetaRV": "Rayleigh",
 }
 
 
@@ -264,6 +265,10 @@ def law_of(dist: Any) -> Law | None:
         values = values[1:]  # (loc, sigma); PyMC's HalfNormal has loc 0
     elif name == "Exponential":
         values = (1.0 / values[0],)  # stored as a scale
+    elif name == "Rayleigh":  # the Weibull law of shape 2
+        if not (values[0] == 2.0).all():
+            return None
+        values = (values[1] / np.sqrt(2.0),)
     elif name == "Gamma":
         values = (values[0], 1.0 / values[1])
     return Law(name, tuple(float(v) if v.ndim == 0 else v for v in values))

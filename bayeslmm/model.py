@@ -89,6 +89,11 @@ class Model:
         )
 
     @property
+    def parts(self) -> tuple[GroupTerm | BlockTerm, ...]:
+        """All terms with coefficients of their own: random effects, then blocks of columns."""
+        return (*self.terms, *self.blocks)
+
+    @property
     def dual(self) -> bool:
         """Whether a matrix of the rows is smaller than one of the columns that stay."""
         remain = sum(t.columns for t in self.terms[1:]) + sum(b.columns for b in self.blocks)
@@ -256,7 +261,7 @@ class Model:
         """The model in one line."""
         d = self.design
         parts = (["offset"] if d.offset.any() else []) + (["X beta"] if d.fixed else [])
-        parts += [f"Z u_{t.name}" for t in (*self.terms, *self.blocks)]
+        parts += [f"Z u_{t.name}" for t in self.parts]
         return f"{self.response} = {' + '.join(parts)} + e"
 
     def __repr__(self) -> str:

@@ -1,20 +1,23 @@
 """Prediction for known and new groups.
 
-    y* = offset* + X* beta + sum_t Z_t* u_t + e*
+    y* = offset* + X* beta + sum_t Z_t* u_t + sum_b A_b* u_b + e*
 
 A known group keeps its effect, draw by draw. A new group draws its effects from N(0, Psi), once per
-draw and jointly for all rows of that group, so that rows of one new group move together.
+draw and jointly for all rows of that group, so that rows of one new group move together. The
+coefficients of a block of columns are those of the draw.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .design import NewGroup, NewRows
+from .coefficients import pieces
+from .design import NewGroup
 from .gaussian.sums import Array
 from .model import Model
-from .predictive import redraw
+from .new_rows import New, read_rows
 from .recover import theta_points
 from .terms import GroupTerm
 from .tree import check_tree
@@ -76,6 +79,7 @@ def predict(
     tree: Any,
     new_data: Any = None,
     *,
+    terms: Mapping[str, Any] | None = None,
     groups: str = "known",
     noise: bool = False,
     weights: Any = None,
@@ -92,10 +96,16 @@ def predict(
         What `fit` returned for this model.
     new_data : table, optional
         Columns as in the formula; the response is not needed, nor are grouping factors where
-        groups="none", nor weights and known noise without `noise`. Without it the fitted rows.
+        groups="none", nor weights and known noise without `noise`. Where a model of arrays is one
+        block beside an intercept, as ``bl.rvm(x, y, kernel=...)`` and ``bl.lasso(X, y)``, the new
+        input of the block itself. Without it the fitted rows.
+    terms : dict, optional
+        Name of a block -> its new columns, in the form in which they were given: a matrix, a table,
+        or the inputs of a kernel. Needed for a block that neither came from the formula nor from a
+        table whose names are all in `new_data`.
     groups : {"known", "none"}
         Known groups keep their effect and new ones draw theirs from N(0, Psi); or "none": the
-        population, random effects at zero.
+        population, random effects at zero. Blocks of columns stay in.
     noise : bool
         Add the noise of one observation (sigma / sqrt(w)).
     weights, offset, noise_sd : column name or array (m,), optional
@@ -128,30 +138,20 @@ def predict(
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
     check_tree(model, tree)
     rng = np.random.default_rng(seed)
-    if new_data is None:
-        rows = _fitted_rows(model)
-    else:
-        rows = model.design.encoder.encode(
-            new_data,
-            weights=weights,
-            offset=offset,
-            noise_sd=noise_sd,
-            groups=groups == "known",
-            noise=noise,
-        )
-    posterior = tree["posterior"].dataset
+    extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
+    new = read_rows(model, new_data, terms, groups == "known", noise, **extras)
+    rows, posterior = new.rows, tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)
-    mean = np.broadcast_to(rows.offset, (sigma.size, rows.offset.size)).copy()
-    if model.design.fixed:
-        mean += posterior["beta"].values.reshape(sigma.size, -1) @ rows.X.T
-    if groups == "known":
-        by_name = {g.name: g for g in rows.groups}
-        at = 0
-        for term in model.terms:
-            q = term.shape[1]
-            L = scales[:, at : at + q * q].reshape(-1, q, q)
-            mean += _effects(model, term, by_name[term.name], posterior, L, rng)
-            at += q * q
+    mean = np.empty((sigma.size, rows.rows.size))
+    named = groups == "known"
+    met = named and any((g.codes >= 0).any() for g in rows.groups)  # else no known effect counts
+    for part, beta, effects in pieces(model, posterior, rng, groups=met):
+        mean[part] = rows.offset + beta @ rows.X.T
+        first = len(effects) - len(model.blocks)
+        if named:
+            _add_groups(mean[part], model, new, effects[:first], scales[part], rng)
+        for block, u, columns in zip(model.blocks, effects[first:], new.columns):
+            mean[part] += block.times(u, columns)
     if noise:
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
@@ -164,31 +164,33 @@ def predict(
     return Prediction(mean, rows.rows, noise)
 
 
-def _fitted_rows(model: Model) -> NewRows:
-    design = model.design
-    groups = tuple(
-        NewGroup(g.name, g.Z, g.codes, np.array([], dtype=object)) for g in design.groups
-    )
-    extras = design.offset, design.weights, design.noise_sd
-    return NewRows(design.X, *extras, groups, design.rows, weighted=True)
+def _add_groups(
+    mean: Array,
+    model: Model,
+    new: New,
+    effects: list[Array],
+    scales: Array,
+    rng: np.random.Generator,
+) -> None:
+    """Add Z_t* u_t of every factor, (k, m); effects are empty where every group is new."""
+    by_name, at = {g.name: g for g in new.rows.groups}, 0
+    for i, term in enumerate(model.terms):
+        q = term.shape[1]
+        L = scales[:, at : at + q * q].reshape(-1, q, q)
+        u = effects[i] if effects else np.zeros((len(L), 0, q))
+        mean += _effects(term, by_name[term.name], u, L, rng)
+        at += q * q
 
 
-def _effects(
-    model: Model, term: GroupTerm, new: NewGroup, posterior: Any, L: Array, rng: np.random.Generator
-) -> Array:
-    """Z_t* u_t for every draw, (k, m)."""
-    draws, q = L.shape[0], term.shape[1]
-    total = np.zeros((draws, new.codes.size))
+def _effects(term: GroupTerm, new: NewGroup, u: Array, L: Array, rng: np.random.Generator) -> Array:
+    """Z_t* u_t for every draw, (k, m): known groups' u (k, levels, q), new ones' from N(0, LL')."""
+    total = np.zeros((len(u), new.codes.size))
     known = np.flatnonzero(new.codes >= 0)
     if known.size:
-        if term.coefficients in posterior:
-            u = posterior[term.coefficients].values.reshape(draws, *term.shape)
-        else:
-            u = redraw(model, posterior, rng)
         total[:, known] = term.times(u, new.codes[known], new.Z[known])
     fresh = np.flatnonzero(new.codes < 0)
     if fresh.size:
-        normals = rng.standard_normal((draws, len(new.new_levels), q))
-        u = np.einsum("kij,kgj->kgi", L, normals)
-        total[:, fresh] = term.times(u, -1 - new.codes[fresh], new.Z[fresh])
+        normals = rng.standard_normal((len(u), len(new.new_levels), u.shape[-1]))
+        drawn = np.einsum("kij,kgj->kgi", L, normals)
+        total[:, fresh] = term.times(drawn, -1 - new.codes[fresh], new.Z[fresh])
     return total

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .coefficients import pieces
 from .gaussian.sums import Array
 from .model import Model
-from .recover import theta_variables
+from .recover import theta_points, theta_variables
 from .space import Theta
 
 
@@ -34,12 +35,8 @@ def draw_beta(model: Model, rng: np.random.Generator) -> Array:
 
 def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
     """u of every term, (levels, q), from N(0, L L'); then those of every block, (P,)."""
-    effects, at = [], 0
-    for term in model.terms:
-        levels, q = term.shape
-        L = scales[at : at + q * q].reshape(q, q)
-        effects.append(rng.standard_normal((levels, q)) @ L.T)
-        at += q * q
+    effects = draw_groups(model, scales, rng)
+    at = sum(term.shape[1] ** 2 for term in model.terms)
     for block in model.blocks:
         s = scales[at : at + block.entries]
         effects.append(s * rng.standard_normal(block.columns) / block.unit)
@@ -47,10 +44,21 @@ def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[
     return effects
 
 
+def draw_groups(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
+    """u of every term, (levels, q), from N(0, L L')."""
+    effects, at = [], 0
+    for term in model.terms:
+        levels, q = term.shape
+        L = scales[at : at + q * q].reshape(q, q)
+        effects.append(rng.standard_normal((levels, q)) @ L.T)
+        at += q * q
+    return effects
+
+
 def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
     """Mean of every row, (..., n), from draws beta (..., p), u (..., levels, q) and (..., P)."""
     mean = model.design.offset + beta @ model.design.X.T
-    for term, u in zip((*model.terms, *model.blocks), effects):
+    for term, u in zip(model.parts, effects):
         mean = mean + term.times(u)
     return mean
 
@@ -96,7 +104,6 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     if tree is None:
         theta = model.space.sample(rng)
         return simulate_rows(model, theta.scales, theta.sigma, rng)
-    from .recover import theta_points
     from .tree import check_tree
 
     check_tree(model, tree)
@@ -150,7 +157,7 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
     )
     if model.design.fixed:
         variables["beta"] = (("fixed",), betas)
-    for i, term in enumerate((*model.terms, *model.blocks)):
+    for i, term in enumerate(model.parts):
         variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
     mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
@@ -168,44 +175,10 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
     """
     posterior = tree["posterior"].dataset
     sigma = posterior["sigma"].values
-    beta = np.zeros((*sigma.shape, 0))
-    if model.design.fixed:
-        beta = posterior["beta"].values
-    effects = []
-    for term in model.terms:
-        if term.coefficients in posterior:
-            effects.append(posterior[term.coefficients].values)
-        else:
-            effects.append(redraw(model, posterior, rng).reshape(*sigma.shape, *term.shape))
-    effects += [drawn(model, posterior, block) for block in model.blocks]
-    return mean_of(model, beta, effects), sigma
-
-
-def drawn(model: Model, posterior: Any, term: Any) -> Array:
-    """Draws of a term's coefficients, which must have been kept."""
-    if term.coefficients not in posterior:
-        raise ValueError(
-            f"the draws of {term.coefficients} were not kept; fit again with "
-            f"keep=[{term.coefficients!r}]"
-        )
-    return posterior[term.coefficients].values
-
-
-def redraw(model: Model, posterior: Any, rng: np.random.Generator) -> Array:
-    """Draws (k, levels, q) of the largest factor's effects, given the draws of all else."""
-    from .recover import theta_points
-
-    scales, sigma = theta_points(model, posterior)
-    beta = np.zeros((sigma.size, 0))
-    if model.design.fixed:
-        beta = posterior["beta"].values.reshape(sigma.size, -1)
-    others = []
-    for term in model.terms[1:]:
-        others.append(drawn(model, posterior, term).reshape(sigma.size, *term.shape))
-    for block in model.blocks:
-        u = drawn(model, posterior, block).reshape(sigma.size, -1)
-        others.append((u * block.unit)[:, :, None])
-    return model.solver().redraws(scales, sigma, beta, tuple(others), rng)
+    mean = np.empty((sigma.size, model.design.y.size))
+    for part, beta, effects in pieces(model, posterior, rng):
+        mean[part] = mean_of(model, beta, effects)
+    return mean.reshape(*sigma.shape, -1), sigma
 
 
 def posterior_predictive(
@@ -256,20 +229,14 @@ def posterior_predictive(
 
 
 def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
-    from .recover import theta_points
-
     scales, _ = theta_points(model, posterior)
     sigma = posterior["sigma"].values
-    beta = np.zeros((*sigma.shape, 0))
-    if model.design.fixed:
-        beta = posterior["beta"].values
-    each = [draw_effects(model, s, rng) for s in scales]
-    effects = [
-        np.array([u[i] for u in each]).reshape(*sigma.shape, *term.shape)
-        for i, term in enumerate(model.terms)
-    ]
-    effects += [drawn(model, posterior, block) for block in model.blocks]
-    return mean_of(model, beta, effects), sigma
+    each = [draw_groups(model, s, rng) for s in scales]
+    mean = np.empty((sigma.size, model.design.y.size))
+    for part, beta, blocks in pieces(model, posterior, rng, groups=False):
+        new = [np.array([u[i] for u in each[part]]) for i in range(len(model.terms))]
+        mean[part] = mean_of(model, beta, [*new, *blocks])
+    return mean.reshape(*sigma.shape, -1), sigma
 
 
 def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:

@@ -58,7 +58,7 @@ def fixef(tree: Any, *, prob: float = 0.95) -> Any:
 
 
 def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
-    """Random effects of every grouping factor.
+    """Random effects of every grouping factor; coefficients of a block are read by `selected`.
 
     Parameters
     ----------
@@ -92,6 +92,8 @@ def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
     found = {}
     for name in _effects(posterior, exact):
         variable = f"u_{name}"
+        if is_block(posterior, exact, name):
+            continue
         if (
             exact is not None
             and f"{variable}_mean" in exact
@@ -112,6 +114,9 @@ def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
 
 def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     """Variance parameters: standard deviations, correlations, and shares of variance.
+
+    Of a block of columns the numbers that all columns share (sd_<t>, lam, h2_<t>); the scales of
+    single columns, of which there may be thousands, are left to ``tree["posterior"]``.
 
     Parameters
     ----------
@@ -145,7 +150,9 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     if plugged(tree) and "variance_parameters" in tree:
         table = tree["variance_parameters"].dataset
         columns = {name: table[name].values for name in table.data_vars}
-        return pd.DataFrame(columns, index=[str(p) for p in table["parameter"].values])
+        found = pd.DataFrame(columns, index=[str(p) for p in table["parameter"].values])
+        single = tuple(f"{name}[" for name in local_scales(tree["posterior"].dataset))
+        return found[[not label.startswith(single) for label in found.index]] if single else found
     posterior, _ = groups(tree)
     rows = {}
     for label, values in scalars(posterior):
@@ -157,7 +164,10 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
 def scalars(posterior: Any) -> Iterable[tuple[str, Array]]:
     """Every scalar variance parameter (chain, draw) with its label, such as sd_Subject[Days]."""
     for name, array in posterior.data_vars.items():
-        if name.startswith("sd_"):
+        if array.ndim == 2:  # one number a draw: sigma, icc_g, h2_t, sd_t of a block, lam
+            if not name.startswith("lam2"):  # lam once more
+                yield name, array.values
+        elif name.startswith("sd_"):
             effects = array[array.dims[-1]].values
             for i, effect in enumerate(effects):
                 yield name if len(effects) == 1 else f"{name}[{effect}]", array.values[..., i]
@@ -166,8 +176,23 @@ def scalars(posterior: Any) -> Iterable[tuple[str, Array]]:
             for i in range(len(effects)):
                 for j in range(i):
                     yield f"{name}[{effects[j]}, {effects[i]}]", array.values[..., j, i]
-        elif name == "sigma" or name.startswith("icc_"):
-            yield name, array.values
+
+
+def local_scales(posterior: Any) -> list[str]:
+    """Variables that hold one number for every column of a block, but not its coefficient."""
+    return [
+        str(name)
+        for name, array in posterior.data_vars.items()
+        if array.ndim == 3 and array.dims[-1].endswith("_column") and not name.startswith("u_")
+    ]
+
+
+def is_block(posterior: Any, exact: Any, name: str) -> bool:
+    """Whether u_<name> is one coefficient a column, not effects by level."""
+    variable = f"u_{name}"
+    if variable in posterior:
+        return bool(posterior[variable].ndim == 3)
+    return bool(exact[f"{variable}_mean"].ndim == 1)
 
 
 def groups(tree: Any) -> tuple[Any, Any]:

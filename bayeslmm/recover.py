@@ -113,7 +113,7 @@ def one_chain(
     variables = dict(theta)
     if model.design.fixed:
         variables["beta"] = (("fixed",), beta)
-    for term, u in zip((*model.terms, *model.blocks), effects):
+    for term, u in zip(model.parts, effects):
         variables[term.coefficients] = (term.dims, u)
     return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
 
@@ -123,7 +123,7 @@ def trimmed(
 ) -> Recovered:
     """Drawn variables (chains, draws, ...), blocks that are too large as their mean and sd."""
     kept, moments = dict(variables), {}
-    for term in (*model.terms, *model.blocks):
+    for term in model.parts:
         name = term.coefficients
         if name in kept and name not in keep and 8.0 * kept[name][1].size > BUDGET:
             dims, values = kept.pop(name)

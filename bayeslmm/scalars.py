@@ -25,18 +25,22 @@ class Kind:
 
     title: str
     prefix: str  # of the variable's name; the whole name where it ends without "_"
+    others: tuple[str, ...] = ()
 
     def holds(self, variable: str) -> bool:
-        whole = not self.prefix.endswith("_")
-        return variable == self.prefix if whole else variable.startswith(self.prefix)
+        return any(
+            variable.startswith(p) if p.endswith("_") else variable == p
+            for p in (self.prefix, *self.others)
+        )
 
 
 KINDS = (
     Kind("Fixed effects", "beta"),
-    Kind("Standard deviations of random effects", "sd_"),
+    Kind("Standard deviations", "sd_"),
     Kind("Correlations of random effects", "corr_"),
+    Kind("Penalties and slabs of blocks", "lam", ("lam_", "slab2_")),
     Kind("Noise", "sigma"),
-    Kind("Shares of variance", "icc_"),
+    Kind("Shares of variance", "icc_", ("h2_",)),
 )
 
 
@@ -56,7 +60,10 @@ class Scalar:
 
 
 def scalars(tree: Any) -> list[Scalar]:
-    """All numbers of the kinds above that a tree holds, in the order of the kinds."""
+    """All numbers of the kinds above that a tree holds, in the order of the kinds.
+
+    What a block of columns has for every column, its scales and coefficients, is of no kind.
+    """
     posterior = tree["posterior"].dataset
     errors = standard_errors(tree)
     exact = exact_moments(tree)
@@ -77,7 +84,8 @@ def chains(tree: Any) -> int:
     posterior = tree["posterior"]
     stats = tree.get("sample_stats", {})
     count = int(posterior.sizes.get("chain", 1))
-    return count if (stats or count > 1) and "log_weight" not in stats else 0
+    markov = stats or count > 1 or "markov_chains" in tree.attrs
+    return count if markov and "log_weight" not in stats else 0
 
 
 def _scalar(

@@ -1,12 +1,12 @@
 """The laws of a block's variances: from one shared by all columns to one for each of them.
 
-    u_j ~ N(0, s_j^2),     s_j = local_j common rate^-1/2 sigma^e,     s_j <- (s_j^-2 + slab^-2)^-1/2
+    u_j ~ N(0, s_j^2),    s_j = local_j common rate^-1/2 sigma^e,    s_j <- (s_j^-2 + slab^-2)^-1/2
 
 | law | parameters | source |
 |---|---|---|
 | ridge | common = sd | Hoerl & Kennard 1970; James & Stein 1961 |
 | ard | local = scale, one free variance per column | MacKay 1992; Tipping 2001 |
-| laplace | tau^2 = local^2 / lam^2 ~ Exponential(lam^2 / 2), times sigma | Park & Casella 2008, eq. 4 |
+| laplace | tau^2 = local^2 / lam^2 ~ Exponential(lam^2 / 2), times sigma | Park & Casella 2008 |
 | horseshoe | local ~ HalfCauchy(1), common ~ HalfNormal, times sigma | Carvalho et al. 2010 |
 | with a slab | slab^2 ~ InverseGamma | Piironen & Vehtari 2017, eq. 2.8 |
 
@@ -70,8 +70,7 @@ class Shrinkage:
 
     @property
     def mixes(self) -> bool:
-        """Whether the scales are hidden under other parameters, so that a maximum integrates them.
-        """
+        """Whether the scales are hidden under other parameters, so that a maximum integrates them."""
         return self.local is not None and self.local.free and not self.selects
 
     def product(self, columns: int) -> Product:

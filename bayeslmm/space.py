@@ -47,7 +47,6 @@ class Positive:
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
 
-
     def part(self, index: np.ndarray) -> "Positive":
         """Some of its elements."""
         law, fixed = self.law, self.fixed
@@ -204,10 +203,10 @@ class Space:
         begin, at = {}, 0
         for s in self.scales:
             begin[s.name], at = at, at + s.size
-        table = [
-            (p.count, *(begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab)), p.noise)
-            for p in self.products
-        ]
+        table = []
+        for p in self.products:
+            places = (begin[n] if n else -1 for n in (p.local, p.common, p.rate, p.slab))
+            table.append((p.count, *places, int(p.noise)))
         return np.array(table, np.int64).reshape(-1, 6)
 
     def constrain(self, z: Array, layout: Layout | None = None) -> "Theta":
@@ -237,7 +236,7 @@ class Space:
         return z
 
     def theta(self, scales: Array, sigma: float) -> "Theta":
-        """The point with flat triangular factors `scales` and noise `sigma`; grouping factors only."""
+        """The point with triangular factors `scales` and noise `sigma`; grouping factors only."""
         h, corr, at = [], [], 0
         for c in self.correlations:
             L = scales[at : at + c.size**2].reshape(c.size, c.size)

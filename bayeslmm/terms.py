@@ -120,6 +120,10 @@ class BlockTerm:
         return (f"{self.name}_column",)
 
     @property
+    def shape(self) -> tuple[int]:
+        return (self.columns,)
+
+    @property
     def columns(self) -> int:
         return self.Z.shape[1]
 

@@ -29,6 +29,7 @@ LAWS = [
     Law("Gamma", (2.5, 0.8)),
     Law("InverseGamma", (3.5, 2.2)),
     Law("LogNormal", (0.3, 0.9)),
+    Law("Rayleigh", (1.3,)),
 ]
 SCIPY = {
     "HalfNormal": stats.halfnorm(scale=2.5),
@@ -38,6 +39,7 @@ SCIPY = {
     "Gamma": stats.gamma(2.5, scale=1 / 0.8),
     "InverseGamma": stats.invgamma(3.5, scale=2.2),
     "LogNormal": stats.lognorm(0.9, scale=np.exp(0.3)),
+    "Rayleigh": stats.rayleigh(scale=1.3),
 }
 FLOAT32 = 5e-9  # PyMC keeps log 2 in float32
 POINTS = np.exp(np.random.default_rng(1).normal(0.0, 2.0, size=40))
@@ -47,6 +49,7 @@ MOMENTS = {  # mean and variance, by the textbook
     "Gamma": (2.5 / 0.8, 2.5 / 0.8**2),
     "InverseGamma": (2.2 / 2.5, 2.2**2 / (2.5**2 * 1.5)),
     "LogNormal": (np.exp(0.3 + 0.405), (np.exp(0.81) - 1) * np.exp(0.6 + 0.81)),
+    "Rayleigh": (1.3 * np.sqrt(np.pi / 2), 1.3**2 * (2 - np.pi / 2)),
 }
 MEDIANS = {"HalfStudentT": 25.0 * 0.7648923284, "HalfCauchy": 0.7}  # t_3 quantile of 0.75
 
@@ -57,7 +60,13 @@ def ours(law, x):
 
 
 def test_every_law_is_in_this_list():
-    assert {law.name for law in LAWS} == set(NAMES)
+    assert {law.name for law in LAWS} | {"Jeffreys"} == set(NAMES)  # which PyMC does not have
+
+
+def test_jeffreys_density_is_one_over_x():
+    for x in (1e-3, 0.7, 40.0):
+        assert ours(Law("Jeffreys"), x) == pytest.approx((-np.log(x), -1.0 / x))
+    assert not Law("Jeffreys").proper
 
 
 @pytest.mark.parametrize("law", LAWS, ids=repr)
@@ -121,7 +130,7 @@ def test_a_law_with_one_parameter_for_each_element():
 
 
 def test_another_distribution_is_not_a_law():
-    assert law_of(pm.Weibull.dist(2.0, 1.0)) is None
+    assert law_of(pm.Weibull.dist(3.0, 1.0)) is None
     assert law_of(pm.HalfNormal.dist(pm.HalfNormal.dist(1.0))) is None
 
 

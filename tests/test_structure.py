@@ -1,6 +1,7 @@
 """Data flow left to right: no import runs back, and no engine knows a model."""
 
 import ast
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,22 +19,27 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
+    ("shrinkage",),
     ("terms",),
     ("priors",),
-    ("fixed",),
+    ("fixed", "blocks"),
     ("target",),
     ("model",),
     ("models",),
     ("recover", "tree"),
+    ("coefficients",),
     ("predictive",),
     ("densities",),
     ("graphs",),
     ("engines",),
     ("fit",),
+    ("new_rows",),
     ("predict", "reading", "scalars", "testing"),
+    ("selected",),
     ("criticism",),
     ("report",),
     ("cli",),
+    ("sklearn",),
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}
 # The one arrow back: a model builds its own graphs when they are first asked for.
@@ -91,4 +97,6 @@ def test_every_module_can_be_imported():
 
     for path in FILES:
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        if parts[-1] == "sklearn" and not find_spec("sklearn"):
+            continue  # the one file that needs what the package does not ask for
         importlib.import_module(".".join(p for p in parts if p != "__init__"))

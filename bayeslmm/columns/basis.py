@@ -48,6 +48,10 @@ class Basis:
     bias: bool
     centres: Array | None = None
 
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        return self.inputs.reads
+
     def encode(self, new: Any) -> Array:
         """The columns at new inputs, (m, P).
 

@@ -19,13 +19,24 @@ Array = np.ndarray
 
 @dataclass(frozen=True, eq=False)
 class Given:
-    """A numeric matrix as it stands. Attributes as in `Source`."""
+    """A numeric matrix as it stands. Attributes as in `Source`, and:
+
+    Attributes
+    ----------
+    named : bool
+        Whether the labels are the user's, not made up.
+    """
 
     what: str
     labels: tuple[str, ...]
     matrix: Array
     rows: Array
     remedy: str = "drop all but one"
+    named: bool = False
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        return self.labels if self.named else None
 
     def encode(self, new: Any) -> Array:
         """New rows of the same columns.
@@ -118,7 +129,8 @@ def read_given(
     if twice:
         raise DesignError(f"several columns of {what} are called {quoted(twice)}; rename them")
     refuse_not_finite(matrix, labels, rows, what)
-    return Given(what, labels, matrix, rows)
+    named = names is not None or _is_table(values)
+    return Given(what, labels, matrix, rows, named=named)
 
 
 def _made_up(p: int, inputs: bool) -> tuple[str, ...]:

@@ -32,6 +32,10 @@ class Selected:
     index: Array
     remedy: str = "drop all but one"
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
     def encode(self, new: Any) -> Array:
         """The columns of a new table, (m, P), coded as at the fit.
 
@@ -119,6 +123,9 @@ class _Part:
     def encode(self, new_data: Any, **options: Any) -> NewRows:
         rows = self.encoder.encode(new_data, **options)
         return replace(rows, X=rows.X[:, self.index])
+
+    def blank(self, count: int, **options: Any) -> NewRows:
+        return self.encoder.blank(count, **options)
 
     def fixed_only(self) -> "_Part":
         return _Part(self.encoder.fixed_only(), self.index)

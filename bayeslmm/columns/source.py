@@ -24,6 +24,9 @@ class Source(Protocol):
         Labels of the fitted rows.
     remedy : str
         What to do about a column that repeats another, for messages.
+    reads : tuple of str or None
+        Columns that a table of new rows must hold for `encode` to find its own by name (those of a
+        formula complain themselves, so none); None where columns have no names of the user's.
     """
 
     @property
@@ -36,6 +39,8 @@ class Source(Protocol):
     def rows(self) -> Array: ...
     @property
     def remedy(self) -> str: ...
+    @property
+    def reads(self) -> tuple[str, ...] | None: ...
 
     def encode(self, new: Any) -> Array:
         """The same columns for m new rows, (m, P)."""
@@ -68,6 +73,10 @@ class _Subset:
     @property
     def remedy(self) -> str:
         return self.whole.remedy
+
+    @property
+    def reads(self) -> tuple[str, ...] | None:
+        return self.whole.reads
 
     def encode(self, new: Any) -> Array:
         return self.whole.encode(new)[:, self.index]

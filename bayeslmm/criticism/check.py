@@ -15,7 +15,7 @@ import numpy as np
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..gaussian.sums import Array
-from ..reading import groups, plugged
+from ..reading import groups, local_scales, plugged
 from ..scalars import chains
 from . import tables
 
@@ -129,7 +129,7 @@ def check(tree: Any) -> Checks:
     elif "khat" in tree.attrs:
         rows += _approximated(tree.attrs)
     if "variance_parameters" in tree:
-        rows += _boundary(tree["variance_parameters"].dataset)
+        rows += _boundary(tree["variance_parameters"].dataset, local_scales(posterior))
     rows += _finite(posterior)
     return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), _verdict(tree, rows))
 
@@ -261,19 +261,28 @@ def _approximated(attrs: Any) -> Iterator[Check]:
         )
 
 
-def _boundary(table: Any) -> Iterator[Check]:
-    """Variances that are estimated at zero, correlations at one."""
+def _boundary(table: Any, local: list[str]) -> Iterator[Check]:
+    """Variances that are estimated at zero, correlations at one.
+
+    A column whose own scale is zero is left out by design: that is selection, no boundary.
+    """
     values, names = table["estimate"].values, [str(p) for p in table["parameter"].values]
     held = [
         name
         for name, value in zip(names, values)
-        if value == 0.0 or (name.startswith("corr_") and abs(value) > 1.0 - 1e-6)
+        if (value == 0.0 and name.split("[")[0] not in local)
+        or (name.startswith("corr_") and abs(value) > 1.0 - 1e-6)
     ]
     advice = "drop the effect, or keep a prior: NUTS(), EmpiricalBayes('map')"
     yield Check(BOUNDARY, ", ".join(held) or "none", "none", not held, advice)
 
 
 def _finite(posterior: Any) -> Iterator[Check]:
-    bad = [str(n) for n, a in posterior.data_vars.items() if not np.isfinite(a.values).all()]
+    bad = [str(n) for n, a in posterior.data_vars.items() if not _usable(str(n), a.values)]
     if bad:
         yield Check("finite draws", f"not in {', '.join(bad)}", "all", False, "rescale the data")
+
+
+def _usable(name: str, values: Array) -> bool:
+    """Finite; the precision of a column that was left out is infinite, and rightly so."""
+    return not np.isnan(values).any() if name == "alpha" else bool(np.isfinite(values).all())

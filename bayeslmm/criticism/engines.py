@@ -15,6 +15,7 @@ from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..reading import groups, ranef
 from ..scalars import Scalar, chains, scalars
+from ..selected import block_moments, block_names
 from . import tables
 from .check import check
 from .weights import log_weights
@@ -31,8 +32,8 @@ class EngineComparison:
     parameters : pandas.DataFrame
         One row a parameter and engine: mean, sd, sd ratio and distance to the reference, and
         mean and sd after importance weighting (NaN where that is not possible). A row such as
-        u_Subject[Days] pools the levels: its sd is the root mean square over them, its distance
-        likewise; it has no mean.
+        u_Subject[Days] pools the levels, and u_x the columns of a block: its sd is the root mean
+        square over them, its distance likewise; it has no mean.
     reference : str
         The engine that the others are compared with.
     """
@@ -156,6 +157,7 @@ def _quantities(tree: Any) -> list[Quantity]:
             own = table[effects == effect]
             name = f"u_{factor}[{effect}]"
             found.append(Quantity(name, own["mean"].to_numpy(), own["sd"].to_numpy()))
+    found += [Quantity(f"u_{b}", *block_moments(tree, b)) for b in block_names(tree)]
     return found
 
 

@@ -4,10 +4,12 @@ from typing import Any
 
 import numpy as np
 
+from ..coefficients import pieces
 from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..reading import check_prob, groups, plugged, summary
+from ..terms import BlockTerm, GroupTerm
 from ..tree import check_tree
 
 BLOCK = 10_000_000  # numbers of a block of draws
@@ -71,7 +73,8 @@ def mean_by_row(model: Model, tree: Any) -> Array:
         return posterior[name].mean(("chain", "draw")).values
 
     beta = mean("beta") if model.design.fixed else np.zeros(0)
-    return mean_of(model, beta, [mean(term.coefficients) for term in model.terms])
+    every: tuple[GroupTerm | BlockTerm, ...] = model.parts
+    return mean_of(model, beta, [mean(t.coefficients) for t in every])
 
 
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
@@ -106,11 +109,12 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     return pd.Series(values, index=model.design.rows, name="residual")
 
 
-def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
+def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) -> Any:
     """Marginal and conditional R^2 (Nakagawa & Schielzeth 2013; Johnson 2014 for random slopes).
 
-    Marginal: var(X beta) over the total. Conditional: var(X beta) plus the random effects' share.
-    The total adds sigma^2 (the mean of sigma^2 / w with weights).
+    Marginal: var(X beta + A u) over the total, A u what blocks of columns give to a row, which like
+    X beta holds for any group. Conditional: the random effects' share is added. The total adds
+    sigma^2 (the mean of sigma^2 / w with weights).
 
     Parameters
     ----------
@@ -118,6 +122,8 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
     tree : DataTree
     prob : float
         Probability of the equal-tailed interval.
+    seed : int, optional
+        Used only where draws of a block's coefficients were not kept.
 
     Returns
     -------
@@ -148,13 +154,29 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95) -> Any:
         moment = term.second_moment(design.frequency)
         share += np.einsum("kij,klj,il->k", L, L, moment)
         at += q * q
-    fixed = np.zeros(sigma.size)
-    if design.fixed:
-        beta = posterior["beta"].values.reshape(sigma.size, -1)
-        weight = design.frequency / design.frequency.sum()
-        centred = design.X - weight @ design.X
-        fixed = np.einsum("kp,pr,kr->k", beta, centred.T @ (centred * weight[:, None]), beta)
+    fixed = _spread_of_columns(model, posterior, seed)
     total = fixed + share + sigma**2 * model.noise_share
     rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}
     table = {k: [float(v[0]) for v in summary(r[None, :, None], prob)] for k, r in rows.items()}
     return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
+
+
+def _spread_of_columns(model: Model, posterior: Any, seed: int | None) -> Array:
+    """var(X beta + A u) over the rows, one value a draw, (k,)."""
+    design = model.design
+    weight = design.frequency / design.frequency.sum()
+    found = np.empty(posterior["sigma"].size)
+    centred = design.X - weight @ design.X
+    moment = centred.T @ (centred * weight[:, None])
+    step = max(1, BLOCK // design.y.size)
+    for part, beta, effects in pieces(model, posterior, np.random.default_rng(seed), groups=False):
+        if not model.blocks:
+            found[part] = np.einsum("kp,pr,kr->k", beta, moment, beta)
+        for at in range(0, len(beta) if model.blocks else 0, step):
+            some = slice(at, at + step)
+            mean = beta[some] @ centred.T
+            for block, u in zip(model.blocks, effects):
+                mean += block.times(u[some])
+            mean -= (mean @ weight)[:, None]
+            found[part.start + at : part.start + at + len(mean)] = mean**2 @ weight
+    return found

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .array_reading import read_group, read_matrix, row_labels
+from .blank import blank_rows
 from .checks import refuse_where
 from .errors import DesignError, quoted
 from .extras import Sources, values_or
@@ -81,6 +82,25 @@ class ArrayEncoder:
             rows=rows,
             weighted="weights" in extras,
         )
+
+    def blank(
+        self,
+        count: int,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        noise: bool = True,
+    ) -> NewRows:
+        """Rows of which nothing but these is known: no fixed effects (count, 0), no groups.
+
+        Raises
+        ------
+        DesignError
+            If the offset cannot be known, or a value cannot be used.
+        """
+        given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
+        return blank_rows(self.sources, count, given, noise)
 
     def fixed_only(self) -> "ArrayEncoder":
         """The same for the columns of X alone: nothing else is looked for in new data."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .blank import blank_rows
 from .columns import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
@@ -87,6 +88,27 @@ class FormulaEncoder:
             rows=rows,
             weighted="weights" in extras,
         )
+
+    def blank(
+        self,
+        count: int,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        noise: bool = True,
+    ) -> NewRows:
+        """Rows of which nothing but these is known: no fixed effects (count, 0), no groups.
+
+        Raises
+        ------
+        DesignError
+            If the offset cannot be known, or a value cannot be used.
+        """
+        if self.offsets:
+            raise DesignError("the formula has an offset(...): give new_data with its columns")
+        given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
+        return blank_rows(self.sources, count, given, noise)
 
     def fixed_only(self) -> "FormulaEncoder":
         """The same for the columns of X alone: nothing else is looked for in a new table."""

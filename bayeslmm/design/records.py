@@ -117,6 +117,18 @@ class Encoder(Protocol):
         """A new table in the coordinates of the fitted design."""
         ...
 
+    def blank(
+        self,
+        count: int,
+        *,
+        weights: Any = None,
+        offset: Any = None,
+        noise_sd: Any = None,
+        noise: bool = True,
+    ) -> NewRows:
+        """Rows of which nothing but these is known: no fixed effects (count, 0), no groups."""
+        ...
+
     def fixed_only(self) -> Encoder:
         """The same for the columns of X alone: nothing else is looked for in a new table."""
         ...

@@ -66,8 +66,9 @@ class CAVI:
         """Ascend, draw from the approximation, and judge it."""
         if model.blocks:
             raise ValueError(
-                f"CAVI knows conjugate laws of grouping factors only, and {model.blocks[0].name} is "
-                f"a block of columns ({model.blocks[0].law.kind}); use ADVI(marginal=True) or NUTS()"
+                f"CAVI knows conjugate laws of grouping factors only, and "
+                f"{model.blocks[0].name} is a block of columns ({model.blocks[0].law.kind}); use "
+                f"ADVI(marginal=True) or NUTS()"
             )
         state = State.begin(model)
         trace: list[float] = []

@@ -58,7 +58,8 @@ class Chart:
         one = np.zeros(1, np.int64)
         for columns in self.model.blocks:
             law = columns.law
-            if law.parameters == (law.common,) and law.common.free and not law.noise:
+            common = law.common
+            if common is not None and common.free and law.parameters == (common,) and not law.noise:
                 unit = np.sqrt([np.mean((columns.Z**2).sum(axis=1))])
                 found.append(Block(-1, 1, base, h, at, one, one, unit))
                 at += 1

@@ -12,8 +12,8 @@ def refuse_improper(model: Model) -> None:
             if p.law is not None and not p.law.proper:
                 raise ValueError(
                     f"{p.name} has the flat prior {p.law.name}, under which the posterior of "
-                    f"{block.name} is improper; give a proper one, such as 'HalfStudentT(3, 1)', or "
-                    f"maximise the evidence by EmpiricalBayes()"
+                    f"{block.name} is improper; give a proper one, such as 'HalfStudentT(3, 1)', "
+                    f"or maximise the evidence by EmpiricalBayes()"
                 )
     flat = [s.name for s in model.space.scales if s.law is not None and not s.law.proper]
     few = [t for t in model.terms if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]

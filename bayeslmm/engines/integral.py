@@ -242,8 +242,8 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     fitted, held = z[::2], z[1::2]
     root = _square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()
-    drawn, log_q = _student(centre, root, held.shape[0], rng)
-    at_draws = target.many(drawn) - log_q
+    proposed, log_q = _student(centre, root, held.shape[0], rng)
+    at_draws = target.many(proposed) - log_q
     at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
     at_posterior = target.many(held) - _log_student(held, centre, root)
     sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..densities import log_complete, log_prior
+from ..gaussian.dual import Dual
 from ..gaussian.primal import Primal
 from ..gaussian.sums import Array
 from ..model import Model
@@ -42,7 +43,7 @@ class State:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
-    solver: Primal
+    solver: Primal | Dual
     parts: tuple[Part, ...]
     noise: Part
 

@@ -193,8 +193,10 @@ def widened(
     count = sum(index.size for index in kept.values())
     total = sum(b.columns for b in model.blocks if b.name in kept)
     attrs = {**outcome.attrs, "columns_kept": count}
-    told = f"{count} of {total:,} columns kept" if count else (
-        f"none of {total:,} columns kept: the data support no coefficient of theirs"
+    told = (
+        f"{count} of {total:,} columns kept"
+        if count
+        else (f"none of {total:,} columns kept: the data support no coefficient of theirs")
     )
     attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
     return replace(outcome, thetas=None, variables=variables, attrs=attrs, tables=tables)

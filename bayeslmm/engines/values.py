@@ -94,7 +94,7 @@ class Values:
             jacobian += (log_slope - z[:, index]).sum(axis=1)
         empty = np.zeros((v.shape[0], 0))
         beta = v[:, self._places["beta"]] if "beta" in self._places else empty
-        shapes = {t.coefficients: t.shape for t in self.model.terms}
+        shapes: dict[str, tuple[int, ...]] = {t.coefficients: t.shape for t in self.model.terms}
         shapes |= {b.coefficients: (b.columns,) for b in self.model.blocks}
         effects = tuple(
             v[:, self._places[name]].reshape(-1, *shape)
@@ -121,7 +121,7 @@ class Values:
             v[place] = z[index]
         if "beta" in self._places:
             v[self._places["beta"]] = beta
-        for term, u in zip((*self.model.terms, *self.model.blocks), effects):
+        for term, u in zip(self.model.parts, effects):
             if term.coefficients in self._places:
                 v[self._places[term.coefficients]] = u.ravel()
         return v

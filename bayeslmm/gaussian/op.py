@@ -65,9 +65,7 @@ class Condense(Op):
         return [DisconnectedType()() for _ in inputs]
 
 
-def terms_of(
-    rest: list[Any], count: int
-) -> tuple[tuple[Factor, ...], tuple[Columns, ...]]:
+def terms_of(rest: list[Any], count: int) -> tuple[tuple[Factor, ...], tuple[Columns, ...]]:
     """The factors and blocks that a flat list of inputs holds."""
     factors = tuple(
         Factor(rest[i].astype(np.intp), int(rest[i + 2]), rest[i + 1])

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..blocks import Block, laplace
+from ..blocks import Block, Scaling, laplace
 from ..columns import Source, keep, read_given, refuse_many_responses, select
 from ..design import DesignError, build_design, design_from_arrays
 from ..model import Model
@@ -26,7 +26,7 @@ def lasso(
     data: Any = None,
     *,
     lam: float | None = None,
-    scale: str | None = "norm",
+    scale: Scaling = "norm",
     name: str = "beta_",
     priors: Mapping[str, Any] | None = None,
     weights: Any = None,

@@ -21,11 +21,11 @@ from ..laws import Law
 from ..model import Model
 from ..priors import (
     Scales,
-    spans_a_constant,
     check_names,
     correlation_prior,
     positive_prior,
     scales_of,
+    spans_a_constant,
 )
 from ..space import Space
 from ..terms import GroupTerm

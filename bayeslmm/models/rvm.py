@@ -73,7 +73,7 @@ def rvm(
     --------
     >>> import bayeslmm as bl
     >>> d = bl.datasets.load("sinc_gauss01")
-    >>> m = bl.rvm(d["x"], d["y"], kernel=bl.kernels.gaussian(width=3.0))
+    >>> m = bl.rvm(d["x"], d["t"], kernel=bl.kernels.gaussian(width=3.0))
     >>> eb = bl.fit(m, bl.EmpiricalBayes(), seed=1)
     >>> int((eb["posterior_moments"]["u_w_mean"] != 0.0).sum())
     5

@@ -15,7 +15,7 @@ from .show import labels
 from .view import View
 
 MOST = 12
-WALLED = ("sd_", "corr_", "sigma")  # no density beyond the ends of their range
+WALLED = ("sd_", "corr_", "lam", "sigma")  # no density beyond the ends of their range
 PLUGGED = (
     "Given plugged-in variances the curve is the exact normal law.",
     "A dashed line is a value that was maximised and plugged in.",

@@ -8,6 +8,7 @@ import numpy as np
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..model import Model
 from ..scalars import INTERVAL, KINDS, Scalar, chains
+from ..terms import BlockTerm
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
 
@@ -177,9 +178,21 @@ def laws(model: Model) -> list[str]:
         made = f"sd_{name} and corr_{name}" if term.correlated else f"sd_{name}, no correlations"
         tail = f", Psi_{name} made of {made}" if q > 1 else ""
         lines.append(f"u_{name}[j] ~ N(0, {spread}), j = 1, ..., {term.shape[0]:,}{tail}")
+    lines += [_law(block) for block in model.blocks]
     shared = bool(np.all(model.precision == 1.0))
     lines.append("e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])")
     return lines
+
+
+def _law(block: BlockTerm) -> str:
+    """The law of a block's coefficients: the variance as the product of what it is made of."""
+    law, name = block.law, label(block.name, 40)
+    parts = ["sigma²"] if law.noise and law.common is None else []
+    parts += [f"{law.common.name}²"] if law.common is not None else []
+    parts += [f"{law.local.name}[j]²"] if law.local is not None else []
+    scaled = " of scaled columns" if (block.unit != 1.0).any() else ""
+    slab = ", the largest held by a slab" if law.slab is not None else ""
+    return f"u_{name}[j] ~ N(0, {' '.join(parts)}), j = 1, ..., {block.columns:,}{scaled}{slab}"
 
 
 def data_summary(model: Model) -> list[tuple[str, str]]:
@@ -204,6 +217,10 @@ def data_summary(model: Model) -> list[tuple[str, str]]:
                 f"{term.shape[0]:,} levels, {span} rows each; effects: {effects}",
             )
         )
+    lines += [
+        (f"columns {b.name}", f"{b.columns:,}, {b.law.kind}: {label(', '.join(b.labels[:8]), 80)}")
+        for b in model.blocks
+    ]
     extras = {
         "offset": bool(d.offset.any()),
         "weights": bool((d.weights != 1.0).any()),

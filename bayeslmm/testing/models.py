@@ -144,10 +144,10 @@ class _Graphs:
                 natural[f"chol_{term.correlation.name}{suffix}"] = K[np.ix_(part, part)]
             at, base = at + q, base + q * q
         for block in model.blocks:
-            for p in block.law.parameters:
-                value = theta.h[at : at + p.size]
-                natural[p.variable] = value if p.dim else np.float64(value[0])
-                at += p.size
+            for parameter in block.law.parameters:
+                value = theta.h[at : at + parameter.size]
+                natural[parameter.variable] = value if parameter.dim else np.float64(value[0])
+                at += parameter.size
         natural["sigma"] = np.float64(theta.sigma)
         if b is not None:
             p = len(model.design.fixed)

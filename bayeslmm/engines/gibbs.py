@@ -1,0 +1,158 @@
+"""The Gibbs sampler (Park & Casella 2008, section 2; Makalic & Schmidt 2016) for blocks of columns.
+
+All coefficients are drawn at once from their normal law, each scale from its own law given its
+coefficients (inverse Gaussian under the lasso, a slice step under any other), and sigma with the
+coefficients integrated out where it can be. For few columns a sweep costs microseconds, so that it
+yields more independent draws a second than any other engine; for many the scales move slowly.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..laws import Law
+from ..model import Model
+from ..recover import one_chain, theta_variables
+from ..space import Positive
+from .convergence import judge
+from .improper import refuse_improper
+from .protocol import Outcome, check_integers
+from .sweeps import Block, Draws, advice, reduce_rows, sample
+from .sweeps.coefficients import Data
+
+
+@dataclass(frozen=True)
+class Gibbs:
+    """Full Bayes by the Gibbs sampler, for models of blocks of columns without grouping factors.
+
+    Parameters
+    ----------
+    draws, tune, chains : int
+        Draws kept per chain, sweeps before them, number of chains.
+
+    Raises
+    ------
+    ValueError
+        Where an option is out of range.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> m = bl.lasso("y ~ .", bl.datasets.load("diabetes"), lam=0.237)
+    >>> bl.fit(m, bl.Gibbs(draws=500), seed=1).attrs["engine"]
+    'Gibbs'
+    """
+
+    draws: int = 2000
+    tune: int = 500
+    chains: int = 4
+
+    def __post_init__(self) -> None:
+        check_integers(self, draws=1, tune=0, chains=1)
+
+    @property
+    def name(self) -> str:
+        return "Gibbs"
+
+    def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
+        """Sweep; nothing is tuned, the first sweeps are thrown away."""
+        refuse_groups(model)
+        refuse_improper(model)
+        data, centre = rows_of(model)
+        options = {"draws": self.draws, "tune": self.tune, "chains": self.chains}
+        found = sample(data, centre, blocks_of(model), noise_of(model), **options, rng=rng)
+        return told(model, data, found)
+
+
+def told(model: Model, data: Data, found: Draws) -> Outcome:
+    """The draws by name, and whether they can be used."""
+    variables = variables_of(model, found)
+    judged = judge({name: values for name, (_, values) in variables.items()}, {})
+    del judged["divergences"]
+    more = advice(data, found)
+    if more:
+        settled = [] if judged["converged"] else [judged["message"]]
+        judged |= {"converged": 0, "message": "; ".join([*settled, *more])}
+    return Outcome(variables=variables, attrs={"markov_chains": found.sigma.shape[0], **judged})
+
+
+def refuse_groups(model: Model) -> None:
+    """What the sampler has no draw for."""
+    if model.terms or not model.blocks:
+        what = f"({model.terms[0].name})" if model.terms else "and no block of columns"
+        raise ValueError(
+            f"Gibbs draws the scales of blocks of columns, and this model has "
+            f"{'grouping factors ' if model.terms else 'none '}{what}; use NUTS()"
+        )
+    for p in model.space.scales:
+        if p.custom is not None:
+            raise ValueError(
+                f"Gibbs knows laws by name, and the prior of {p.name} is another one; use NUTS()"
+            )
+
+
+def rows_of(model: Model) -> tuple[Data, Array]:
+    """What the sampler works on: rows scaled by their weights, and the prior of beta."""
+    d, prior = model.design, model.fixed_prior
+    root = np.sqrt(model.precision * d.frequency)
+    K = prior.H / prior.scale[:, None]
+    columns = np.hstack([b.Z for b in model.blocks])
+    return reduce_rows(
+        d.X * root[:, None],
+        columns * root[:, None],
+        (d.y - d.offset) * root,
+        K.T @ K,
+        K.T @ (prior.location / prior.scale),
+        float(d.frequency.sum()),
+    )
+
+
+def blocks_of(model: Model) -> list[Block]:
+    """The laws of the blocks' scales, as the sampler takes them."""
+    return [
+        Block(
+            b.columns,
+            _law(b.law.local, 1.0),
+            _law(b.law.common, 1.0),
+            _law(b.law.rate, 1.0),
+            _law(b.law.slab, np.inf),
+            int(b.law.noise),
+        )
+        for b in model.blocks
+    ]
+
+
+def noise_of(model: Model) -> Law | float:
+    """The law of sigma, or its value."""
+    return _law(model.space.sigma, 1.0)
+
+
+def _law(p: Positive | None, absent: float) -> Any:
+    if p is None:
+        return absent
+    if p.fixed is not None:
+        return p.fixed if p.size > 1 else float(p.fixed[0])
+    return p.law
+
+
+def variables_of(model: Model, found: Draws) -> dict[str, tuple[tuple[str, ...], Array]]:
+    """The posterior's variables from the sampler's draws, (chains, draws, ...)."""
+    shape = found.sigma.shape
+    h, at = [], 0
+    for number, block in enumerate(model.blocks):
+        heads = found.heads[:, :, number]
+        own = (found.local[:, :, at : at + block.columns], heads[..., :1])
+        factors = (*own, heads[..., 1:2], heads[..., 2:3])
+        law = block.law
+        given = zip((law.local, law.common, law.rate, law.slab), factors)
+        h += [values for p, values in given if p is not None]
+        at += block.columns
+    flat = np.concatenate([*h, found.sigma[..., None]], axis=2).reshape(found.sigma.size, -1)
+    variables = theta_variables(model, flat, np.zeros((found.sigma.size, 0)))
+    ends = np.cumsum([b.columns for b in model.blocks])
+    u = np.split(found.u.reshape(found.sigma.size, -1), ends[:-1], axis=1)
+    effects = [v / b.unit for v, b in zip(u, model.blocks)]
+    every = one_chain(model, variables, found.beta.reshape(found.sigma.size, -1), effects)
+    return {n: (dims, v[0].reshape(*shape, *v.shape[2:])) for n, (dims, v) in every.items()}

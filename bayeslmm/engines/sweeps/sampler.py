@@ -1,0 +1,249 @@
+"""The Gibbs sampler of a regression with shrinkage blocks, on arrays.
+
+    y = X beta + sum_b A_b u_b + e,     e ~ N(0, sigma^2 I)
+
+Blocks of columns with laws for their scales (`scales`), a normal or flat prior for beta, any law
+for sigma. Rows are reduced once to a triangular factor where they are more than the columns (QR,
+Golub & Van Loan 2013, section 5.3), so that their number never enters a sweep.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...gaussian.sums import Array
+from ...gaussian.threads import processors
+from ...laws import Law
+from .coefficients import Data
+from .scales import FIXED
+from .sweep import Laws, State, run
+
+MANY = 2.0  # columns per row from which the factor has the size of the rows: fewer operations
+WIDE = 40  # columns of a block from which its common scale hardly moves given them
+WORTH = 150  # columns from which chains run side by side
+FOLLOWED = 0.1  # sigma as a share of the response's sd under which all rows are followed
+
+
+@dataclass(frozen=True)
+class Block:
+    """Columns of the design and the law of their scales.
+
+    u_j ~ N(0, s_j^2), s_j = local_j common rate^-1/2 sigma^power, and with a slab
+    s_j <- s_j / sqrt(1 + s_j^2 / slab2) before sigma enters.
+
+    Attributes
+    ----------
+    columns : int
+        How many of the design's columns, in order.
+    local, common, rate, slab2 : Law, float or array
+        A law, or the value at which it is fixed (local: one or one per column).
+    power : int
+        1 where scales are in units of sigma, else 0.
+    """
+
+    columns: int
+    local: Any = 1.0
+    common: Any = 1.0
+    rate: Any = 1.0
+    slab2: Any = np.inf
+    power: int = 0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws of all chains, (chains, draws, ...).
+
+    Attributes
+    ----------
+    beta : (..., p)
+    u, local : (..., P)
+    heads : (..., B, 3)
+        common, rate and slab^2 of every block.
+    sigma : (...)
+    """
+
+    beta: Array
+    u: Array
+    local: Array
+    heads: Array
+    sigma: Array
+
+
+def reduce_rows(
+    X: Array,
+    A: Array,
+    y: Array,
+    precision: Array | None = None,
+    shift: Array | None = None,
+    size: float | None = None,
+) -> tuple[Data, Array]:
+    """Sums over the rows, about the least squares fit of y on X.
+
+    Parameters
+    ----------
+    X, A, y : (n, p), (n, P), (n,)
+        Rows times sqrt(weight * frequency), the offset subtracted.
+    precision, shift : (p, p), (p,), optional
+        P0 and P0 m of beta's normal prior; flat where not given.
+    size : float, optional
+        Sum of the frequencies, n where not given.
+
+    Returns
+    -------
+    Data, (p,)
+        What a chain works on, and the fit: add it to the draws of beta.
+    """
+    (n, p), P = X.shape, A.shape[1]
+    centre = np.linalg.lstsq(X, y, rcond=None)[0] if p else np.zeros(0)
+    precision = np.zeros((p, p)) if precision is None else np.asarray(precision, float)
+    shift = np.zeros(p) if shift is None else np.asarray(shift, float)
+    rows = np.column_stack([X, A, y - X @ centre])
+    if n > p + P + 1:
+        rows = np.linalg.qr(rows, mode="r")
+    X, A, z = (np.ascontiguousarray(r) for r in (rows[:, :p], rows[:, p:-1], rows[:, -1]))
+    gram = A.T @ A if MANY * rows.shape[0] >= P else np.zeros((0, 0))
+    data = Data(
+        X,
+        A,
+        z,
+        float(n if size is None else size),
+        gram,
+        X.T @ A,
+        A.T @ z,
+        X.T @ X,
+        X.T @ z,
+        precision,
+        shift - precision @ centre,
+        not precision.any(),
+    )
+    return data, centre
+
+
+def _rows(value: Any, size: int) -> tuple[Array, Array]:
+    """Rows (code, a, b, constant) of a law or a fixed value, and values where a chain starts."""
+    rows = np.zeros((size, 4))
+    if isinstance(value, Law):
+        rows[:, 0], rows[:, 1:] = value.code, value.table(size)
+        return rows, np.ones(size) * value.typical
+    rows[:, 0] = FIXED
+    return rows, np.ones(size) * np.asarray(value, float)
+
+
+def _prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws, Array, Array]:
+    """Compiled form of the laws; starts of local scales (P,) and of what is shared (B, 3)."""
+    local = [_rows(b.local, b.columns) for b in blocks]
+    heads = [_rows(getattr(b, f), 1) for b in blocks for f in ("common", "rate", "slab2")]
+    laws = Laws(
+        starts=np.cumsum([0] + [b.columns for b in blocks]),
+        power=np.array([b.power for b in blocks], np.int64),
+        local=np.concatenate([rows for rows, _ in local]),
+        heads=np.concatenate([rows for rows, _ in heads]).reshape(-1, 3, 4),
+        sigma=_rows(sigma, 1)[0][0],
+        moved=np.array([_moved(b, wide) for b in blocks], np.int64),
+    )
+    starts = np.concatenate([start for _, start in heads]).reshape(-1, 3)
+    return laws, np.concatenate([start for _, start in local]), starts
+
+
+def _moved(block: Block, wide: int) -> bool:
+    """Whether the common scale needs a step with the coefficients integrated out.
+
+    It costs two factorisations, and pays where columns are many; a laplace block's common scale is
+    drawn with the local scales integrated out instead.
+    """
+    rayleigh = isinstance(block.local, Law) and block.local.name == "Rayleigh"
+    laplace = rayleigh and not isinstance(block.slab2, Law) and not np.isfinite(block.slab2)
+    return isinstance(block.common, Law) and block.columns >= wide and not laplace
+
+
+def _spread(typical: Array, rows: Array, rng: np.random.Generator) -> Array:
+    """Where a chain starts: what has a law is spread about its typical value."""
+    noise = rng.lognormal(0.0, 0.7, typical.shape)
+    return np.where(rows[..., 0] == FIXED, typical, typical * noise)
+
+
+def sample(
+    data: Data,
+    centre: Array,
+    blocks: Sequence[Block],
+    sigma: Any,
+    *,
+    draws: int,
+    tune: int,
+    chains: int,
+    rng: np.random.Generator,
+) -> Draws:
+    """Chains of draws from the posterior.
+
+    Parameters
+    ----------
+    data, centre
+        From `reduce_rows`.
+    blocks : sequence of Block
+        Laws of the columns' scales, in the order of the columns.
+    sigma : Law or float
+        Law of the noise's standard deviation, or its value.
+    draws, tune, chains : int
+        Draws kept per chain, sweeps before them, number of chains.
+    rng : numpy Generator
+        Each chain takes a stream of its own from it.
+
+    Returns
+    -------
+    Draws
+
+    Raises
+    ------
+    ArithmeticError
+        Where a chain leaves float64.
+    """
+    laws, local, heads = _prepare(blocks, sigma)
+    begin = np.array([max(np.sqrt(data.z @ data.z / data.size), 1e-150)])
+    if not isinstance(sigma, Law):
+        begin[0] = sigma
+    P, p, B = local.size, centre.size, len(blocks)
+    shapes = ((p,), (P,), (P,), (3 * B,), ())
+    out = [np.empty((chains, draws, *shape)) for shape in shapes]
+    streams = rng.spawn(chains)
+
+    def chain(i: int) -> int:
+        state = State(
+            np.zeros(p),
+            np.zeros(P),
+            _spread(local, laws.local, streams[i]),
+            _spread(heads, laws.heads, streams[i]),
+            _spread(begin, laws.sigma[None], streams[i]),
+        )
+        return run(streams[i], data, laws, state, tune, *(o[i] for o in out))
+
+    with ThreadPoolExecutor(1 if P < WORTH else min(chains, processors())) as pool:
+        done = list(pool.map(chain, range(chains)))
+    if min(done) < draws:
+        raise ArithmeticError(
+            f"chain {int(np.argmin(done)) + 1} left float64 after {min(done)} draws: columns are "
+            f"collinear, or sigma runs to zero; give sigma a prior that keeps off zero"
+        )
+    return Draws(out[0] + centre, out[1], out[2], out[3].reshape(chains, draws, B, 3), out[4])
+
+
+def advice(data: Data, found: Draws) -> tuple[str, ...]:
+    """What a user must know about the draws of a wide design, beyond R-hat.
+
+    With at least as many columns as rows the coefficients can follow every row. Where sigma and
+    the scales shrink together the likelihood stays as it is, so that only the priors keep sigma
+    off zero: with density 1 / sigma and rate ~ Gamma(a, b) the posterior of log sigma falls as
+    slowly as sigma^(2a).
+    """
+    wide = data.A.shape[1] + data.X.shape[1] >= data.size
+    low = float(np.quantile(found.sigma, 0.05))
+    share = low / max(np.sqrt(data.z @ data.z / data.size), 1e-300)
+    if not wide or share >= FOLLOWED:
+        return ()
+    return (
+        f"sigma runs towards zero: 5% of its draws are under {100 * share:.2g}% of the response's "
+        f"sd, where the {data.A.shape[1]} columns follow all {data.size:g} rows; give sigma a "
+        f"prior that keeps off zero, such as InverseGamma(2, sd of the response)",
+    )

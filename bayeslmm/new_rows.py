@@ -1,0 +1,131 @@
+"""New rows of a model: the table as the design reads it, and the columns of every block.
+
+A block finds its new columns, in this order: under its name in `terms`; in the new table, where it
+came from the formula or from a table whose names are all there; in new data that are nothing but
+its own input, where a model of arrays has one block and no other predictor.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .design import DesignError, NewGroup, NewRows
+from .design.array_encoder import ArrayEncoder
+from .design.array_reading import row_labels
+from .design.errors import quoted
+from .design.table import read_table
+from .gaussian.sums import Array
+from .model import Model
+from .terms import BlockTerm
+
+
+@dataclass(frozen=True, eq=False)
+class New:
+    """Rows to predict, and the columns of every block, (m, P), on the user's scale."""
+
+    rows: NewRows
+    columns: tuple[Array | None, ...]  # None for those of the fitted rows
+
+
+def read_rows(
+    model: Model,
+    new_data: Any,
+    terms: Mapping[str, Any] | None,
+    groups: bool,
+    noise: bool,
+    **extras: Any,
+) -> New:
+    """Read what a prediction is asked for.
+
+    Raises
+    ------
+    DesignError
+        Where a column is missing or cannot be used, or counts of rows differ.
+    """
+    given = dict(terms or {})
+    known = [b.name for b in model.blocks]
+    unknown = [name for name in given if name not in known]
+    if unknown:
+        told = f"the model's blocks are {quoted(known)}" if known else "the model has no blocks"
+        raise DesignError(f"terms= names {quoted(unknown)}, but {told}")
+    if new_data is not None and not given and _is_its_input(model):
+        given, new_data = {known[0]: new_data}, None
+    if new_data is None:
+        return _without_table(model, given, noise, extras)
+    rows = model.design.encoder.encode(new_data, groups=groups, noise=noise, **extras)
+    columns = tuple(_columns(model, block, given, new_data) for block in model.blocks)
+    for block, matrix in zip(model.blocks, columns):
+        if len(matrix) != rows.rows.size:
+            raise DesignError(
+                f"new_data has {rows.rows.size} rows, but terms={{{block.name!r}: ...}} has "
+                f"{len(matrix)}; give both for the same rows"
+            )
+    return New(rows, columns)
+
+
+def _bare(model: Model) -> bool:
+    """Whether the rows are described by blocks alone, beside an intercept."""
+    return set(model.design.fixed) <= {"Intercept"} and not model.terms
+
+
+def _is_its_input(model: Model) -> bool:
+    arrays = isinstance(model.design.encoder, ArrayEncoder)
+    return arrays and len(model.blocks) == 1 and _bare(model)
+
+
+def _without_table(model: Model, given: dict[str, Any], noise: bool, extras: dict[str, Any]) -> New:
+    """The fitted rows, their blocks replaced by what is given; or rows of given blocks alone."""
+    n = model.design.y.size
+    columns = tuple(
+        block.source.encode(given[block.name]) if block.name in given else None
+        for block in model.blocks
+    )
+    if given and len(given) == len(model.blocks) and _bare(model):
+        counts = [len(matrix) for matrix in columns if matrix is not None]
+        if len(set(counts)) > 1:
+            raise DesignError(f"the blocks of terms= differ in their rows: {counts}")
+        rows = model.design.encoder.blank(counts[0], noise=noise, **extras)
+        ones = np.ones((counts[0], len(model.design.fixed)))
+        labels = row_labels(None, next(iter(given.values())), counts[0])
+        return New(replace(rows, X=ones, rows=labels), columns)
+    for name, matrix in zip((b.name for b in model.blocks), columns):
+        if matrix is not None and len(matrix) != n:
+            raise DesignError(
+                f"terms={{{name!r}: ...}} has {len(matrix)} rows; without new_data the {n} fitted "
+                f"rows are predicted, so give new_data for other ones"
+            )
+    told = [name for name, value in extras.items() if value is not None]
+    if told:
+        raise DesignError(
+            f"{' and '.join(told)} belong to new rows, but the fitted ones are asked for; give "
+            f"new_data"
+        )
+    return New(_fitted_rows(model), columns)
+
+
+def _columns(model: Model, block: BlockTerm, given: dict[str, Any], new_data: Any) -> Array:
+    if block.name in given:
+        return block.source.encode(given[block.name])
+    reads = getattr(block.source, "reads", None)
+    if reads is not None and not isinstance(model.design.encoder, ArrayEncoder):
+        names = read_table(new_data).names
+        absent = [name for name in reads if name not in names]
+        if not absent:
+            return block.source.encode(new_data)
+        told = f"new_data lacks the columns {quoted(absent)} of the block {block.name!r}"
+    else:
+        told = f"new_data cannot tell the columns of the block {block.name!r}"
+    raise DesignError(
+        f"{told}; give them as terms={{{block.name!r}: ...}}, in the form in which they were fitted"
+    )
+
+
+def _fitted_rows(model: Model) -> NewRows:
+    design = model.design
+    groups = tuple(
+        NewGroup(g.name, g.Z, g.codes, np.array([], dtype=object)) for g in design.groups
+    )
+    extras = design.offset, design.weights, design.noise_sd
+    return NewRows(design.X, *extras, groups, design.rows, weighted=True)

@@ -1,0 +1,198 @@
+"""The columns of a block that matter: one table, by a stated rule.
+
+"interval"   the equal-tailed interval of the coefficient excludes zero
+"shrinkage"  E(1 - kappa_j | y) > 1/2,   kappa_j = 1 / (1 + |z_j|^2 s_j^2 / sigma^2)
+
+kappa_j is how much of column j's least-squares coefficient its scale s_j shrinks away where columns
+are orthogonal (Carvalho, Polson & Scott 2010, section 3.4, for the normal means). Where scales were
+plugged in at a maximum that sets most of them to zero (Tipping 2001), neither is needed: a column
+is in where its scale is not zero.
+"""
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from .gaussian.sums import Array
+from .model import Model
+from .reading import check_prob, groups, is_block, local_scales, summary
+from .recover import theta_points
+from .tree import check_tree, model_of
+
+RULES = ("interval", "shrinkage")
+
+
+def selected(
+    tree: Any,
+    name: str | None = None,
+    *,
+    prob: float = 0.95,
+    rule: str = "interval",
+    model: Model | None = None,
+) -> Any:
+    """Coefficients of a block of columns, and which columns are included.
+
+    Parameters
+    ----------
+    tree : DataTree
+        What `fit` returned.
+    name : str, optional
+        Name of the block; needed where the model has several.
+    prob : float
+        Probability of the equal-tailed interval.
+    rule : {"interval", "shrinkage"}
+        When draws include a column. "interval", the default: its interval excludes zero, which is
+        to say that its sign is certain to (1 + prob) / 2. It means the same under every law of the
+        scales, heeds correlations between columns, and errs on the side of leaving out: under the
+        horseshoe it includes few columns that do not matter (van der Pas, Szabo & van der Vaart
+        2017, Bayesian Analysis 12, 1221-1274). "shrinkage" is for scales that pile up at nothing
+        and at no shrinkage, those of `horseshoe` and `ard`; it includes more. Where empirical Bayes
+        set scales of columns to zero, the rest are included, whatever the rule.
+    model : Model, optional
+        Needed by "shrinkage" where the tree was read from a file.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a column: mean, sd, median, lower, upper; sign, max(P(u > 0), P(u < 0)); included.
+        Included columns come first, and then by abs(mean) / sd. Coefficients are those of the
+        columns as given. Where scales were plugged in, or draws not kept, all numbers are of the
+        normal law with the exact mean and sd.
+
+    Raises
+    ------
+    ValueError
+        Where there is no such block, or an option is out of range.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> d = bl.datasets.load("diabetes")
+    >>> m = bl.lmm("y ~ 1", d, terms=[bl.ridge(d.drop(columns="y"), name="x")])
+    >>> table = bl.selected(bl.fit(m, bl.EmpiricalBayes(), seed=1))
+    >>> table.index[table["included"]].tolist()
+    ['bmi', 's5', 'bp', 'sex']
+    """
+    import pandas as pd
+
+    check_prob(prob)
+    if rule not in RULES:
+        raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {rule!r}")
+    name = _name(tree, name)
+    posterior, _ = groups(tree)
+    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob)
+    local = _local(posterior, name, labels.size)
+    zero = local is not None and bool((local == 0.0).all(axis=0).any())
+    if local is not None and zero:
+        included = ~(local == 0.0).all(axis=0)
+    elif rule == "interval":
+        included = (lower > 0.0) | (upper < 0.0)
+    else:
+        included = kept_share(_model(tree, model), tree, name) > 0.5
+    numbers = {"mean": mean, "sd": sd, "median": median, "lower": lower, "upper": upper}
+    index = pd.Index(labels, name=name)
+    table = pd.DataFrame({**numbers, "sign": sign, "included": included}, index=index)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        distance = np.where(mean == 0.0, 0.0, np.abs(mean) / sd)
+    return table.iloc[np.lexsort((-distance, ~included))]
+
+
+def kept_share(model: Model, tree: Any, name: str) -> Array:
+    """E(1 - kappa_j | y) of every column, (P,)."""
+    scales, sigma = theta_points(model, tree["posterior"].dataset)
+    at = sum(term.shape[1] ** 2 for term in model.terms)
+    for block in model.blocks:
+        if block.name == name:
+            if block.law.kind not in ("horseshoe", "ard"):
+                raise ValueError(
+                    f"rule='shrinkage' is for a horseshoe or ard; under {block.law.kind} no scale "
+                    f"says that its column does not matter: use rule='interval'"
+                )
+            weight = model.precision * model.design.frequency
+            size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
+            total = np.zeros(block.columns)
+            for s, e in zip(scales[:, at : at + block.entries], sigma):
+                signal = size * s**2
+                total += signal / (signal + e**2)
+            return total / sigma.size
+        at += block.entries
+    raise ValueError(f"the model has no block {name!r}")
+
+
+def block_names(tree: Any) -> list[str]:
+    """Names of the blocks whose coefficients a tree holds."""
+    posterior, exact = groups(tree)
+    found = [str(v) for v in posterior.data_vars if str(v).startswith("u_")]
+    if exact is not None:
+        found += [str(v).removesuffix("_mean") for v in exact.data_vars if str(v)[:2] == "u_"]
+    names = dict.fromkeys(v.removeprefix("u_") for v in found if not v.endswith("_sd"))
+    return [n for n in names if _held(posterior, exact, n) and is_block(posterior, exact, n)]
+
+
+def block_moments(tree: Any, name: str) -> tuple[Array, Array]:
+    """Mean and sd of a block's coefficients, (P,) each, in the order of its columns."""
+    _, mean, sd, *_ = _table(tree, name, 0.95)
+    return mean, sd
+
+
+def _held(posterior: Any, exact: Any, name: str) -> bool:
+    return f"u_{name}" in posterior or (exact is not None and f"u_{name}_mean" in exact)
+
+
+def _name(tree: Any, name: str | None) -> str:
+    names = block_names(tree)
+    if not names:
+        raise ValueError("this fit has no block of columns; random effects are read by ranef")
+    if name is None and len(names) > 1:
+        raise ValueError(f"this fit has the blocks {', '.join(names)}; name one of them")
+    if name is not None and name not in names:
+        raise ValueError(f"this fit has no block {name!r}; its blocks are: {', '.join(names)}")
+    return names[0] if name is None else name
+
+
+def _model(tree: Any, model: Model | None) -> Model:
+    if model is None:
+        model = model_of(tree)
+    if model is None:
+        raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
+    check_tree(model, tree)
+    return model
+
+
+def _local(posterior: Any, name: str, columns: int) -> Array | None:
+    """Draws (k, P) of the scales of a block's own columns, or None where they share one."""
+    for variable in local_scales(posterior):
+        array = posterior[variable]
+        if array.dims[-1] == f"{name}_column" and variable != "alpha":
+            return array.values.reshape(-1, columns)
+    return None
+
+
+def _table(tree: Any, name: str, prob: float) -> tuple[Array, ...]:
+    """Labels, mean, sd, median, lower, upper and certainty of the sign, in the columns' order."""
+    posterior, exact = groups(tree)
+    variable = f"u_{name}"
+    if exact is not None and f"{variable}_mean" in exact:
+        array = exact[f"{variable}_mean"]
+        labels = array[array.dims[0]].values
+        local = _local(posterior, name, labels.size)
+        still = local is None or not np.ptp(local, axis=0).any()
+        if variable not in posterior or (still and np.ptp(posterior["sigma"].values) == 0.0):
+            mean, sd = array.values, exact[f"{variable}_sd"].values
+            width = NormalDist().inv_cdf(0.5 + 0.5 * prob)
+            return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
+    array = posterior[variable]
+    labels, values = array[array.dims[-1]].values, array.values
+    mean, sd, lower, upper = summary(values, prob)
+    flat = values.reshape(-1, labels.size)
+    sign = np.maximum((flat > 0.0).mean(axis=0), (flat < 0.0).mean(axis=0))
+    return labels, mean, sd, np.median(flat, axis=0), lower, upper, sign
+
+
+def _sign(mean: Array, sd: Array) -> Array:
+    """P(the sign is the mean's) under N(mean, sd^2); zero for a coefficient that is zero."""
+    from scipy.special import ndtr
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(mean == 0.0, 0.0, ndtr(np.abs(mean) / sd))

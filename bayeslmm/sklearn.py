@@ -1,0 +1,303 @@
+"""Estimators of scikit-learn's interface: `RVMRegressor` and `BayesianLasso`.
+
+    from bayeslmm.sklearn import RVMRegressor
+    RVMRegressor(width=3.0).fit(X, y).predict(X_new, return_std=True)
+
+Each declares the model of the same name, fits it with an engine, and keeps both as `model_` and
+`tree_`, which every other function of the package takes. Predicted means are exact: columns times
+the posterior mean of their coefficients. With plugged-in scales the standard deviation is exact
+too, from the conditional covariance of the columns that are left; else it is that of the draws.
+scikit-learn is needed here, and nowhere else.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+
+from . import kernels
+from .coefficients import pieces
+from .engines.evidence import EmpiricalBayes
+from .engines.nuts import NUTS
+from .fit import fit
+from .gaussian.sums import Array
+from .model import Model
+from .models.lasso import lasso
+from .models.rvm import rvm
+from .reading import fixef
+from .recover import theta_points
+from .selected import block_moments
+
+try:
+    from sklearn.base import BaseEstimator, RegressorMixin
+    from sklearn.utils import check_random_state
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:  # a dependency of this file alone
+    raise ImportError(
+        "bayeslmm.sklearn needs scikit-learn of at least 1.6; install it: pip install -U "
+        "scikit-learn"
+    ) from error
+
+NUMBERS = 10_000_000  # (draws, rows) held at a time
+ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "nuts": NUTS}
+
+
+class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Relevance vector machine for regression (Tipping 2001); see `bayeslmm.rvm`.
+
+    Parameters
+    ----------
+    kernel : {"gaussian", "linear_spline", "polynomial"}, callable or None
+        A kernel by name or as a function of points (n, d) and centres (m, d) that gives (n, m),
+        or a basis of `bayeslmm.bases`; None takes the columns of X themselves.
+    width : float or "scale"
+        Of the Gaussian kernel exp(-d^2 / width^2); "scale" is sqrt(n_features * X.var()).
+    degree : int
+        Of the polynomial kernel (x . z + offset)^degree.
+    offset : float
+        Of the polynomial kernel.
+    bias : bool
+        Whether a column of ones, with a variance of its own, stands beside the others.
+    engine : {"eb", "nuts"} or engine
+        "eb" maximises the evidence, which leaves few columns (the relevance vectors); "nuts"
+        integrates over the scales; or a value such as ``bl.NUTS(draws=2000)``.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_columns,)
+        Posterior mean weights: of the kernel's centres, of the functions of a basis, or of the
+        features where kernel is None. Zero for those that were left out.
+    intercept_ : float
+        Weight of the column of ones.
+    sigma_ : float
+        Standard deviation of the noise; its posterior mean where it was drawn.
+    relevance_ : ndarray of int
+        Which columns were left, whose scale is not zero: of a kernel the rows of X that are
+        relevance vectors, else places in `coef_`. All of them under "nuts".
+    relevance_vectors_ : ndarray (n_relevant, n_features)
+        Those rows of X, where there is a kernel.
+    model_, tree_
+        The model and its fit, for the rest of the package.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> from bayeslmm.sklearn import RVMRegressor
+    >>> d = bl.datasets.load("sinc_gauss01")
+    >>> machine = RVMRegressor(width=3.0).fit(d[["x"]], d["t"])
+    >>> machine.relevance_vectors_.shape
+    (4, 1)
+    """
+
+    def __init__(
+        self,
+        kernel: Any = "gaussian",
+        *,
+        width: Any = "scale",
+        degree: int = 3,
+        offset: float = 1.0,
+        bias: bool = True,
+        engine: Any = "eb",
+        random_state: Any = None,
+    ) -> None:
+        self.kernel = kernel
+        self.width = width
+        self.degree = degree
+        self.offset = offset
+        self.bias = bias
+        self.engine = engine
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to X (n_samples, n_features) and y (n_samples,)."""
+        X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
+        functions = _kernel(self, X)
+        if functions is None:
+            model = rvm(_named(self, X, self.bias), y)
+        else:
+            model = rvm(X, y, kernel=functions, bias=self.bias)
+        _infer(self, model)
+        weights, _ = block_moments(self.tree_, "w")
+        first = int(self.bias)
+        self.coef_, self.intercept_ = weights[first:], float(weights[0]) if self.bias else 0.0
+        kept = (self.tree_["posterior"]["scale_w"].values > 0.0).any(axis=(0, 1))[first:]
+        self.relevance_ = np.flatnonzero(kept)
+        centres = getattr(model.blocks[0].source, "centres", None)
+        if centres is not None:
+            self.relevance_ = centres[kept]
+            self.relevance_vectors_ = X[self.relevance_]
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Predict; see `BayesianLasso.predict`."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        if self.kernel is None:
+            X = _named(self, X, self.bias)
+        return _predict(self.model_, self.tree_, X, return_std)
+
+
+class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Bayesian lasso (Park & Casella 2008); see `bayeslmm.lasso`.
+
+    Parameters
+    ----------
+    lam : float, optional
+        The penalty, for centred columns of unit length; by default lam^2 has a Gamma(1, 1.78)
+        prior.
+    engine : {"nuts", "eb"} or engine
+        Or a value such as ``bl.NUTS(draws=2000)``.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    coef_ : ndarray (n_features,)
+        Posterior mean coefficients of the features as given.
+    intercept_ : float
+        Of the features as given, not centred.
+    sigma_ : float
+        Posterior mean of the noise's standard deviation.
+    model_, tree_
+        The model and its fit; ``bl.selected(tree_)`` is the table of its coefficients.
+    n_features_in_, feature_names_in_
+        As in scikit-learn.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> from bayeslmm.sklearn import BayesianLasso
+    >>> d = bl.datasets.load("diabetes")
+    >>> lasso = BayesianLasso(random_state=1).fit(d.drop(columns="y"), d["y"])
+    >>> mean, sd = lasso.predict(d.drop(columns="y").iloc[:3], return_std=True)
+    >>> bool((sd > lasso.sigma_).all())
+    True
+    """
+
+    def __init__(self, lam: Any = None, *, engine: Any = "nuts", random_state: Any = None) -> None:
+        self.lam = lam
+        self.engine = engine
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Fit to X (n_samples, n_features) and y (n_samples,)."""
+        X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
+        _infer(self, lasso(_named(self, X), y, lam=self.lam))
+        self.coef_, _ = block_moments(self.tree_, "beta_")
+        centre = self.model_.blocks[0].centre
+        self.intercept_ = float(fixef(self.tree_)["mean"].iloc[0] - centre @ self.coef_)
+        return self
+
+    def predict(self, X: Any, return_std: bool = False) -> Any:
+        """Posterior mean of y at new rows.
+
+        Parameters
+        ----------
+        X : array_like (n_samples, n_features)
+        return_std : bool
+            Return standard deviations too.
+
+        Returns
+        -------
+        mean : ndarray (n_samples,)
+        std : ndarray (n_samples,), where asked for
+            Of one new observation, its noise included, as in scikit-learn's BayesianRidge.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=np.float64)
+        return _predict(self.model_, self.tree_, _named(self, X), return_std)
+
+
+def _named(estimator: Any, X: Array, bias: bool = False) -> Any:
+    """X as a table with the features' names; a column of ones before it for the bias."""
+    import pandas as pd
+
+    names = getattr(estimator, "feature_names_in_", np.arange(X.shape[1]))
+    table = pd.DataFrame(X, columns=[str(name) for name in names])
+    if bias:
+        table.insert(0, "bias", 1.0)
+    return table
+
+
+def _kernel(estimator: RVMRegressor, X: Array) -> Any:
+    kernel, width = estimator.kernel, estimator.width
+    if kernel is None or not isinstance(kernel, str):
+        return kernel
+    if kernel == "gaussian":
+        if isinstance(width, str) and width == "scale":
+            width = float(np.sqrt(X.shape[1] * X.var())) or 1.0
+        return kernels.gaussian(width)
+    if kernel == "polynomial":
+        return kernels.polynomial(estimator.degree, estimator.offset)
+    if kernel == "linear_spline":
+        return kernels.linear_spline()
+    raise ValueError(
+        f"kernel must be 'gaussian', 'linear_spline', 'polynomial', a function or None; got "
+        f"{kernel!r}"
+    )
+
+
+def _infer(estimator: Any, model: Model) -> None:
+    """Fit the model: sets model_, tree_ and sigma_."""
+    engine = estimator.engine
+    if isinstance(engine, str):
+        if engine not in ENGINES:
+            raise ValueError(
+                f"engine must be one of {', '.join(map(repr, ENGINES))}, or a value such as "
+                f"bl.NUTS(draws=2000); got {engine!r}"
+            )
+        engine = ENGINES[engine]()
+    seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
+    estimator.tree_ = fit(model, engine, seed=seed, progress=False)
+    estimator.model_ = model
+    estimator.sigma_ = float(estimator.tree_["posterior"]["sigma"].mean())
+
+
+def _predict(model: Model, tree: Any, new: Any, with_std: bool) -> Any:
+    block = model.blocks[0]
+    columns = block.source.encode(new)
+    weights, _ = block_moments(tree, block.name)
+    mean = (columns - block.centre) @ weights
+    if model.design.fixed:
+        mean += float(fixef(tree)["mean"].iloc[0])
+    if not with_std:
+        return mean
+    posterior = tree["posterior"].dataset
+    noise = float((posterior["sigma"] ** 2).mean())
+    still = not np.ptp(posterior["sigma"].values) and not model.design.fixed
+    if still and tree["posterior"].attrs.get("fixed"):
+        return mean, np.sqrt(_exact_variance(model, posterior, columns) + noise)
+    return mean, np.sqrt(_drawn_variance(model, posterior, columns, mean) + noise)
+
+
+def _exact_variance(model: Model, posterior: Any, columns: Array) -> Array:
+    """Diagonal of A (Z'WZ / sigma^2 + S^-2)^-1 A' over the columns whose scale is not zero."""
+    from scipy.linalg import solve_triangular
+
+    block = model.blocks[0]
+    scales, sigma = theta_points(model, posterior.isel(chain=[0], draw=[0]))
+    scale = np.broadcast_to(scales[0], block.Z.shape[1:])
+    active = np.flatnonzero(scale > 0.0)
+    # In units of the scales, Q = I + S Z'WZ S / sigma^2 is never singular.
+    Z = block.Z[:, active] * scale[active] / sigma[0]
+    weight = model.precision * model.design.frequency
+    root = np.linalg.cholesky(np.eye(active.size) + (Z * weight[:, None]).T @ Z)
+    A = (columns[:, active] - block.centre[active]) / block.unit[active] * scale[active]
+    half: Array = solve_triangular(root, A.T, lower=True)
+    return (half**2).sum(axis=0)
+
+
+def _drawn_variance(model: Model, posterior: Any, columns: Array, mean: Array) -> Array:
+    block = model.blocks[0]
+    square, count = np.zeros(mean.size), 0
+    step = max(1, NUMBERS // mean.size)
+    for _, beta, (u,) in pieces(model, posterior, np.random.default_rng(0)):
+        for at in range(0, len(u), step):
+            drawn = block.times(u[at : at + step], columns) - mean
+            if model.design.fixed:
+                drawn += beta[at : at + step]
+            square += (drawn**2).sum(axis=0)
+            count += len(drawn)
+    return square / count

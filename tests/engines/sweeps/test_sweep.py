@@ -1,0 +1,94 @@
+"""The sweep leaves the joint law of parameters and data as it is (Geweke 2004, section 3).
+
+Draw y given the parameters, sweep given y, and again: if, and only if, every step is right, the
+parameters keep their prior. Probability transforms of all of them are then uniform.
+"""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayeslmm.engines.sweeps.coefficients import make_work
+from bayeslmm.engines.sweeps.sampler import Block, _prepare, reduce_rows
+from bayeslmm.engines.sweeps.scales import block_scales
+from bayeslmm.engines.sweeps.sweep import State, sweep
+from bayeslmm.laws import Law
+
+from .test_slices import assert_uniform
+
+CDF = {
+    "HalfNormal": lambda s: stats.halfnorm(scale=s),
+    "HalfCauchy": lambda s: stats.halfcauchy(scale=s),
+    "Gamma": lambda a, b: stats.gamma(a, scale=1 / b),
+    "InverseGamma": lambda a, b: stats.invgamma(a, scale=b),
+    "LogNormal": lambda m, s: stats.lognorm(s, scale=np.exp(m)),
+    "Rayleigh": lambda s: stats.rayleigh(scale=s),
+}
+DRAWS = 25_000
+COMMON, RATE = Law("HalfNormal", (0.8,)), Law("Gamma", (2.0, 1.0))
+RAYLEIGH, CAUCHY = Law("Rayleigh", (1.0,)), Law("HalfCauchy", (1.0,))
+SLAB = Law("InverseGamma", (2.0, 0.3))
+BLOCKS = {
+    "laplace": [Block(3, local=RAYLEIGH, rate=RATE, power=1)],
+    "laplace, both shared scales": [
+        Block(3, local=Law("Rayleigh", (0.6,)), common=COMMON, rate=RATE, power=0)
+    ],
+    "laplace with a slab": [Block(3, local=RAYLEIGH, rate=RATE, slab2=SLAB, power=1)],
+    "horseshoe": [Block(3, local=CAUCHY, common=COMMON, power=1)],
+    "horseshoe with a slab": [Block(3, local=CAUCHY, common=COMMON, slab2=SLAB, power=1)],
+    "ard": [Block(3, local=Law("LogNormal", (0.0, 1.0)))],
+    "ridge": [Block(3, common=COMMON)],
+    "two in units of sigma": [
+        Block(2, local=RAYLEIGH, rate=RATE, power=1),
+        Block(2, local=CAUCHY, common=COMMON, power=1),
+    ],
+    "one in units of sigma, one not": [
+        Block(2, local=RAYLEIGH, rate=RATE, power=1),
+        Block(2, common=COMMON),
+    ],
+    "more columns than rows": [Block(12, local=RAYLEIGH, rate=RATE, power=1)],
+}
+
+
+def uniform(law, x):
+    return CDF[law.name](*law.parameters).cdf(x)
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_getting_it_right(name):
+    blocks, sigma = BLOCKS[name], Law("LogNormal", (0.0, 0.5))
+    P, n = sum(b.columns for b in blocks), 4
+    rng = np.random.default_rng(5)
+    X, A = rng.normal(size=(n, 2)), rng.normal(size=(n, P)) * 0.7
+    precision = np.array([[1.0, 0.3], [0.3, 0.8]])
+    mean = np.array([0.5, -1.0])
+    data, _ = reduce_rows(X, A, np.zeros(n), precision, precision @ mean)
+    assert (data.gram.size == 0) == (P > 10)
+    laws, *start = _prepare(blocks, sigma, wide=3)  # as in wide blocks
+    state = State(mean.copy(), np.zeros(P), *start, np.ones(1))
+    work, S = make_work(data), np.empty(P)
+    found, inverse = [], np.linalg.cholesky(precision).T
+    for _ in range(DRAWS):
+        noise = state.sigma[0] * rng.standard_normal(n)
+        data.z[:] = X @ state.beta + A @ state.u + noise
+        data.score[:], data.Xz[:] = A.T @ data.z, X.T @ data.z
+        assert sweep(rng, data, laws, state, work, S)
+        for b in range(len(blocks)):
+            at = slice(laws.starts[b], laws.starts[b + 1])
+            block_scales(state.local[at], state.heads[b], laws.power[b], state.sigma[0], S[at])
+        z = inverse @ (state.beta - mean)
+        e = (data.z - X @ state.beta - A @ state.u) / state.sigma
+        heads, local = state.heads.ravel(), state.local
+        found.append(np.concatenate([state.sigma, heads, local, z, state.u / S, e]))
+    draws = np.array(found).T
+    parts = np.split(draws, np.cumsum([1, 3 * len(blocks), P]))
+    assert_uniform(uniform(sigma, parts[0][0]))
+    for b, block in enumerate(blocks):
+        for k, law in enumerate((block.common, block.rate, block.slab2)):
+            if isinstance(law, Law):
+                assert_uniform(uniform(law, parts[1][3 * b + k]))
+        for j in range(laws.starts[b], laws.starts[b + 1]):
+            if isinstance(block.local, Law):
+                assert_uniform(uniform(block.local, parts[2][j]))
+    for z in parts[3]:  # beta, u and errors, in units of their scales
+        assert_uniform(stats.norm.cdf(z))

@@ -1,0 +1,104 @@
+"""Gibbs and NUTS draw from one posterior; lam by maximum likelihood is Park & Casella's."""
+
+import numpy as np
+import pytest
+
+import bayeslmm as bl
+from bayeslmm.testing import check_engine
+
+NOISE = {"sigma": "Jeffreys()", "Intercept": "flat"}
+# Medians at lam = 0.237 of 60,000 draws of an independent Gibbs sampler, sigma^2 last
+MEDIANS = [-3.3, -214.5, 523.7, 307.5, -170.8, -3.1, -152.5, 93.1, 521.0, 63.0, 2943.0]
+
+
+@pytest.fixture(scope="module")
+def unitnorm():
+    return bl.datasets.load("diabetes_unitnorm")
+
+
+@pytest.fixture(scope="module")
+def diabetes(unitnorm):
+    return bl.lasso("y ~ .", unitnorm, lam=0.237, priors=NOISE)
+
+
+def distance(a, b):
+    """Between the means of two sets of draws, in standard errors."""
+    from arviz_stats.base import array_stats
+
+    error = [float(array_stats.ess(x, method="mean")) for x in (a, b)]
+    return abs(a.mean() - b.mean()) / np.sqrt(a.var() / error[0] + b.var() / error[1])
+
+
+def test_the_medians_of_the_bayesian_lasso(diabetes):
+    tree = check_engine(bl.Gibbs(draws=10_000), diabetes)
+    posterior = tree["posterior"].dataset
+    draws = np.concatenate(
+        [posterior["u_beta_"].values, posterior["sigma"].values[..., None] ** 2], axis=2
+    )
+    # A median's standard error is 1.25 sds over the root of the sample; both samples have one.
+    error = 1.25 * draws.std(axis=(0, 1)) * np.sqrt(1 / 60_000 + 1 / 20_000)
+    rounding = np.array([0.05] * 10 + [0.5])
+    assert (abs(np.median(draws, axis=(0, 1)) - MEDIANS) < 4.0 * error + rounding).all()
+
+
+def test_lam_by_marginal_maximum_likelihood(unitnorm):
+    m = bl.lasso("y ~ .", unitnorm, priors=NOISE)
+    eb = check_engine(bl.EmpiricalBayes(draws=1000), m)
+    assert eb.attrs["lam"] == pytest.approx(0.2364, abs=5e-4)
+    assert eb.attrs["lam_error"] < 2e-4
+    assert eb["posterior"].attrs["fixed"] == "lam2"
+    assert np.ptp(eb["posterior"]["lam"].values) == 0.0
+    assert np.ptp(eb["posterior"]["sigma"].values) > 0.0
+
+
+def columns(n=40, P=4, seed=3):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, P)) * [1.0, 2.0, 0.5, 1.0] + [0.0, 3.0, 0.0, 1.0]
+    y = 1.0 + X @ [1.0, 0.0, -1.0, 0.3] + 0.8 * rng.standard_normal(n)
+    return X, {"y": y, "x": rng.standard_normal(n)}
+
+
+@pytest.mark.parametrize(
+    "law",
+    [
+        bl.ridge,
+        bl.ard,
+        bl.laplace,
+        lambda X, name: bl.horseshoe(X, name, nonzero=2, slab=2.0),
+    ],
+    ids=["ridge", "ard", "laplace", "horseshoe"],
+)
+def test_gibbs_and_nuts_draw_from_one_posterior(law):
+    X, data = columns()
+    m = bl.lmm("y ~ x", data, terms=[law(X, "a")], weights=np.linspace(0.5, 2.0, 40))
+    nuts = bl.fit(m, bl.NUTS(draws=1000, tune=500), seed=1)["posterior"]
+    gibbs = bl.fit(m, bl.Gibbs(draws=4000), seed=2)["posterior"]
+    for name in nuts.data_vars:
+        a, b = nuts[name].values, gibbs[name].values
+        assert a.shape[2:] == b.shape[2:]
+        a, b = (v.reshape(*v.shape[:2], -1) for v in (a, b))
+        for j in range(a.shape[2]):
+            # Scales have heavy tails: their logarithms have moments.
+            pair = [np.log(v[..., j]) if (v[..., j] > 0).all() else v[..., j] for v in (a, b)]
+            assert distance(*pair) < 4.5, f"{name}[{j}]"
+
+
+def test_gibbs_says_what_it_cannot_draw():
+    X, data = columns()
+    grouped = bl.lmm("y ~ 1 + (1 | g)", {**data, "g": np.arange(40) % 5}, terms=[bl.ridge(X, "a")])
+    with pytest.raises(ValueError, match="grouping factors"):
+        bl.fit(grouped, bl.Gibbs())
+    with pytest.raises(ValueError, match="no block"):
+        bl.fit(bl.lmm("y ~ x", data), bl.Gibbs())
+    with pytest.raises(ValueError, match="draws"):
+        bl.Gibbs(draws=0)
+    beside = bl.lmm("y ~ 1", data, terms=[bl.laplace(X, "a"), bl.ridge(X, "b")])
+    with pytest.raises(ValueError, match="lam"):
+        bl.fit(beside, bl.EmpiricalBayes())
+
+
+def test_no_effect_at_all_is_told():
+    rng = np.random.default_rng(0)
+    m = bl.lasso(rng.standard_normal((60, 4)), rng.standard_normal(60))
+    with pytest.raises(ValueError, match="no effect"):
+        bl.fit(m, bl.EmpiricalBayes(), seed=1)
