@@ -252,11 +252,12 @@ TOOLS: dict[str, dict[str, Tool]] = {
         "pymc-nutpie": Tool(_route("pymc_nutpie", 1000), ("pymc", "nutpie"), True, fresh=True),
     },
     "laws": {
-        "ridge": Tool(_law("ridge"), OURS, True),
-        "ard": Tool(_law("ard"), OURS, True),
-        "laplace": Tool(_law("laplace"), OURS, True),
-        "horseshoe": Tool(_law("horseshoe"), OURS, True),
-        "horseshoe, slab 5": Tool(_law("horseshoe", slab=5.0), OURS, True),
+        "ridge": Tool(_law("ridge"), OURS, True, repeats=0),
+        "ard": Tool(_law("ard"), OURS, True, repeats=0),
+        "laplace": Tool(_law("laplace"), OURS, True, repeats=0),
+        "horseshoe": Tool(_law("horseshoe"), OURS, True, repeats=0),
+        "horseshoe, nonzero 3": Tool(_law("horseshoe", nonzero=3), OURS, True, repeats=0),
+        "horseshoe, slab 5": Tool(_law("horseshoe", slab=5.0), OURS, True, repeats=0),
         "ard, EB": Tool(_law("ard", "eb"), OURS),
     },
     "fresh": {
@@ -395,7 +396,12 @@ def ratios(lines: list[dict]):
             pair = [done.get(("rvm", case, tool)) for tool in (above, "fastrvm")]
             if all(pair):
                 value = pair[0]["own_s"] / pair[1]["own_s"]
-                yield {"ratio": f"{above} / fastrvm", "of": "CPU seconds", "case": case, "value": value}
+                yield {
+                    "ratio": f"{above} / fastrvm",
+                    "of": "CPU seconds",
+                    "case": case,
+                    "value": value,
+                }
     for case in CASES["wide"]:
         pair = [done.get(("wide", case, tool)) for tool in ("sklearn-ard", "bayeslmm-eb")]
         if all(pair):
