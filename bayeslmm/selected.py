@@ -126,7 +126,7 @@ def block_names(tree: Any) -> list[str]:
     found = [str(v) for v in posterior.data_vars if str(v).startswith("u_")]
     if exact is not None:
         found += [str(v).removesuffix("_mean") for v in exact.data_vars if str(v)[:2] == "u_"]
-    names = dict.fromkeys(v.removeprefix("u_") for v in found if not v.endswith("_sd"))
+    names = dict.fromkeys(v.removeprefix("u_") for v in found)
     return [n for n in names if _held(posterior, exact, n) and is_block(posterior, exact, n)]
 
 

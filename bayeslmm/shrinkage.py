@@ -59,6 +59,18 @@ class Shrinkage:
         return tuple(p for p in (self.local, self.common, self.rate, self.slab) if p is not None)
 
     @property
+    def words(self) -> dict[str, str]:
+        """The priors of what is reported, in words."""
+        found = {p.name: p.prior for p in self.parameters}
+        if self.local is not None and self.rate is not None:
+            found[self.local.name] = f"square ~ Exponential({self.rate.name} / 2)"
+        if self.common is not None and self.noise:
+            found[self.common.name] += " x sigma"
+        if self.slab is not None and self.noise:
+            found[self.slab.name] += " x sigma^2"
+        return found
+
+    @property
     def shared(self) -> bool:
         """Whether all columns share one scale."""
         return self.local is None
@@ -70,7 +82,7 @@ class Shrinkage:
 
     @property
     def mixes(self) -> bool:
-        """Whether the scales are hidden under other parameters, so that a maximum integrates them."""
+        """Whether the scales are hidden under other parameters: a maximum integrates them."""
         return self.local is not None and self.local.free and not self.selects
 
     def product(self, columns: int) -> Product:

@@ -18,6 +18,7 @@ import numpy as np
 from . import kernels
 from .coefficients import pieces
 from .engines.evidence import EmpiricalBayes
+from .engines.gibbs import Gibbs
 from .engines.nuts import NUTS
 from .fit import fit
 from .gaussian.sums import Array
@@ -39,7 +40,7 @@ except ImportError as error:  # a dependency of this file alone
     ) from error
 
 NUMBERS = 10_000_000  # (draws, rows) held at a time
-ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "nuts": NUTS}
+ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "gibbs": Gibbs, "nuts": NUTS}
 
 
 class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -58,9 +59,10 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Of the polynomial kernel.
     bias : bool
         Whether a column of ones, with a variance of its own, stands beside the others.
-    engine : {"eb", "nuts"} or engine
-        "eb" maximises the evidence, which leaves few columns (the relevance vectors); "nuts"
-        integrates over the scales; or a value such as ``bl.NUTS(draws=2000)``.
+    engine : {"eb", "nuts", "gibbs"} or engine
+        "eb" maximises the evidence, which leaves few columns (the relevance vectors); the others
+        integrate over the scales, under their half-t prior. Or a value such as
+        ``bl.NUTS(draws=2000)``.
     random_state : int, RandomState or None
 
     Attributes
@@ -74,7 +76,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Standard deviation of the noise; its posterior mean where it was drawn.
     relevance_ : ndarray of int
         Which columns were left, whose scale is not zero: of a kernel the rows of X that are
-        relevance vectors, else places in `coef_`. All of them under "nuts".
+        relevance vectors, else places in `coef_`. All of them where scales were drawn.
     relevance_vectors_ : ndarray (n_relevant, n_features)
         Those rows of X, where there is a kernel.
     model_, tree_
@@ -148,8 +150,9 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     lam : float, optional
         The penalty, for centred columns of unit length; by default lam^2 has a Gamma(1, 1.78)
         prior.
-    engine : {"nuts", "eb"} or engine
-        Or a value such as ``bl.NUTS(draws=2000)``.
+    engine : {"gibbs", "nuts", "eb"} or engine
+        "gibbs" and "nuts" draw from the posterior, which is one; "eb" takes lam at its marginal
+        maximum. Or a value such as ``bl.Gibbs(draws=10_000)``.
     random_state : int, RandomState or None
 
     Attributes
@@ -176,7 +179,7 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     True
     """
 
-    def __init__(self, lam: Any = None, *, engine: Any = "nuts", random_state: Any = None) -> None:
+    def __init__(self, lam: Any = None, *, engine: Any = "gibbs", random_state: Any = None) -> None:
         self.lam = lam
         self.engine = engine
         self.random_state = random_state

@@ -17,7 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bayeslmm.sklearn import BayesianLasso, RVMRegressor
 
-SHORT = bl.NUTS(draws=100, tune=150, chains=1)
+SHORT = bl.Gibbs(draws=200, tune=100, chains=2)
 
 
 @parametrize_with_checks([RVMRegressor(), RVMRegressor(kernel=None), BayesianLasso(engine=SHORT)])
@@ -52,6 +52,19 @@ def test_relevance_vectors_are_rows_of_x(sinc):
     np.testing.assert_allclose(machine.predict(X), by_hand, rtol=1e-9)
 
 
+@pytest.mark.parametrize("engine", [bl.Gibbs(draws=1000), "eb"])
+def test_a_lasso_sees_the_diabetes_data_as_its_paper_does(diabetes, engine):
+    """Posterior medians at lam = 0.237 by an independent Gibbs sampler, in units of the norms."""
+    X, y = diabetes
+    lam = 0.237 if engine != "eb" else None  # empirical Bayes finds that itself
+    lasso = BayesianLasso(lam, engine=engine, random_state=2).fit(X, y)
+    norm = X.std(ddof=0) * np.sqrt(len(X))
+    medians = bl.selected(lasso.tree_)["median"].loc[X.columns] * norm
+    wanted = [-3.3, -214.5, 523.7, 307.5, -170.8, -3.1, -152.5, 93.1, 521.0, 63.0]
+    np.testing.assert_allclose(medians, wanted, atol=12.0)  # sds of 50 to 200, ESS above 500
+    assert lasso.sigma_ == pytest.approx(np.sqrt(2943.0), rel=0.02)
+
+
 @pytest.mark.parametrize("engine", ["eb", bl.NUTS(draws=300, tune=300, chains=2)])
 def test_predictions_agree_with_bl_predict(sinc, engine):
     X, y = sinc
@@ -84,7 +97,7 @@ def test_the_exact_sd_is_that_of_the_dense_normal(sinc):
 
 def test_a_lasso_of_a_frame_is_bl_lasso(diabetes):
     X, y = diabetes
-    lasso = BayesianLasso(engine=bl.NUTS(draws=300, tune=300, chains=2), random_state=3).fit(X, y)
+    lasso = BayesianLasso(random_state=3).fit(X, y)
     assert lasso.feature_names_in_.tolist() == X.columns.tolist()
     line = lasso.intercept_ + X.to_numpy() @ lasso.coef_
     np.testing.assert_allclose(lasso.predict(X), line, rtol=1e-9)

@@ -23,6 +23,7 @@ ROOMS = (
     ("terms",),
     ("priors",),
     ("fixed", "blocks"),
+    ("block_laws",),
     ("target",),
     ("model",),
     ("models",),

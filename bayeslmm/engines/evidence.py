@@ -9,7 +9,7 @@ by the Gaussian approximation of log sd, the correlations' coordinates and log s
 judged against the declared posterior.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,14 +19,12 @@ from ..model import CRITERIA, Model
 from ..recover import Thetas, theta_variables
 from ..space import Theta
 from .approximation import TRUSTED, verdict
-from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
-from .improper import refuse_improper
+from .lam import lam_maximised
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
 from .protocol import Outcome
 from .selection import keep_columns, widened
 from .start import hessian
-from .sweeps import maximise_rate, sample
 from .uncertainty import estimates
 
 
@@ -34,13 +32,16 @@ from .uncertainty import estimates
 class EmpiricalBayes:
     """Empirical Bayes by maximising one of four criteria.
 
+    A block with one variance for each column (`ard`, `rvm`) keeps the columns that the maximum
+    keeps (`selection`). Of a lasso lam alone is maximised, all else integrated (`lam`).
+
     Parameters
     ----------
     criterion : {"evidence", "reml", "ml", "map"}
         What is maximised over the variances. ``-2 * attrs["log_marginal"]`` under "reml" is
         lme4's REML criterion.
     draws : int
-        Draws of the coefficients (one chain).
+        Draws of the coefficients (one chain; four of a lasso, whose scales are drawn too).
     laplace : bool
         Draw the variances too, from the Gaussian approximation around the maximum, instead of
         plugging them in. The draws stand for the declared posterior, and are judged against it:
@@ -84,37 +85,26 @@ class EmpiricalBayes:
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
         refuse_unidentified(model, self.criterion)
+        self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
-            return self._mixed(model, rng)
+            return lam_maximised(model, self.draws, rng)
         if any(block.law.selects for block in model.blocks):
             small, best, kept = keep_columns(model, self.criterion)
             return widened(model, small, kept, self._around(small, best, rng), rng)
         return self._around(model, maximise(model, self.criterion), rng)
 
-    def _mixed(self, model: Model, rng: np.random.Generator) -> Outcome:
-        """lam by marginal maximum likelihood, all else drawn given it.
-
-        Scales, coefficients and sigma are integrated out, so the criteria do not differ.
-        """
-        refuse_hidden(model)
-        refuse_groups(model)
-        refuse_improper(model)
-        data, centre = rows_of(model)
-        blocks, sigma = blocks_of(model), noise_of(model)
-        free = [i for i, b in enumerate(model.blocks) if b.law.rate and b.law.rate.free]
-        attrs: dict[str, Any] = {}
-        if free:
-            best = maximise_rate(data, centre, blocks, sigma, free, rng=rng)
-            for i, lam, error, spread in zip(free, best.lam, best.error, best.spread):
-                blocks[i] = replace(blocks[i], rate=float(lam) ** 2)
-                name = str(model.blocks[i].law.root)
-                attrs |= {name: lam, f"{name}_error": error, f"{name}_se": spread}
-        options = {"draws": self.draws, "tune": 200, "chains": 4}
-        outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng))
-        rates = [b.law.rate for b in model.blocks]
-        fixed = tuple(p.name for p in rates if p is not None and p.free)
-        attrs = {name: float(value) for name, value in attrs.items()}
-        return replace(outcome, attrs={**outcome.attrs, **attrs}, fixed=fixed)
+    def _refuse_beside_blocks(self, model: Model) -> None:
+        """Options that mean nothing where columns are chosen, or lam is maximised."""
+        special = [b for b in model.blocks if b.law.selects or b.law.mixes]
+        asked = {"laplace=True": self.laplace, "log_evidence=True": self.log_evidence}
+        asked["'map'"] = self.criterion == "map"
+        given = [name for name, value in asked.items() if value]
+        if special and given:
+            raise ValueError(
+                f"EmpiricalBayes({given[0]}) has no meaning with the block {special[0].name} "
+                f"({special[0].law.kind}), whose scales have no smooth maximum; leave it out, or "
+                f"use NUTS()"
+            )
 
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
@@ -178,22 +168,6 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
                 f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
                 f"with informative priors, or drop (... | {term.name})"
             )
-
-
-def refuse_hidden(model: Model) -> None:
-    """Scales that are hidden under others, where these cannot be maximised either."""
-    for block in model.blocks:
-        if block.law.mixes and (block.law.rate is None or block.law.slab is not None):
-            raise ValueError(
-                f"empirical Bayes cannot maximise over the scales of {block.name} "
-                f"({block.law.kind}): they are hidden under other parameters. Use NUTS(); or "
-                f"bl.ard(...), whose scales have a maximum that keeps few columns"
-            )
-    if model.terms or not all(block.law.mixes for block in model.blocks):
-        raise ValueError(
-            "empirical Bayes finds lam by a Gibbs sampler, which draws neither grouping factors "
-            "nor other blocks; use NUTS() with lam free"
-        )
 
 
 def at_boundary(best: Optimum) -> tuple[str, ...]:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..densities import log_complete, log_prior
-from ..gaussian.dual import Dual
 from ..gaussian.primal import Primal
 from ..gaussian.sums import Array
 from ..model import Model
@@ -43,7 +42,7 @@ class State:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
-    solver: Primal | Dual
+    solver: Primal
     parts: tuple[Part, ...]
     noise: Part
 
@@ -63,7 +62,7 @@ class State:
         guess = np.full((1, 1), theta.sigma**2)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
         noise = Part(-1, (0,), law, guess)
-        return cls(model, model.solver(), tuple(parts), noise)
+        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), noise)
 
     @property
     def point(self) -> tuple[Array, float]:

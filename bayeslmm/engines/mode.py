@@ -6,7 +6,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..target import Target
 from .maximise import maximise
-from .start import centre, mode
+from .start import MANY, centre, mode
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
@@ -22,6 +22,8 @@ def posterior_mode(model: Model, target: Target) -> Array:
         Where the log density is finite at none of them.
     """
     begin = centre(model)
+    if begin.size > MANY:
+        return mode(target, begin)
     likely = mode(model.target("reml", prior=False), begin)
     found = [mode(target, begin), mode(target, np.clip(likely, begin - 5.0, begin + 40.0))]
     for criterion in ("reml", "map") if model.advice else ():

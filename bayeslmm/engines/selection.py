@@ -29,6 +29,7 @@ from .protocol import Outcome
 
 ROUNDS = 20
 STARTS = 3
+EXACT = 1e-6  # noise under this share of y's spread is no noise
 TINY = 1e-8  # a scale at zero has no logarithm to start from
 Kept = dict[str, np.ndarray]
 
@@ -198,5 +199,8 @@ def widened(
         if count
         else (f"none of {total:,} columns kept: the data support no coefficient of theirs")
     )
+    spread = float(np.std(model.design.y - model.design.offset))
+    if model.space.sigma.free and float(np.max(variables["sigma"][1])) < EXACT * spread:
+        told += " and they fit y exactly, so that sigma ran to zero: give a price, or fix sigma"
     attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
     return replace(outcome, thetas=None, variables=variables, attrs=attrs, tables=tables)

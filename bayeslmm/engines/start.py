@@ -8,6 +8,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..target import Target
 
+MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
 
 
@@ -57,6 +58,8 @@ def mode(target: Target, start: Array) -> Array:
 
     bounds = [(s - 40.0, s + 40.0) for s in start]
     options = {"ftol": 1e-12, "gtol": 1e-5 / size}
+    if start.size > MANY:
+        options["maxiter"] = 50
     found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return found.x if -found.fun * size > begin else start
 
@@ -73,7 +76,12 @@ def hessian(target: Target, z: Array, step: float = 1e-4) -> Array:
 
 
 def width(target: Target, z: Array) -> Array:
-    """Standard deviation of each coordinate in the Gaussian approximation at z, at most 2."""
+    """Standard deviation of each coordinate in the Gaussian approximation at z, at most 2.
+
+    Of many coordinates, most are local scales: their prior is about one wide.
+    """
+    if z.size > MANY:
+        return np.ones(z.size)
     curvature = -hessian(target, z)
     values, vectors = np.linalg.eigh(curvature)
     variance = (vectors**2 / np.maximum(values, 0.25)).sum(axis=1)

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..blocks import Block, build_block, parameters
+from ..block_laws import build_block, parameters
+from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
 from ..fixed import fixed_prior
 from ..laws import Law
@@ -145,7 +146,7 @@ def declare(
         if term.correlated:
             table[term.correlation.name] = term.correlation.prior
     for block in columns:
-        table |= {p.name: p.prior for p in block.law.parameters}
+        table |= block.law.words
     table["sigma"] = sigma.prior
     return Model(kind, design, random, space, fixed, table, columns)
 

@@ -11,9 +11,12 @@ from . import tables
 from .bound import bound
 from .calibration import calibration
 from .caterpillar import caterpillar
+from .coefficients import coefficients
 from .compared import compared
 from .densities import fixed_effects, variances
 from .drawing import Image
+from .fitted_curve import fitted_curve
+from .kept import kept
 from .mixing import mixing
 from .rows import rows
 from .tables import Folded, Row, Section
@@ -45,6 +48,18 @@ PANELS = (
         f"Mean and {INTERVAL} of each level, in the order of the mean.",
         caterpillar,
     ),
+    Panel(
+        "Coefficients of blocks",
+        f"Mean and {INTERVAL} of each column's coefficient.",
+        coefficients,
+    ),
+    Panel(
+        "How much do columns keep?",
+        "How much of its least-squares coefficient the posterior leaves to each column, were the "
+        "columns orthogonal: one is no shrinkage, zero is none left. Sparse data make a step.",
+        kept,
+    ),
+    Panel("Fitted curve", "", fitted_curve),
     Panel(
         "Do the rows look like the model's?",
         "Residuals should scatter evenly about zero and follow the line; responses drawn from the "
@@ -144,6 +159,8 @@ def _note(view: View) -> str:
             f" R-hat should be at most {RHAT} and ESS, the bulk effective sample size, at "
             f"least {ESS_PER_CHAIN} a chain."
         )
+    if view.columns:
+        text += f" {tables.INCLUDED} Columns of a block that are included (see bl.selected)."
     return text
 
 

@@ -103,6 +103,15 @@ def no_height(axes: Any) -> None:
     axes.locator_params(axis="x", nbins=6)
 
 
+def log_ranks(axes: Any) -> None:
+    """A logarithmic axis of ranks, written out: the page reads no mathematics."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:
     """Title and labels, shortened and never read as mathematics."""
     if title:

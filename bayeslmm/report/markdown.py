@@ -71,7 +71,7 @@ def _lines(page: Content) -> Iterator[str]:
     yield from ("", escaped(told), "", "## Estimates", "")
     heads = [f"{engine}: {h}" for engine, own in page.columns.items() for h in own]
     for section in page.sections:
-        yield from (f"### {section.title}", "")
+        yield from (f"### {escaped(section.title)}", "")
         rows = section.whole or section.rows
         if section.total > len(rows):
             yield from (f"The first {len(rows):,} of {section.total:,}.", "")

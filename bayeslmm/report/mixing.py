@@ -5,12 +5,14 @@ Simpson, Carpenter & Buerkner 2021). The band holds independent draws: they are 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..gaussian.sums import Array
 from ..scalars import Scalar, chains
+from .columns import MOST
 from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
 from .uniform import ecdf, points, rank_band
 from .view import View
@@ -27,7 +29,7 @@ def mixing(view: View) -> tuple[list[Image], str]:
         if chains(tree) < 2:
             continue
         alone = sum(chains(other) > 1 for other in view.trees.values()) == 1
-        for scalar in _worst(view.scalars[engine]):
+        for scalar in _worst(_drawn(view, engine)):
             image = _ranks(scalar, "" if alone else f"{engine}: ")
             if image is not None:
                 images.append(image)
@@ -39,6 +41,14 @@ def mixing(view: View) -> tuple[list[Image], str]:
             f"independent draws."
         )
     return images, " ".join(notes)
+
+
+def _drawn(view: View, engine: str) -> list[Scalar]:
+    """All its numbers, and the coefficients of blocks that the tables show."""
+    blocks = [found.get(engine, []) for found in view.coefficients.values()]
+    # A coefficient is called by its column alone; here it stands beside parameters.
+    own = [replace(s, name=f"{s.kind.prefix}[{s.name}]") for found in blocks for s in found[:MOST]]
+    return [*view.scalars[engine], *own]
 
 
 def _worst(found: list[Scalar]) -> list[Scalar]:

@@ -1,6 +1,6 @@
 """The tables of the page: engines side by side, what they found, and what the data are."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,14 @@ from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..model import Model
 from ..scalars import INTERVAL, KINDS, Scalar, chains
 from ..terms import BlockTerm
+from .columns import MOST, Columns
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
 
 LONG = 15  # priors from which those of fixed effects are folded
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
+FURTHEST = "the furthest from zero in units of their sd"
+INCLUDED = "●"  # beside the mean of a column that is included
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Section:
     rows: list[Row]
     whole: list[Row] = field(default_factory=list)
     total: int = 0
+    told: str = ""  # which rows are shown
 
 
 def columns(view: View) -> dict[str, list[str]]:
@@ -80,10 +84,31 @@ def estimates(view: View) -> list[Section]:
         if len(rows) > MANY:
             few = set(_furthest(names[:ALL], by_engine))
             shown = [row for row in rows if row.name in few]
-            sections.append(Section(kind.title, shown, rows, len(names)))
+            told = f"{len(shown)} of {len(names):,}, {FURTHEST}"
+            sections.append(Section(kind.title, shown, rows, len(names), told))
         elif rows:
             sections.append(Section(kind.title, rows))
+        if kind == KINDS[0]:
+            sections += [_block(view, found) for found in view.columns.values()]
     return sections
+
+
+def _block(view: View, found: Columns) -> Section:
+    """The coefficients of a block of columns, the included ones marked."""
+    heads = columns(view)
+    by_engine = {e: view.coefficients[found.name].get(e, []) for e in view.trees}
+    rows = []
+    for i, j in enumerate(found.order[: found.listed]):
+        cells: list[Cell] = []
+        for engine, own in by_engine.items():
+            scalar = own[i] if own else None
+            numbers = _cells(scalar, len(heads[engine]), chains(view.trees[engine]))
+            if scalar is not None and found.tables[engine]["included"].iloc[j]:
+                numbers[0] = replace(numbers[0], text=f"{INCLUDED} {numbers[0].text}")
+            cells += numbers
+        rows.append(Row(found.block.labels[j], cells))
+    whole = rows if len(rows) > MOST else []
+    return Section(found.title, rows[:MOST], whole, found.order.size, found.told)
 
 
 def _furthest(names: list[str], by_engine: dict[str, dict[str, Scalar]]) -> list[str]:
@@ -100,6 +125,8 @@ def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
     if scalar is None:
         return [Cell(NONE, first=True), *[Cell(NONE)] * (width - 1)]
     s = scalar
+    if s.mean == 0.0 and s.sd == 0.0:  # a column that was left out
+        return [Cell("0", first=True), *[Cell(NONE)] * (width - 1)]
     cells = [
         Cell(number(s.mean, s.sd), first=True),
         Cell(number(s.sd, s.sd)),

@@ -12,6 +12,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..reading import ranef
 from ..scalars import PROB, Scalar, scalars
+from .columns import Columns, columns_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,19 @@ class View:
                 found.setdefault(block.name, {})[engine] = block
         fewest = sorted(found, key=lambda name: len(next(iter(found[name].values())).levels))
         return {name: found[name] for name in fewest}
+
+    @cached_property
+    def columns(self) -> dict[str, Columns]:
+        """Block of columns -> its coefficients by every engine."""
+        return columns_of(self.model.blocks, self.trees)
+
+    @cached_property
+    def coefficients(self) -> dict[str, dict[str, list[Scalar]]]:
+        """Block -> engine -> the coefficients that a table shows, as named numbers."""
+        return {
+            name: {engine: found.scalars(engine) for engine in found.tables}
+            for name, found in self.columns.items()
+        }
 
     @cached_property
     def fitted(self) -> Array:

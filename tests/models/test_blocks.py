@@ -342,3 +342,12 @@ def test_siblings_refuse_in_words_too(call, words):
 def test_a_width_is_positive():
     with pytest.raises(ValueError, match="width"):
         bl.kernels.gaussian(0.0)
+
+
+@pytest.mark.parametrize(
+    "option", [{"criterion": "map"}, {"laplace": True}, {"log_evidence": True}]
+)
+def test_what_means_nothing_where_columns_are_chosen_is_refused(option):
+    m = bl.rvm(columns(), table()["y"])
+    with pytest.raises(ValueError, match="no meaning"):
+        bl.fit(m, bl.EmpiricalBayes(**option))

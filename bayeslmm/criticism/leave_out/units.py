@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.leave_out import LeftOut, Rows, Table, levels_out, undetermined
+from ...gaussian.dual import Dual
+from ...gaussian.leave_out import LeftOut, Rows, Table, WideRows, levels_out, undetermined
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 
@@ -52,10 +53,12 @@ class UnitsOf:
         prior = FixedPrior.flat(len(d.fixed)) if flat else model.fixed_prior
         self._refuse_undetermined(model, prior)
         factors = tuple(t.factor() for t in model.terms)
-        table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior)
+        blocks = tuple(b.block() for b in model.blocks)
+        beside = (d.offset, model.precision, d.frequency, prior)
+        table = Table(d.y, d.X, factors, *beside, blocks, model.dual)
         solver = model.solver("reml" if flat else "evidence")
         if self.by_row:
-            return Rows(table, solver)
+            return WideRows(table, solver) if isinstance(solver, Dual) else Rows(table, solver)
         return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)
 
     def _refuse_undetermined(self, model: Model, prior: FixedPrior) -> None:

@@ -4,7 +4,7 @@
 three kinds of unit over `algebra`; `solvers` answers for each at any point of the variances.
 """
 
-from .solvers import Groups, LeftOut, Refits, Rows, Table, Units, levels_out, undetermined
+from .solvers import Groups, LeftOut, Refits, Rows, Table, Units, WideRows, levels_out, undetermined
 
 __all__ = [
     "Groups",
@@ -13,6 +13,7 @@ __all__ = [
     "Rows",
     "Table",
     "Units",
+    "WideRows",
     "levels_out",
     "undetermined",
 ]

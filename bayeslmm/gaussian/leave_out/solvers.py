@@ -3,22 +3,25 @@
 Given the scales, y is normal with every coefficient integrated out, and the law of y_I given all
 other rows follows from the precision P of y: Sigma_I = (P_II)^-1, y_I - mean_I = Sigma_I (P y)_I
 (Sundararajan & Keerthi 2001; Buerkner, Gabry & Vehtari 2021, equation 8, where it is not factorised
-by rows). Four kinds of unit, one answer each, `at(scales, sigma)`:
+by rows). Five kinds of unit, one answer each, `at(scales, sigma)`:
 
 * `Rows`: one observation; a row that counts f times is f observations, and one of them is left out;
+* `WideRows`: the same by the dual solver, of models with more coefficients than rows;
 * `Groups`: all rows of one level of the eliminated factor;
 * `Units`: any rows, at the price of a matrix of their own size;
 * `Refits`: any rows, as the difference of two log densities: for units that are a large part.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dual import Dual
+from ..dual_rows import DualRows
 from ..primal import LOG_2PI, FixedPrior, Primal
-from ..sums import Array, Factor, accumulate
+from ..sums import Array, Columns, Factor, accumulate
 from .groups import compress, leave_groups
 from .rotated import Rotated, rotate
 from .rows import leave_rows
@@ -52,15 +55,23 @@ class Table:
     weights: Array
     frequency: Array
     prior: FixedPrior
+    blocks: tuple[Columns, ...] = ()
+    wide: bool = False  # whether the dual solver is the smaller one
 
-    def solver(self, keep: NDArray[np.bool_] | None = None) -> Primal:
+    def solver(self, keep: NDArray[np.bool_] | None = None) -> Primal | Dual:
         """The solver of the rows that are kept."""
         keep = np.ones(self.y.size, bool) if keep is None else keep
         factors = tuple(Factor(f.codes[keep], f.levels, f.Z[keep]) for f in self.factors)
+        blocks = tuple(Columns(b.Z[keep], b.shared) for b in self.blocks)
+        if self.wide:
+            beside = (self.offset[keep], self.weights[keep], self.frequency[keep])
+            rows = DualRows(self.y[keep], self.X[keep], factors, blocks, *beside)
+            return Dual.of(rows, self.prior)
         sums = accumulate(
             self.y[keep],
             self.X[keep],
             factors,
+            blocks,
             offset=self.offset[keep],
             weights=self.weights[keep],
             frequency=self.frequency[keep],
@@ -83,8 +94,11 @@ class Point:
         sums = solver.sums
         squares = (sums.rows.values**2).ravel()
         norms = np.bincount(sums.rows.columns.ravel(), squares, minlength=sums.random)
-        blocks = (norms[a : a + levels * q].reshape(levels, q) for a, levels, q in sums.factors)
-        self.largest = [block.max(axis=0) for block in blocks]
+        layout = [tuple(int(v) for v in entry) for entry in sums.layout]
+        terms = (norms[a : a + levels * q].reshape(levels, q) for a, levels, q in layout)
+        wide = [i for i, (*_, q) in enumerate(layout) if q > 1]
+        self.widths = [q for *_, q in layout[: wide[-1] + 1 if wide else 0]]
+        self.largest = np.concatenate([np.zeros(0), *(t.max(axis=0) for t in terms)])
 
     def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array, float]:
         """L of the eliminated factor; mean, covariance and condition of the remainder.
@@ -92,12 +106,14 @@ class Point:
         The covariance is known to eps times the condition of L'S L + I, S at most Z'Z / sigma^2.
         """
         sums, condition = self.solver.sums, 1.0
-        at = sums.effects**2
+        at, first = sums.effects**2, 0
         L = np.ascontiguousarray(scales[:at]).reshape(sums.effects, sums.effects)
-        for (_, _, q), largest in zip(sums.factors, self.largest):
-            own = scales[at : at + q * q].reshape(q, q)
+        for q in self.widths:  # of factors; what follows has one scale each, all taken at once
+            own, largest = scales[at : at + q * q].reshape(q, q), self.largest[first : first + q]
             condition = max(condition, 1.0 + float((own**2).sum(axis=1) @ largest) / sigma**2)
-            at += q * q
+            at, first = at + q * q, first + q
+        rest = scales[at:] ** 2 * self.largest[first:]
+        condition = max(condition, 1.0 + float(rest.max(initial=0.0)) / sigma**2)
         mean, cov = self.solver.remainder(scales, sigma, self.work)
         return L, mean, cov, condition
 
@@ -118,12 +134,25 @@ class Rows:
         pi[self.order], rho[self.order] = found
         # One of f equal rows keeps f - 1 others: 1 - pi is f times the leverage of one.
         pi, rho = (f - 1.0 + pi) / f, rho / np.sqrt(f)
-        constant = self.half - 0.5 * LOG_2PI - np.log(sigma)
-        return Left(
-            constant + 0.5 * np.log(pi) - 0.5 * rho**2 / pi,
-            constant - 0.5 * np.log(2.0 - pi) - 0.5 * rho**2 / (2.0 - pi),
-            rho / np.sqrt(pi),
-        )
+        return _rows_left(pi, rho, self.half - 0.5 * LOG_2PI - np.log(sigma))
+
+
+class WideRows:
+    """One observation at a time, by the dual solver."""
+
+    def __init__(self, table: Table, solver: Dual) -> None:
+        self.table, self.solver = table, solver
+
+    def at(self, scales: Array, sigma: float) -> Left:
+        """The solver leaves all f equal rows out; one of them keeps f - 1 others, as in `Rows`."""
+        f, w = self.table.frequency, self.table.weights
+        mean, variance = self.solver.leave_out_rows(scales, sigma)
+        noise = sigma**2 / (w * f)
+        without = variance - sigma**2 / w + noise  # 1 / P_ii
+        pi = (f - 1.0 + noise / without) / f
+        rho = np.sqrt(noise / f) * (self.table.y - mean) / without
+        constant = 0.5 * np.log(w) - 0.5 * LOG_2PI - np.log(sigma)
+        return _rows_left(pi, rho, constant)
 
 
 class Groups:
@@ -170,13 +199,13 @@ class Units:
 class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
-    def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
+    def __init__(
+        self, table: Table, solver: Primal | Dual, codes: NDArray[np.intp], units: int
+    ) -> None:
         self.table, self.solver, self.codes, self.units = table, solver, codes, units
-        self.work = solver.work()
-        self.kept: dict[tuple[int, bool], Primal] = {}
-        sums = solver.sums
-        size = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
-        self.most = int(KEPT / size)
+        self.work: Any = None if isinstance(solver, Dual) else solver.work()  # alike for all
+        self.kept: dict[tuple[int, bool], Primal | Dual] = {}
+        self.most = int(KEPT / _size(solver))
 
     def at(self, scales: Array, sigma: float) -> Left:
         def value(unit: int, twice: bool) -> float:
@@ -189,7 +218,7 @@ class Refits:
         twice = np.array([value(unit, True) for unit in range(self.units)])
         return Left(whole - without, twice - whole, np.zeros(0))
 
-    def _other(self, unit: int, twice: bool) -> Primal:
+    def _other(self, unit: int, twice: bool) -> Primal | Dual:
         """The solver without the unit's rows, or with each of them once more."""
         if (unit, twice) in self.kept:
             return self.kept[unit, twice]
@@ -205,14 +234,25 @@ class Refits:
 
 
 def levels_out(
-    table: Table, solver: Primal, codes: NDArray[np.intp], levels: int, eliminated: bool
+    table: Table, solver: Primal | Dual, codes: NDArray[np.intp], levels: int, eliminated: bool
 ) -> LeftOut:
     """Whole levels of one factor, in the cheapest of the exact ways."""
+    if isinstance(solver, Dual):
+        return Refits(table, solver, codes, levels)
     if eliminated:
         return Groups(table, solver)
     largest = float(np.bincount(codes).max())
     whole = float(solver.sums.random + solver.sums.fixed) ** 3 + 100.0 * table.y.size
     return (Units if largest**3 < whole else Refits)(table, solver, codes, levels)
+
+
+def _size(solver: Primal | Dual) -> float:
+    """Bytes of a solver."""
+    if isinstance(solver, Dual):
+        return float(solver.data.columns.nbytes + solver.rows.scaled.grams.nbytes)
+    sums = solver.sums
+    own = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
+    return float(own)
 
 
 def undetermined(
@@ -235,6 +275,15 @@ def undetermined(
         for b in range(p):
             share[:, a, b] = np.bincount(codes, Q[:, a] * Q[:, b], minlength=units)
     return np.flatnonzero(np.linalg.eigvalsh(share)[:, -1] > 1.0 - 1e-9)
+
+
+def _rows_left(pi: Array, rho: Array, constant: Array) -> Left:
+    """From pi_i = noise_i P_ii and rho_i = sqrt(noise_i) (P y)_i."""
+    return Left(
+        constant + 0.5 * np.log(pi) - 0.5 * rho**2 / pi,
+        constant - 0.5 * np.log(2.0 - pi) - 0.5 * rho**2 / (2.0 - pi),
+        rho / np.sqrt(pi),
+    )
 
 
 def _with_constants(out: Array, kept: Array, sigma: float, size: Array, half: Array) -> Left:

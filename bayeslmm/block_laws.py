@@ -1,0 +1,132 @@
+"""From a declared block to a term: columns read and checked, and the law of their scales.
+
+| parameter | default |
+|---|---|
+| sd_<ridge> | HalfStudentT(3, sd y / sqrt P) |
+| scale_<ard> | HalfStudentT(3, sd y / sqrt P), one per column |
+| lam2_<laplace> | Gamma(1, 1.78) (Park & Casella 2008, section 3.2) |
+| tau_<laplace> | tau^2 ~ Exponential(lam2 / 2), one per column, in units of sigma |
+| scale_<horseshoe> | HalfCauchy(1), one per column |
+| sd_<horseshoe> | HalfNormal(sigma p0 / ((P - p0) sqrt n)) (Piironen & Vehtari 2017, eq. 3.12) |
+| slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where asked for |
+
+P is the number of columns, p0 how many are expected to matter. All scales are those of standardised
+columns: centred where the model has an intercept, then divided by their sd ("sd"), by their length
+("norm"), or left as they are (None). Coefficients are always those of the columns as given.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .blocks import Block
+from .columns import read_given, standardise, validate
+from .design import DesignError
+from .laws import Law
+from .priors import Scales, positive_prior
+from .shrinkage import Shrinkage
+from .space import Positive
+from .terms import BlockTerm
+
+LAM2 = Law("Gamma", (1.0, 1.78))
+
+
+def build_block(
+    block: Block, scales: Scales, rows: np.ndarray, centred: bool, priors: Mapping[str, Any]
+) -> BlockTerm:
+    """The term: columns read, checked and standardised, and the law of their scales.
+
+    Raises
+    ------
+    DesignError
+        Where the columns or a prior cannot be used.
+    """
+    source = block.columns
+    if not hasattr(source, "encode"):
+        source = read_given(source, f"the columns of {block.name!r}")
+    validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
+    Z, centre, unit = standardise(source.matrix, scales.share, centred, block.scale)
+    law = LAWS[block.kind](block, Z.shape[1], scales, rows.size, priors)
+    return BlockTerm(block.name, source, Z, centre, unit, law)
+
+
+def parameters(block: Block) -> list[str]:
+    """Names of the parameters that take a prior."""
+    return [block.called(name) for name in NAMES[block.kind]]
+
+
+def _ridge(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
+    name = block.called("sd")
+    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
+    return Shrinkage("ridge", common=positive_prior(name, 1, None, default, priors.get(name)))
+
+
+def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
+    name = block.called("scale")
+    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
+    local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
+    price = block.options.get("price")
+    if price is None:
+        price = np.log(P) if n + 1 < P else 0.0  # a kernel has its n columns, and the bias
+    return Shrinkage(
+        "ard", local=local, precision=block.options.get("precision"), price=float(price)
+    )
+
+
+def _laplace(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
+    name, lam = block.called("lam2"), block.options["lam"]
+    if lam is not None and name in priors:
+        raise DesignError(f"lam= and the prior of {name} are both given; give one of them")
+    given = priors.get(name) if lam is None else float(lam) ** 2
+    ratio = Law("Rayleigh", (1.0,))
+    return Shrinkage(
+        "laplace",
+        local=Positive(block.called("tau"), P, f"{block.name}_column", law=ratio, raw=True),
+        rate=positive_prior(name, 1, None, LAM2, given),
+        noise=True,
+        root=block.called("lam"),
+    )
+
+
+def _horseshoe(
+    block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
+) -> Shrinkage:
+    local, common, slab = (block.called(name) for name in ("scale", "sd", "slab2"))
+    p0 = block.options["nonzero"] or max(1.0, min(P, n) / 10.0)
+    if p0 >= P:
+        raise DesignError(
+            f"horseshoe(nonzero={p0:g}) expects all {P} columns of {block.name} to matter: nothing "
+            f"is sparse then; give fewer, or use ridge"
+        )
+    width = None
+    if block.options["slab"] is not None:
+        df = block.options["slab_df"]
+        law = Law("InverseGamma", (0.5 * df, 0.5 * df * block.options["slab"] ** 2))
+        width = positive_prior(slab, 1, None, law, priors.get(slab))
+    elif slab in priors:
+        raise DesignError(f"{slab} has a prior, but horseshoe(slab=...) was not given")
+    total = Law("HalfNormal", (p0 / ((P - p0) * np.sqrt(n)),))
+    one = Law("HalfCauchy", (1.0,))
+    return Shrinkage(
+        "horseshoe",
+        local=positive_prior(local, P, f"{block.name}_column", one, priors.get(local)),
+        common=_times_sigma(positive_prior(common, 1, None, total, priors.get(common))),
+        slab=width,
+        noise=True,
+    )
+
+
+def _times_sigma(given: Positive) -> Positive:
+    """A scale whose prior is stated in units of sigma."""
+    return replace(given, raw=True)
+
+
+LAWS = {"ridge": _ridge, "ard": _ard, "laplace": _laplace, "horseshoe": _horseshoe}
+NAMES = {
+    "ridge": ("sd",),
+    "ard": ("scale",),
+    "laplace": ("lam2",),
+    "horseshoe": ("scale", "sd", "slab2"),
+}

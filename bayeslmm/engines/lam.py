@@ -1,0 +1,58 @@
+"""lam of the Bayesian lasso by marginal maximum likelihood (Park & Casella 2008, section 3.1).
+
+Coefficients, scales and sigma are integrated out by a Gibbs sampler (`sweeps.rate`); all of them
+are then drawn given lam.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..model import Model
+from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
+from .improper import refuse_improper
+from .protocol import Outcome
+from .sweeps import maximise_rate, sample
+
+
+def lam_maximised(model: Model, draws: int, rng: np.random.Generator) -> Outcome:
+    """lam by marginal maximum likelihood, all else drawn given it.
+
+    Scales, coefficients and sigma are integrated out, so the criteria do not differ.
+    """
+    refuse_hidden(model)
+    refuse_groups(model)
+    refuse_improper(model)
+    data, centre = rows_of(model)
+    blocks, sigma = blocks_of(model), noise_of(model)
+    free = [i for i, b in enumerate(model.blocks) if b.law.rate and b.law.rate.free]
+    attrs: dict[str, Any] = {}
+    if free:
+        best = maximise_rate(data, centre, blocks, sigma, free, rng=rng)
+        for i, lam, error, spread in zip(free, best.lam, best.error, best.spread):
+            blocks[i] = replace(blocks[i], rate=float(lam) ** 2)
+            name = str(model.blocks[i].law.root)
+            attrs |= {name: lam, f"{name}_error": error, f"{name}_se": spread}
+    options = {"draws": draws, "tune": 200, "chains": 4}
+    outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng))
+    rates = [b.law.rate for b in model.blocks]
+    fixed = tuple(p.name for p in rates if p is not None and p.free)
+    attrs = {name: float(value) for name, value in attrs.items()}
+    return replace(outcome, attrs={**outcome.attrs, **attrs}, fixed=fixed)
+
+
+def refuse_hidden(model: Model) -> None:
+    """Scales that are hidden under others, where these cannot be maximised either."""
+    for block in model.blocks:
+        if block.law.mixes and (block.law.rate is None or block.law.slab is not None):
+            raise ValueError(
+                f"empirical Bayes cannot maximise over the scales of {block.name} "
+                f"({block.law.kind}): they are hidden under other parameters. Use NUTS(); or "
+                f"bl.ard(...), whose scales have a maximum that keeps few columns"
+            )
+    if model.terms or not all(block.law.mixes for block in model.blocks):
+        raise ValueError(
+            "empirical Bayes finds lam by a Gibbs sampler, which draws neither grouping factors "
+            "nor other blocks; use NUTS() with lam free"
+        )

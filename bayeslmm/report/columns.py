@@ -1,0 +1,137 @@
+"""Blocks of columns: what each engine says of their coefficients, in one order for the page.
+
+Columns that some engine includes come first, then those furthest from zero in units of their sd.
+Where every engine says that a coefficient is exactly zero, the page counts it and shows it nowhere.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..scalars import INTERVAL, PROB, Kind, Scalar, chains, diagnostics
+from ..selected import block_names, selected
+from ..terms import BlockTerm
+
+MOST = 30  # columns of one block that a figure or a table shows at once
+ALL = 200  # that unfold below the table; `selected` has the rest
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """The coefficients of one block, by every engine that has them.
+
+    Attributes
+    ----------
+    block : BlockTerm
+    tables : dict
+        Engine -> what `selected` says, one row a column, in the block's own order.
+    trees : dict
+        Engine -> its tree.
+    """
+
+    block: BlockTerm
+    tables: Mapping[str, Any]
+    trees: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        return self.block.name
+
+    @property
+    def title(self) -> str:
+        """A heading for its rows."""
+        return f"Coefficients of {self.name} ({self.block.law.kind})"
+
+    @cached_property
+    def order(self) -> Array:
+        """Places of the columns that are not zero for all engines, the surest first."""
+        votes, distance = np.zeros(self.block.columns), np.zeros(self.block.columns)
+        for table in self.tables.values():
+            mean, sd = table["mean"].to_numpy(), table["sd"].to_numpy()
+            votes += table["included"].to_numpy()
+            with np.errstate(invalid="ignore", divide="ignore"):
+                distance = np.fmax(distance, np.where(mean == 0.0, 0.0, np.abs(mean) / sd))
+        order = np.lexsort((-distance, -votes))
+        return order[~self.zero[order]] if not self.zero.all() else order
+
+    @cached_property
+    def zero(self) -> Array:
+        """Whether all engines left a column out altogether, (P,)."""
+        return np.all([t["sd"].to_numpy() == 0.0 for t in self.tables.values()], axis=0)
+
+    @property
+    def listed(self) -> int:
+        """How many columns the page lists."""
+        return min(self.order.size, ALL)
+
+    @property
+    def told(self) -> str:
+        """How many of how many are shown, and which."""
+        shown, total = min(self.order.size, MOST), self.block.columns
+        gone = int(self.zero.sum()) if not self.zero.all() else 0
+        if shown == total:
+            return ""
+        some = f"{shown} of {total:,} columns"
+        if shown + gone == total:
+            return f"{some}; the other coefficients are exactly zero"
+        rest = f", and {gone:,} are exactly zero" if gone else ""
+        return f"{some}, those included and the furthest from zero in units of their sd{rest}"
+
+    @property
+    def included(self) -> str:
+        """How many columns each engine includes, and by what rule."""
+        parts = []
+        for engine, table in self.tables.items():
+            kept = bool((table["sd"] == 0.0).any())
+            rule = "that the maximum keeps" if kept else f"whose {INTERVAL} leaves out zero"
+            parts.append(f"{int(table['included'].sum()):,} {rule} by {engine}")
+        return f"{self.name}: of {self.block.columns:,} columns {', '.join(parts)}."
+
+    def unit(self, frequency: Array) -> tuple[Array, str]:
+        """What coefficients are multiplied by to share an axis, and its name.
+
+        Columns on scales of their own have coefficients that no one axis can show; those times the
+        column's sd are all in units of the response. A constant column has no sd.
+        """
+        spread = self.block.unit * np.sqrt(self.block.spread(frequency))
+        size = self.block.unit * np.sqrt((self.block.Z**2).mean(axis=0))
+        if np.any(spread <= 1e-10 * size) or spread.max() <= 3.0 * spread.min():
+            return np.ones(self.block.columns), f"u_{self.name}"
+        return spread, f"u_{self.name} times sd of its column"
+
+    def scalars(self, engine: str) -> list[Scalar]:
+        """The first columns in the order of the page as named numbers, with their draws."""
+        table, tree = self.tables[engine], self.trees[engine]
+        posterior, variable = tree["posterior"].dataset, f"u_{self.name}"
+        kind = Kind(self.title, variable)
+        found = []
+        for j in self.order[: self.listed]:
+            row = table.iloc[j]
+            draws, rhat, ess = None, np.nan, np.nan
+            if chains(tree) and variable in posterior:
+                array = posterior[variable].isel({f"{self.name}_column": j})
+                draws = array.transpose("chain", "draw").values
+                if np.ptp(draws) > 0.0:
+                    rhat, ess = diagnostics(draws)
+            numbers = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
+            label = self.block.labels[j]
+            found.append(Scalar(label, kind, *numbers, rhat=rhat, ess=ess, draws=draws))
+        return found
+
+
+def columns_of(blocks: tuple[BlockTerm, ...], trees: Mapping[str, Any]) -> dict[str, Columns]:
+    """Block -> its coefficients by every engine whose tree holds them."""
+    found = {}
+    for block in blocks:
+        held = {e: tree for e, tree in trees.items() if block.name in block_names(tree)}
+        tables = {
+            engine: selected(tree, block.name, prob=PROB).loc[list(block.labels)]
+            for engine, tree in held.items()
+        }
+        if tables:
+            found[block.name] = Columns(block, tables, held)
+    return found

@@ -1,0 +1,100 @@
+"""Panel: the curve that a kernel or basis of one input fits, with its band.
+
+    f(x) = intercept + sum_m u_m K(x, x_m)
+
+It is drawn where the curve is the whole mean: no groups, no offset, at most an intercept.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..coefficients import pieces
+from ..columns import Basis
+from ..gaussian.sums import Array
+from ..scalars import INTERVAL, PROB
+from .drawing import FAINT, Image, draw, name_axes, styles
+from .view import View
+
+GRID = 240
+DRAWS = 1000
+POINTS = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """One engine's curve on the grid, and the rows whose functions a maximum kept."""
+
+    mean: Array
+    lower: Array
+    upper: Array
+    vectors: Array
+
+
+def fitted_curve(view: View) -> tuple[list[Image], str]:
+    """One figure, the engines overlaid; nothing where the mean is no curve of one input."""
+    source = _source(view)
+    if source is None:
+        return [], ""
+    x = source.inputs.matrix[:, 0]
+    grid = np.linspace(x.min(), x.max(), GRID)
+    curves = {engine: _curve(view, engine, source, grid) for engine in view.trees}
+    note = f"Line: posterior mean; band: its {INTERVAL}, without the noise of single rows."
+    for engine, curve in curves.items():
+        if curve.vectors.size:
+            note += f" Ringed: the {curve.vectors.size} relevance vectors of {engine}."
+    name = source.inputs.labels[0]
+    return [_figure(view, name, x, grid, curves)], note
+
+
+def _source(view: View) -> Basis | None:
+    """The basis of the one block, where the mean is a curve of its one input."""
+    model = view.model
+    alone = not model.terms and len(model.blocks) == 1 and not model.design.offset.any()
+    if not alone or set(model.design.fixed) - {"Intercept"} or not view.columns:
+        return None
+    source = model.blocks[0].source
+    return source if isinstance(source, Basis) and len(source.inputs.labels) == 1 else None
+
+
+def _curve(view: View, engine: str, source: Basis, grid: Array) -> Curve:
+    tree, block = view.trees[engine], view.model.blocks[0]
+    posterior = tree["posterior"].dataset
+    step = -(-posterior["sigma"].size // DRAWS)
+    thin = posterior.isel(draw=slice(None, None, step))
+    functions = source.functions(grid[:, None])
+    columns = np.hstack([np.ones((grid.size, 1)), functions]) if source.bias else functions
+    parts = []
+    for _, beta, effects in pieces(view.model, thin, np.random.default_rng(0)):
+        # Without an intercept beta has no columns, and the sum is zero.
+        parts.append(block.times(effects[0], columns) + beta.sum(axis=1)[:, None])
+    draws = np.concatenate(parts)
+    lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0], axis=0)
+    table = view.columns[block.name].tables[engine]
+    left_out = table["sd"].to_numpy() == 0.0
+    vectors = np.zeros(0, dtype=np.intp)
+    if source.centres is not None and left_out.any():
+        vectors = source.centres[~left_out[int(source.bias) :]]
+    return Curve(draws.mean(axis=0), lower, upper, vectors)
+
+
+def _figure(view: View, name: str, x: Array, grid: Array, curves: dict[str, Curve]) -> Image:
+    y, style = view.model.design.y, styles(view.trees)
+    some = np.arange(y.size)
+    if y.size > POINTS:
+        some = np.random.default_rng(0).choice(y.size, POINTS, False)
+
+    def paint(axes: Any) -> None:
+        axes.plot(x[some], y[some], "o", color=FAINT, markersize=2.8, mew=0, zorder=1)
+        for number, (engine, curve) in enumerate(curves.items()):
+            colour = style[engine][0]
+            axes.fill_between(grid, curve.lower, curve.upper, color=colour, alpha=0.15, linewidth=0)
+            axes.plot(grid, curve.mean, color=colour, linewidth=1.5)
+            at = curve.vectors
+            size = 6.5 + 2.0 * number  # rings of two engines about one row stay apart
+            axes.plot(x[at], y[at], "o", color=colour, mfc="none", markersize=size, mew=1.1)
+        name_axes(axes, name, view.model.response, "Fitted curve")
+
+    told = f"Fitted curve of {view.model.response} over {name} with its {INTERVAL}"
+    return draw(paint, told, height=2.9)
