@@ -143,7 +143,7 @@ def _lasso(engine: str):
 
             post = tree["posterior"].to_dataset()
             chains = as_chains(*(post[v].values for v in ("u_beta_", "tau", "sigma", "lam")))
-            return _facts(chains, "", tree)
+            return _facts(chains, "", tree if "sample_stats" in tree else {"sample_stats": {}})
 
         return facts
 
