@@ -90,7 +90,7 @@ def test_columns_that_a_maximum_left_out_are_counted_only(sinc, tmp_path):
 def test_the_curve_is_the_prediction_and_its_vectors_are_rows(sinc, tmp_path):
     from bayeslmm.report.fitted_curve import _curve, _source
 
-    data, model, eb = sinc
+    _, model, eb = sinc
     page = page_of(model, eb, tmp_path)
     assert "Fitted curve" in page.headings
     assert "the 4 relevance vectors of EB" in page.text
