@@ -7,7 +7,7 @@ import numpy as np
 from ..scalars import INTERVAL
 from .columns import MOST, Columns
 from .drawing import FAINT, Image, draw, log_ranks, name_axes, styles
-from .show import label, labels
+from .show import labels
 from .view import View
 
 
@@ -15,13 +15,13 @@ def coefficients(view: View) -> tuple[list[Image], str]:
     """A forest of each block; of more columns than it can hold, the sizes of all."""
     images, notes = [], []
     for found in view.columns.values():
-        unit, axis = found.unit(view.model.design.frequency)
-        images.append(_forest(view, found, unit, axis))
+        unit, times = found.unit(view.model.design.frequency)
+        images.append(_forest(view, found, unit, f"u_{found.name}{times}"))
         notes.append(found.included)
         if found.told:
             notes.append(f"Shown are {found.told}.")
         if found.order.size > MOST:
-            images.append(_sizes(view, found, unit, axis))
+            images.append(_sizes(view, found, unit, times))
     if images:
         notes.append("Filled marks are included columns, hollow ones are not.")
         if any(_gaps(found) for found in view.columns.values()):
@@ -73,7 +73,7 @@ def _forest(view: View, found: Columns, unit: Any, axis: str) -> Image:
     return draw(paint, told, height=1.05 + (0.12 + 0.045 * len(engines)) * shown.size)
 
 
-def _sizes(view: View, found: Columns, unit: Any, axis: str) -> Image:
+def _sizes(view: View, found: Columns, unit: Any, times: str) -> Image:
     """Sizes of all coefficients in falling order: how few are large, how small the rest are."""
     style = styles(view.trees)
     rank = np.arange(1, found.block.columns + 1)
@@ -95,7 +95,8 @@ def _sizes(view: View, found: Columns, unit: Any, axis: str) -> Image:
             )
         log_ranks(axes)
         axes.set_ylim(bottom=0.0)
-        name_axes(axes, "rank", f"|mean| of {label(axis, 36)}", f"{found.name}: all columns")
+        y = f"|mean|{times.removesuffix(' of its column')}"
+        name_axes(axes, "rank", y, f"{found.name}: all columns")
 
     told = f"Sizes of all {found.block.columns:,} coefficients of {found.name} in falling order"
     return draw(paint, told, height=2.5)

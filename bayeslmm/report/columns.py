@@ -17,6 +17,7 @@ from ..selected import block_names, selected
 from ..terms import BlockTerm
 
 MOST = 30  # columns of one block that a figure or a table shows at once
+ALIKE = 5.0  # largest ratio of columns' sizes whose coefficients share an axis as they are
 ALL = 200  # that unfold below the table; `selected` has the rest
 
 
@@ -96,7 +97,7 @@ class Columns:
         return f"Of {self.block.columns:,} columns of {self.name} are included: {told}."
 
     def unit(self, frequency: Array) -> tuple[Array, str]:
-        """What coefficients are multiplied by to share an axis, and its name.
+        """What coefficients are multiplied by to share an axis, and that in words.
 
         Columns on scales of their own have coefficients that no one axis can show; those times the
         column's sd, or its root mean square where there is no intercept to take up its mean, are
@@ -107,9 +108,9 @@ class Columns:
         share = frequency / frequency.sum()
         spread = block.spread(frequency) if centred else share @ block.Z**2
         size = block.unit * np.sqrt(spread)
-        if size.max() <= 3.0 * size.min():
-            return np.ones(block.columns), f"u_{self.name}"
-        return size, f"u_{self.name} times {'sd' if centred else 'rms'} of its column"
+        if size.max() <= ALIKE * size.min():
+            return np.ones(block.columns), ""
+        return size, f" times {'sd' if centred else 'rms'} of its column"
 
     def scalars(self, engine: str) -> list[Scalar]:
         """The first columns in the order of the page as named numbers, with their draws."""

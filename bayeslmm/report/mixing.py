@@ -37,8 +37,8 @@ def mixing(view: View) -> tuple[list[Image], str]:
     if images:
         notes.append(
             f"The {WORST} numbers with the smallest effective sample size are shown, one line a "
-            f"chain; draws are thinned to that size, for the 95% simultaneous band is that of "
-            f"independent draws."
+            f"chain; draws are thinned to that size (but {LEAST} a chain are left), for the 95% "
+            f"simultaneous band is that of independent draws."
         )
     return images, " ".join(notes)
 
@@ -61,7 +61,8 @@ def _worst(found: list[Scalar]) -> list[Scalar]:
 def _ranks(scalar: Scalar, prefix: str) -> Image | None:
     draws = scalar.draws
     assert draws is not None
-    step = max(1, round(draws.size / scalar.ess))
+    # Of chains that hardly moved so few would be left that their trouble could not be seen.
+    step = max(1, min(round(draws.size / scalar.ess), draws.shape[1] // LEAST))
     draws = draws[:, ::step]
     count, n = draws.shape
     if n < LEAST:
