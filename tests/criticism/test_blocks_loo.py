@@ -76,7 +76,7 @@ def test_units_left_out_are_the_brute_force_of_every_refit(ridge, unit, some):
 
 def test_sampling_again_leaves_out_rows_of_the_blocks_too(ridge):
     """Their centre and unit stay: the prior is that of the model."""
-    model, tree = ridge
+    model, _ = ridge
     inside = UnitsOf.of(model, "g").codes == 2
     other, (block,) = without(model, inside), model.blocks
     np.testing.assert_array_equal(other.blocks[0].Z, block.Z[~inside])
