@@ -121,13 +121,104 @@ def test_what_cannot_be_used_is_one_line_on_stderr(
     [
         ["fit", TABLE, FORMULA],
         ["fit", TABLE, FORMULA, "-o", "x.nc", "--draws", "-5"],
-        ["fit", TABLE, FORMULA, "-o", "x.nc", "--engine", "gibbs"],
+        ["fit", TABLE, FORMULA, "-o", "x.nc", "--engine", "metropolis"],
+        ["fit", TABLE, FORMULA, "-o", "x.nc", "--model", "glmm"],
         ["fit", TABLE, FORMULA, "-o", "x.nc", "--engine", "eb", "--engine", "nuts"],
         ["nonsense"],
     ],
 )
 def test_a_command_line_that_cannot_be_understood_exits_with_2(arguments):
     assert run(*arguments).exit_code == 2
+
+
+DIABETES = str(bl.datasets.path("diabetes"))
+
+
+def test_a_block_of_columns_is_one_option(tmp_path):
+    """The same model as in Python: names in backticks, patterns that spare the formula."""
+    out = tmp_path / "fit.nc"
+    terms = ["--term", "ridge(name=serum): s?", "--term", "horseshoe(nonzero=1): `bmi`, bp"]
+    options = ["-e", "gibbs", "--draws", 100, "--chains", 2, "--seed", 1]
+    done = run("fit", DIABETES, "y ~ age + s6", *terms, *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    assert "of 5 columns included" in done.output
+    data = bl.datasets.load("diabetes")
+    blocks = [
+        bl.ridge(data[["s1", "s2", "s3", "s4", "s5"]], name="serum"),
+        bl.horseshoe(data[["bmi", "bp"]], nonzero=1),
+    ]
+    same = bl.lmm("y ~ age + s6", data, terms=blocks)
+    with xr.open_datatree(out, engine="h5netcdf") as tree:
+        assert tree.attrs["model_digest"] == same.digest
+
+
+def test_a_lasso_and_its_penalty(tmp_path):
+    out = tmp_path / "fit.nc"
+    options = ["-e", "gibbs", "--draws", 100, "--chains", 2, "--seed", 1, "-q"]
+    done = run("fit", DIABETES, "y ~ .", "--model", "lasso", "--lam", 0.237, *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    same = bl.lasso("y ~ .", bl.datasets.load("diabetes"), lam=0.237)
+    with xr.open_datatree(out, engine="h5netcdf") as tree:
+        assert tree.attrs["model_digest"] == same.digest
+
+
+@pytest.mark.parametrize(
+    ("kernel", "words"),
+    [
+        (["gaussian", "--width", 3], "4 relevance vectors of EB"),
+        (["polynomial", "--degree", 3], "Fitted curve"),
+    ],
+)
+def test_a_report_of_a_relevance_vector_machine(tmp_path, kernel, words):
+    out = tmp_path / "r.md"
+    table = bl.datasets.path("sinc_gauss01")
+    options = ["--model", "rvm", "--kernel", *kernel, "--seed", 1, "-q"]
+    done = run("report", table, "t ~ x", *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    text = out.read_text(encoding="utf-8")
+    assert words in text
+    assert "NUTS" not in text  # by default empirical Bayes alone
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--term", "ridge s1"], "write law: columns"),
+        (["--term", "ridge:"], "write law: columns"),
+        (["--term", "ridge: s1,,s2"], "write law: columns"),
+        (["--term", "ridgy: s1"], "the laws are ridge, ard, laplace, horseshoe"),
+        (["--term", "ridge(lam=2): s1"], "'lam=2' is no option of ridge"),
+        (["--term", "horseshoe(slab=x): s1"], "slab= is a number, not 'x'"),
+        (["--term", "ridge: s*", "--missing", "drop"], "take the rows out of the table first"),
+        (["--model", "lasso", "--term", "ridge: s1"], "--term goes with --model lmm"),
+        (["--model", "lasso", "--criterion", "ml"], "lam has one maximum"),
+        (["--lam", "2"], "--lam goes with --model lasso"),
+        (["--model", "rvm", "--kernel", "gaussian"], "--kernel gaussian needs --width"),
+        (["--model", "rvm", "--width", "2"], "--width goes with --kernel gaussian"),
+    ],
+)
+def test_a_model_that_cannot_be_understood_exits_with_2(tmp_path, monkeypatch, options, message):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = run("fit", DIABETES, "y ~ 1", *options, "-e", "eb", "-o", tmp_path / "x.nc")
+    assert done.exit_code == 2
+    assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("term", "message"),
+    [
+        ("ridge: q*", "no column is like 'q*'"),
+        ("ridge: q", "there is no column 'q'; the table has age"),
+        ("ridge: s1, y", "'y' is the response"),
+        ("ridge: age*", "all columns like 'age*' are used elsewhere"),
+        ("ridge(scale=length): s1", "scale=...) is 'sd', 'norm'"),
+    ],
+)
+def test_columns_of_a_block_that_cannot_be_used_are_one_line(tmp_path, term, message):
+    done = run("fit", DIABETES, "y ~ age", "--term", term, "-e", "eb", "-o", tmp_path / "x.nc")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("bayeslmm: ")
+    assert message in done.stderr
 
 
 def test_the_version_is_told():

@@ -12,20 +12,25 @@ from typing import Annotated, Any
 import typer
 
 from .engines import makers
+from .models import Declare, declare, engines_of, plain
 from .options import (
     Chains,
     CriterionOption,
     Decimal,
+    Degree,
     Draws,
-    EngineName,
     Engines,
     Formula,
     Frequency,
     FullRank,
     Group,
+    Kernel,
+    Lam,
     Marginal,
     Missing,
     MissingOption,
+    ModelName,
+    ModelOption,
     NoiseSd,
     Offset,
     Priors,
@@ -34,8 +39,10 @@ from .options import (
     Separator,
     Steps,
     Table,
+    Terms,
     Tune,
     Weights,
+    Width,
 )
 
 app = typer.Typer(
@@ -55,7 +62,13 @@ def fit(
     table: Table,
     formula: Formula,
     output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
-    engine: Engines = [EngineName.nuts],  # noqa: B006  (typer reads it, nobody changes it)
+    model: ModelOption = ModelName.lmm,
+    term: Terms = None,
+    lam: Lam = None,
+    kernel: Kernel = None,
+    width: Width = None,
+    degree: Degree = None,
+    engine: Engines = None,
     criterion: CriterionOption = None,
     draws: Draws = None,
     tune: Tune = None,
@@ -76,19 +89,23 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit a model, print its tables, and save the posterior as netCDF."""
-    if len(engine) != 1:
+    named = engines_of(model, engine, page=False)
+    if len(named) != 1:
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    make = makers(engine, **sampler, **ascent)
+    shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
+    declared = declare(model, missing.value, criterion, **shape)
+    make = makers(named, "reml" if plain(model, term) else "evidence", **sampler, **ascent)
     columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
     with _told():
         from ..report.files import whole
 
         target = _target(output, table, (".nc",))
-        model = _model(table, formula, prior, columns, missing, group, (separator, decimal))
-        _say(quiet, repr(model), "")
-        tree = _fit(model, make[0](), seed, quiet)
+        data = _read(table, group, (separator, decimal))
+        made = _made(declared, formula, data, prior, missing, columns)
+        _say(quiet, repr(made), "")
+        tree = _fit(made, make[0](), seed, quiet)
         with whole(target) as draft:
             tree.to_netcdf(draft, engine="h5netcdf")
         _say(quiet, *_tables(tree), f"Saved: {target}")
@@ -102,7 +119,13 @@ def report(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="HTML or Markdown file to write.")
     ] = Path("report.html"),
-    engine: Engines = [EngineName.nuts, EngineName.eb],  # noqa: B006
+    model: ModelOption = ModelName.lmm,
+    term: Terms = None,
+    lam: Lam = None,
+    kernel: Kernel = None,
+    width: Width = None,
+    degree: Degree = None,
+    engine: Engines = None,
     criterion: CriterionOption = None,
     draws: Draws = None,
     tune: Tune = None,
@@ -126,18 +149,26 @@ def report(
     """Fit a model by one or several engines and write one self-contained page."""
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    make = makers(engine, **sampler, **ascent)
+    shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
+    declared = declare(model, missing.value, criterion, **shape)
+    make = makers(
+        engines_of(model, engine, page=True),
+        "reml" if plain(model, term) else "evidence",
+        **sampler,
+        **ascent,
+    )
     columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
     trees: dict[str, Any] = {}
     with _told():
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
-        model = _model(table, formula, prior, columns, missing, group, (separator, decimal))
-        _say(quiet, repr(model), "")
+        data = _read(table, group, (separator, decimal))
+        made = _made(declared, formula, data, prior, missing, columns)
+        _say(quiet, repr(made), "")
         for engine_of in make:
             try:
-                tree = _fit(model, engine_of(), seed, quiet)
+                tree = _fit(made, engine_of(), seed, quiet)
             except KeyboardInterrupt:
                 if not trees:
                     raise
@@ -148,7 +179,7 @@ def report(
             whole = not tree.attrs.get("interrupted")
             if not whole:
                 break
-        write(model, trees, target, title=title)
+        write(made, trees, target, title=title)
         _say(quiet, f"Report: {target.resolve()}")
     _stop_if_interrupted(not whole)
 
@@ -195,20 +226,22 @@ def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
     return check_writable(output)
 
 
-def _model(
-    path: Path,
-    formula: str,
-    priors: list[str] | None,
-    columns: dict[str, Any],
-    missing: Missing,
-    labels: list[str] | None,
-    marks: tuple[str | None, str | None],
-) -> Any:
-    from ..models.lmm import lmm
+def _read(path: Path, labels: list[str] | None, marks: tuple[str | None, str | None]) -> Any:
     from ..report.table_file import Form, read_table_file
 
-    data = read_table_file(path, labels or (), Form.of(*marks))
-    return lmm(formula, data, priors=_priors(priors or []), missing=missing.value, **columns)
+    return read_table_file(path, labels or (), Form.of(*marks))
+
+
+def _made(
+    declared: Declare,
+    formula: str,
+    data: Any,
+    priors: list[str] | None,
+    missing: Missing,
+    columns: dict[str, Any],
+) -> Any:
+    """The model of a table."""
+    return declared(formula, data, priors=_priors(priors or []), missing=missing.value, **columns)
 
 
 def _priors(given: list[str]) -> dict[str, Any]:

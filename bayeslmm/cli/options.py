@@ -14,6 +14,23 @@ class EngineName(StrEnum):
     eb = "eb"
     advi = "advi"
     cavi = "cavi"
+    gibbs = "gibbs"
+
+
+class ModelName(StrEnum):
+    """Models that a shell can name."""
+
+    lmm = "lmm"
+    lasso = "lasso"
+    rvm = "rvm"
+
+
+class KernelName(StrEnum):
+    """Kernels of a relevance vector machine."""
+
+    gaussian = "gaussian"
+    linear_spline = "linear_spline"
+    polynomial = "polynomial"
 
 
 class Criterion(StrEnum):
@@ -34,18 +51,63 @@ class Missing(StrEnum):
 
 Table = Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.")]
 Formula = Annotated[str, typer.Argument(help='lme4 formula: "y ~ x + (x | group)".')]
-Engines = Annotated[list[EngineName], typer.Option("--engine", "-e", help="May be repeated.")]
+Engines = Annotated[
+    list[EngineName] | None,
+    typer.Option(
+        "--engine",
+        "-e",
+        help="May be repeated for report. By default nuts, for report also eb; --model rvm: eb.",
+    ),
+]
+ModelOption = Annotated[
+    ModelName,
+    typer.Option(
+        "--model",
+        "-m",
+        help="lmm: mixed model; lasso: Bayesian lasso; rvm: relevance vector machine.",
+    ),
+]
+Terms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--term",
+        metavar="LAW: COLUMNS",
+        help="--model lmm: a block of columns with a law of its own, ridge, ard, laplace or "
+        'horseshoe: "horseshoe: x1, x2", "ridge(name=snp): snp*". May be repeated.',
+    ),
+]
+Lam = Annotated[
+    float | None, typer.Option(help="--model lasso: the penalty, for columns of unit length.")
+]
+Kernel = Annotated[
+    KernelName | None,
+    typer.Option(help="--model rvm: of the formula's columns; without it these are the basis."),
+]
+Width = Annotated[
+    float | None, typer.Option(help="--kernel gaussian: exp(-d^2 / width^2), in units of x.")
+]
+Degree = Annotated[int | None, typer.Option(help="--kernel polynomial: (x . z + 1)^degree.")]
 CriterionOption = Annotated[
-    Criterion | None, typer.Option(help="What --engine eb maximises; reml by default.")
+    Criterion | None,
+    typer.Option(
+        help="What --engine eb maximises; reml by default, evidence with --term, lasso and rvm."
+    ),
 ]
 Draws = Annotated[
     int | None,
-    typer.Option(min=1, help="Draws kept, per chain: 1000, of advi and cavi 4000 by default."),
+    typer.Option(
+        min=1, help="Draws kept, per chain: 1000, of gibbs 2000, of advi and cavi 4000 by default."
+    ),
 ]
 Tune = Annotated[
-    int | None, typer.Option(min=0, help="--engine nuts: draws of adaptation; 1000 by default.")
+    int | None,
+    typer.Option(
+        min=0, help="--engine nuts, gibbs: draws before those kept; 1000 and 500 by default."
+    ),
 ]
-Chains = Annotated[int | None, typer.Option(min=1, help="--engine nuts: chains; 4 by default.")]
+Chains = Annotated[
+    int | None, typer.Option(min=1, help="--engine nuts, gibbs: chains; 4 by default.")
+]
 Steps = Annotated[
     int | None,
     typer.Option(min=1, help="--engine advi, cavi: largest number of steps; 30000 and 20000."),

@@ -29,6 +29,7 @@ from .pareto import KHAT, psis
 
 DROP = 25.0  # nats below the maximum at which the box ends
 MOST = 3  # coordinates for quadrature
+DIMENSIONS = 40  # coordinates beyond which importance sampling finds next to nothing
 BRIDGED = 100  # draws for each coordinate from which a bridge is built
 FEWEST = 400  # importance draws, a quarter of which fit the proposal
 
@@ -89,8 +90,15 @@ def log_evidence(
     Raises
     ------
     ValueError
-        Where a prior is improper: the evidence is then not defined; or where the tree's draws are
-        not of the posterior.
+        Where a prior is improper: the evidence is then not defined; where the tree's draws are not
+        of the posterior, or too few; or where there are more than 40 variance parameters and no
+        tree, as with one scale for each of many columns.
+
+    Warns
+    -----
+    UserWarning
+        Where k-hat is above 0.7, the tree's draws have not converged, or a bridge spans more than
+        40 variance parameters: its value is then known to some tenths of a nat only.
 
     Examples
     --------
@@ -116,6 +124,12 @@ def log_evidence(
     rng = np.random.default_rng(seed)
     if tree is not None:
         return _bridged(model, tree, rng)
+    if model.space.size > DIMENSIONS:
+        raise ValueError(
+            f"importance sampling finds no evidence over {model.space.size} variance parameters, "
+            f"more than {DIMENSIONS}: give log_evidence(model, tree) a fit by NUTS() with at least "
+            f"{BRIDGED * model.space.size:,} draws, or compare models by loo"
+        )
     found = sampled(model, rng, draws)
     if not found.khat <= KHAT:
         warnings.warn(
@@ -152,6 +166,7 @@ def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
         z = mode + width * np.sinh(t)
         step = np.prod([a[1] - a[0] for a in axes])
         logs = target.many(z) + np.log(width * np.cosh(t)).sum(axis=1) + np.log(step)
+        logs = np.where(np.isnan(logs), -np.inf, logs)  # far out float64 may hold no density
         top = logs.max()
         weights = np.exp(logs - top)
         value = float(top + np.log(weights.sum()))
@@ -236,6 +251,12 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     if not tree.attrs.get("converged", 1):
         warnings.warn(
             f"the log evidence leans on draws that have not converged: {tree.attrs['message']}",
+            stacklevel=3,
+        )
+    if space.size > DIMENSIONS:
+        warnings.warn(
+            f"the log evidence is known to some tenths of a nat only, whatever its error says: "
+            f"there are {space.size} variance parameters, and no t comes near their posterior",
             stacklevel=3,
         )
     z = np.array([space.coordinates(Theta(*each)) for each in drawn])

@@ -24,6 +24,8 @@ def coefficients(view: View) -> tuple[list[Image], str]:
             images.append(_sizes(view, found, unit, axis))
     if images:
         notes.append("Filled marks are included columns, hollow ones are not.")
+        if any(t["sd"].eq(0.0).any() for c in view.columns.values() for t in c.tables.values()):
+            notes.append("A column that an engine left out has no mark of it.")
     return images, " ".join(notes)
 
 
@@ -40,9 +42,13 @@ def _forest(view: View, found: Columns, unit: Any, axis: str) -> Image:
                 continue
             table, (colour, mark) = found.tables[engine].iloc[shown], style[engine]
             y = place - (number - 0.5 * (len(engines) - 1)) * step
-            mean, lower, upper = (table[c] * unit[shown] for c in ("mean", "lower", "upper"))
-            axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
-            for chosen, face in ((table["included"], colour), (~table["included"], "white")):
+            mean, lower, upper = (
+                table[c].to_numpy() * unit[shown] for c in ("mean", "lower", "upper")
+            )
+            there = table["sd"].to_numpy() > 0.0  # what was left out has no mark
+            axes.hlines(y[there], lower[there], upper[there], color=colour, lw=1.1, alpha=0.75)
+            inside = table["included"].to_numpy()
+            for chosen, face in ((there & inside, colour), (there & ~inside, "white")):
                 axes.plot(
                     mean[chosen], y[chosen], mark, color=colour, mfc=face, markersize=3.8, mew=0.9
                 )
@@ -69,11 +75,18 @@ def _sizes(view: View, found: Columns, unit: Any, axis: str) -> Image:
     def paint(axes: Any) -> None:
         for engine, table in found.tables.items():
             size = np.abs(table["mean"].to_numpy()) * unit
-            order = np.argsort(-size, kind="stable")
+            order = np.argsort(-size, kind="stable")[: max(int((size > 0.0).sum()), 1)]
             chosen = table["included"].to_numpy()[order]
             colour, mark = style[engine]
-            axes.plot(rank, size[order], color=colour, linewidth=1.3)
-            axes.plot(rank[chosen], size[order][chosen], mark, color=colour, markersize=3.5, mew=0)
+            axes.plot(rank[: order.size], size[order], color=colour, linewidth=1.3)
+            axes.plot(
+                rank[: order.size][chosen],
+                size[order][chosen],
+                mark,
+                color=colour,
+                markersize=3.5,
+                mew=0,
+            )
         log_ranks(axes)
         axes.set_ylim(bottom=0.0)
         name_axes(axes, "rank", f"|mean| of {label(axis, 36)}", f"{found.name}: all columns")

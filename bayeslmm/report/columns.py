@@ -47,7 +47,7 @@ class Columns:
         return f"Coefficients of {self.name} ({self.block.law.kind})"
 
     @cached_property
-    def order(self) -> Array:
+    def order(self) -> np.ndarray:
         """Places of the columns that are not zero for all engines, the surest first."""
         votes, distance = np.zeros(self.block.columns), np.zeros(self.block.columns)
         for table in self.tables.values():
@@ -59,7 +59,7 @@ class Columns:
         return order[~self.zero[order]] if not self.zero.all() else order
 
     @cached_property
-    def zero(self) -> Array:
+    def zero(self) -> np.ndarray:
         """Whether all engines left a column out altogether, (P,)."""
         return np.all([t["sd"].to_numpy() == 0.0 for t in self.tables.values()], axis=0)
 
@@ -78,18 +78,22 @@ class Columns:
         some = f"{shown} of {total:,} columns"
         if shown + gone == total:
             return f"{some}; the other coefficients are exactly zero"
-        rest = f", and {gone:,} are exactly zero" if gone else ""
-        return f"{some}, those included and the furthest from zero in units of their sd{rest}"
+        rest = f"; {gone:,} coefficients are exactly zero" if gone else ""
+        return f"{some}, those included and those furthest from zero in units of their sd{rest}"
 
     @property
     def included(self) -> str:
         """How many columns each engine includes, and by what rule."""
-        parts = []
+        rules: dict[bool, list[str]] = {}
         for engine, table in self.tables.items():
             kept = bool((table["sd"] == 0.0).any())
-            rule = "that the maximum keeps" if kept else f"whose {INTERVAL} leaves out zero"
-            parts.append(f"{int(table['included'].sum()):,} {rule} by {engine}")
-        return f"{self.name}: of {self.block.columns:,} columns {', '.join(parts)}."
+            rules.setdefault(kept, []).append(f"{int(table['included'].sum()):,} by {engine}")
+        words = {
+            False: f"their {INTERVAL} leaves out zero",
+            True: "the maximum did not set their scale to zero",
+        }
+        told = "; ".join(f"{', '.join(found)} ({words[kept]})" for kept, found in rules.items())
+        return f"Of {self.block.columns:,} columns of {self.name} are included: {told}."
 
     def unit(self, frequency: Array) -> tuple[Array, str]:
         """What coefficients are multiplied by to share an axis, and its name.
@@ -117,9 +121,9 @@ class Columns:
                 draws = array.transpose("chain", "draw").values
                 if np.ptp(draws) > 0.0:
                     rhat, ess = diagnostics(draws)
-            numbers = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
+            mean, sd, lower, upper = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
             label = self.block.labels[j]
-            found.append(Scalar(label, kind, *numbers, rhat=rhat, ess=ess, draws=draws))
+            found.append(Scalar(label, kind, mean, sd, lower, upper, rhat, ess, draws))
         return found
 
 

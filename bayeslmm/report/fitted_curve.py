@@ -29,7 +29,7 @@ class Curve:
     mean: Array
     lower: Array
     upper: Array
-    vectors: Array
+    vectors: np.ndarray
 
 
 def fitted_curve(view: View) -> tuple[list[Image], str]:

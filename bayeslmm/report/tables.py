@@ -15,6 +15,7 @@ from .view import View
 
 LONG = 15  # priors from which those of fixed effects are folded
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
+NAMED = 8  # columns of a block
 FURTHEST = "the furthest from zero in units of their sd"
 INCLUDED = "●"  # beside the mean of a column that is included
 
@@ -162,6 +163,10 @@ def _facts(tree: Any) -> dict[str, Cell]:
         facts[name] = Cell(f"{float(attrs['log_marginal']):.4f}")
     if "log_evidence" in attrs:
         facts["log evidence"] = Cell(f"{float(attrs['log_evidence']):.3f}")
+    if "lam_se" in attrs and "lam_error" in attrs:
+        lam, se, error = (float(attrs[name]) for name in ("lam", "lam_se", "lam_error"))
+        told = f"{number(lam, se)}, se {number(se, se)}, of its own Monte Carlo {number(error)}"
+        facts["lam at its maximum"] = Cell(told)
     if tree["posterior"].attrs.get("fixed"):
         facts["plugged in, not drawn"] = Cell(str(tree["posterior"].attrs["fixed"]))
     facts["seed"] = Cell(str(attrs.get("seed", NONE)))
@@ -222,6 +227,13 @@ def _law(block: BlockTerm) -> str:
     return f"u_{name}[j] ~ N(0, {' '.join(parts)}), j = 1, ..., {block.columns:,}{scaled}{slab}"
 
 
+def _columns(block: BlockTerm) -> str:
+    """How many columns, their law, and the first of their names."""
+    names = ", ".join(label(name, 40) for name in block.labels[:NAMED])
+    more = ", ..." if block.columns > NAMED else ""
+    return f"{block.columns:,}, {block.law.kind}: {label(names, 160)}{more}"
+
+
 def data_summary(model: Model) -> list[tuple[str, str]]:
     """The data in a few lines."""
     d = model.design
@@ -244,10 +256,7 @@ def data_summary(model: Model) -> list[tuple[str, str]]:
                 f"{term.shape[0]:,} levels, {span} rows each; effects: {effects}",
             )
         )
-    lines += [
-        (f"columns {b.name}", f"{b.columns:,}, {b.law.kind}: {label(', '.join(b.labels[:8]), 80)}")
-        for b in model.blocks
-    ]
+    lines += [(f"columns {b.name}", _columns(b)) for b in model.blocks]
     extras = {
         "offset": bool(d.offset.any()),
         "weights": bool((d.weights != 1.0).any()),

@@ -4,8 +4,11 @@ from typing import Any
 
 from ..criticism.check import check
 from ..scalars import INTERVAL, KINDS, scalars
-from .show import interval, number
-from .tables import chained
+from ..selected import block_names, selected
+from .show import NONE, interval, label, number
+from .tables import INCLUDED, chained
+
+COLUMNS = 10  # of one block
 
 
 def terminal(tree: Any) -> str:
@@ -30,8 +33,27 @@ def terminal(tree: Any) -> str:
             cells = [s.name, number(s.mean, s.sd), number(s.sd, s.sd)]
             cells.append(interval(s.lower, s.upper, s.sd))
             cells += [f"{s.rhat:.3f}", f"{s.ess:,.0f}"] if chained(found) else []
-            lines.append([c.replace("nan", "–") for c in cells[:1]] + cells[1:])
+            lines.append(cells[:1] + [c.replace("nan", NONE) for c in cells[1:]])
+        if kind == KINDS[0]:
+            for name in block_names(tree):
+                lines += _block(tree, name, len(head))
     return "\n".join(align(lines))
+
+
+def _block(tree: Any, name: str, width: int) -> list[list[str]]:
+    """The surest columns of a block, and how many are included."""
+    table = selected(tree, name)
+    counted = f"{int(table['included'].sum()):,} of {len(table):,} columns included, {INCLUDED}"
+    lines = [[f"Coefficients of {name} ({counted})"]]
+    shown = table[table["sd"] > 0.0].head(COLUMNS)
+    for label_of, row in shown.iterrows():
+        spread = row["sd"]
+        mark = f"{INCLUDED} " if row["included"] else ""
+        mean = mark + number(row["mean"], spread)
+        cells = [label(label_of, 40), mean, number(spread, spread)]
+        cells.append(interval(row["lower"], row["upper"], spread))
+        lines.append(cells + [""] * (width - 3))
+    return lines
 
 
 def align(lines: list[list[str]]) -> list[str]:

@@ -45,17 +45,42 @@ def nasty():
     return pd.DataFrame(table, index=index), columns, levels, engine
 
 
-@pytest.fixture(scope="module")
-def model(nasty):
-    table, columns, *_ = nasty
+def grouped(table, columns):
     *slopes, response, group = (f"`{name}`" for name in columns)
-    return bl.lmm(f"{response} ~ {' + '.join(slopes)} + ({slopes[0]} | {group})", table)
+    model = bl.lmm(f"{response} ~ {' + '.join(slopes)} + ({slopes[0]} | {group})", table)
+    return model, bl.CAVI(draws=200), bl.EmpiricalBayes("reml", draws=50)
 
 
-@pytest.fixture(scope="module")
-def fits(nasty, model):
-    eb = bl.fit(model, bl.EmpiricalBayes("reml", draws=50), seed=1)
-    return {nasty[3]: bl.fit(model, bl.CAVI(draws=200), seed=1), "<i>EB</i>": eb}
+def with_a_block(table, columns):
+    """All slopes as a block of columns, and 30 more whose names are as bad."""
+    rng = np.random.default_rng(6)
+    more = {f"{name}{i}": rng.normal(size=len(table)) for i in (2, 3) for name in columns[:15]}
+    block = bl.horseshoe(pd.DataFrame({**table[columns[:18]], **more}), name="x")
+    few = bl.Gibbs(draws=60, tune=30, chains=2)
+    return bl.lmm(f"`{columns[18]}` ~ 1", table, terms=[block]), few, few
+
+
+def with_a_curve(table, columns):
+    spline = bl.kernels.gaussian(width=2.0)
+    model = bl.rvm(f"`{columns[18]}` ~ `{columns[0]}`", table.iloc[:60], kernel=spline)
+    return model, bl.EmpiricalBayes(draws=50), bl.EmpiricalBayes("ml", draws=50)
+
+
+@pytest.fixture(scope="module", params=[grouped, with_a_block, with_a_curve])
+def model_and_fits(request, nasty):
+    table, columns, _, engine = nasty
+    model, first, second = request.param(table, columns)
+    return model, {engine: bl.fit(model, first, seed=1), "<i>EB</i>": bl.fit(model, second, seed=2)}
+
+
+@pytest.fixture
+def model(model_and_fits):
+    return model_and_fits[0]
+
+
+@pytest.fixture
+def fits(model_and_fits):
+    return model_and_fits[1]
 
 
 def test_the_page_has_only_the_templates_tags_and_attributes(model, fits, nasty, tmp_path):
@@ -66,7 +91,7 @@ def test_the_page_has_only_the_templates_tags_and_attributes(model, fits, nasty,
     classes = {c for _, a in page.found for c in (a.get("class") or "").split()}
     assert all(c.isalpha() for c in classes)
     _, columns, _, engine = nasty
-    for name in columns[:4]:
+    for name in columns[:4] if not model.blocks else model.blocks[0].labels[:1]:
         assert label(name, 160) in page.text
     assert clean(engine) in page.text
     assert "<script>t</script>" in page.text
@@ -90,7 +115,8 @@ def test_the_figures_have_only_matplotlibs_tags(model, fits, nasty, tmp_path):
                     assert value.startswith("#")
             words.add(element.text)
     shown = [w for w in words if w and "#" in w]
-    assert len(shown) > 40  # the levels' labels are there, as text
+    # The labels of the levels, of the columns, or of the axes are there, as text.
+    assert len(shown) > (40 if model.terms else 25 if model.blocks[0].labels[0] != "bias" else 0)
 
 
 def test_markdown_takes_names_for_text(model, fits, nasty, tmp_path):

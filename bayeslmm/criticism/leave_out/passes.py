@@ -18,7 +18,7 @@ from ...model import Model
 from ...tree import check_tree
 from .refit import draws_without
 from .smoothing import good_k, smooth
-from .theta_draws import LIMIT, Draws, draws_of
+from .theta_draws import LIMIT, Draws, draws_of, without_absent
 from .units import UnitsOf, name_some
 
 SURE = 0.2  # standard error of a refitted log density, in nats, up to which it counts as known
@@ -72,6 +72,8 @@ def leave_out(
             "refit=True samples the posterior again by NUTS, but this tree holds an empirical "
             "Bayes fit; fit by NUTS, or leave refit=False"
         )
+    if not refit:  # draws made without a unit have all columns
+        model, draws = without_absent(model, draws)
     # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
         way = units.way(model, draws.criterion)

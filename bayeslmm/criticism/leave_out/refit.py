@@ -38,9 +38,11 @@ def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Mode
     for term in model.terms:
         codes, Z = term.grouping.codes[keep], term.grouping.Z[keep]
         terms.append(replace(term, grouping=replace(term.grouping, codes=codes, Z=Z)))
+    blocks = tuple(replace(b, Z=b.Z[keep]) for b in model.blocks)  # centre and unit as they were
     made = {term.name: term.grouping for term in terms}
     groups = tuple(made[g.name] for g in d.groups)
-    return replace(model, design=replace(design, groups=groups), terms=tuple(terms))
+    design = replace(design, groups=groups)
+    return replace(model, design=design, terms=tuple(terms), blocks=blocks)
 
 
 def draws_without(

@@ -1,6 +1,10 @@
-"""The draws of the variances that a tree holds, as leave-one-out needs them."""
+"""The draws of the variances that a tree holds, as leave-one-out needs them.
 
-from dataclasses import dataclass
+They are thinned where the densities of all units at all draws would not fit into a limit, and where
+the columns of blocks make a single draw expensive.
+"""
+
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,8 @@ from .smoothing import relative_efficiency
 
 LIMIT = 400e6  # bytes of densities held at a time
 FEW = 400  # draws that are kept however many units there are
+WORK = 3e10  # multiplications that a pass over the draws of a model with blocks may take
+LEAST = 100  # draws that are kept however much one of them takes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,10 +48,14 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
         return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
     most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
+    reason = "for memory"
+    if model.blocks and (cheap := max(LEAST, int(WORK / cost(model)))) < most:
+        most, reason = cheap, "as each takes long"
     keep = np.arange(length)
     if chains * length > most:
         keep = np.linspace(0, length - 1, max(1, most // chains)).round().astype(int)
-        notes.append(f"{keep.size * chains} of {length * chains} draws were used, evenly thinned.")
+        count = f"{keep.size * chains} of {length * chains} draws were used"
+        notes.append(f"{count}, evenly thinned {reason}.")
     posterior = posterior.isel(draw=keep)
     scales, sigma = theta_points(model, posterior)
     log_weight = np.zeros(sigma.size)
@@ -60,6 +70,38 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
     elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
         r_eff = min(r_eff, float(tree.attrs["effective_draws"]) / (length * chains))
     return Draws(scales, sigma, log_weight, r_eff, "\n".join(notes))
+
+
+def cost(model: Model) -> float:
+    """Multiplications to leave out every unit at one draw, to an order of magnitude.
+
+    Those of LAPACK count a quarter of those of plain loops.
+    """
+    n, wide = model.design.y.size, sum(b.columns for b in model.blocks if not b.law.shared)
+    if model.dual:
+        return 0.25 * (2.0 * n**3 + n**2 * wide)
+    m = sum(t.columns for t in model.terms[1:]) + sum(b.columns for b in model.blocks)
+    m += len(model.design.fixed)
+    return float(m**3 + 2 * n * m**2)
+
+
+def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
+    """The same without columns of blocks whose scale is zero at every draw: they say nothing.
+
+    So it is with columns that empirical Bayes did not keep.
+    """
+    kept, alive = {}, [np.ones(sum(t.shape[1] ** 2 for t in model.terms), bool)]
+    at = alive[0].size
+    for block in model.blocks:
+        own = draws.scales[:, at : at + block.entries].any(axis=0)
+        at += block.entries
+        alive.append(own)
+        if not own.all():
+            kept[block.name] = np.flatnonzero(own)
+    if not kept:
+        return model, draws
+    scales = np.ascontiguousarray(draws.scales[:, np.concatenate(alive)])
+    return model.restricted(kept), replace(draws, scales=scales)
 
 
 def _one_point(tree: Any) -> str:

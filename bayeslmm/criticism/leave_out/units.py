@@ -7,7 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...gaussian.dual import Dual
-from ...gaussian.leave_out import LeftOut, Rows, Table, WideRows, levels_out, undetermined
+from ...gaussian.leave_out import (
+    LeftOut,
+    PrecisionRows,
+    PrecisionUnits,
+    Rows,
+    Table,
+    levels_out,
+    undetermined,
+)
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 
@@ -52,13 +60,16 @@ class UnitsOf:
         d, flat = model.design, criterion in ("ml", "reml")
         prior = FixedPrior.flat(len(d.fixed)) if flat else model.fixed_prior
         self._refuse_undetermined(model, prior)
+        solver = model.solver("reml" if flat else "evidence")
+        if isinstance(solver, Dual):
+            if self.by_row:
+                return PrecisionRows(solver)
+            return PrecisionUnits(solver, self.codes, self.size)
         factors = tuple(t.factor() for t in model.terms)
         blocks = tuple(b.block() for b in model.blocks)
-        beside = (d.offset, model.precision, d.frequency, prior)
-        table = Table(d.y, d.X, factors, *beside, blocks, model.dual)
-        solver = model.solver("reml" if flat else "evidence")
+        table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
         if self.by_row:
-            return WideRows(table, solver) if isinstance(solver, Dual) else Rows(table, solver)
+            return Rows(table, solver)
         return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)
 
     def _refuse_undetermined(self, model: Model, prior: FixedPrior) -> None:

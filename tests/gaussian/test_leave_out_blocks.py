@@ -1,0 +1,100 @@
+"""Leaving rows out of models with blocks: the dense normal, below, at and above n columns."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from bayeslmm.gaussian.leave_out import (
+    PrecisionRows,
+    PrecisionUnits,
+    Refits,
+    Rows,
+    Table,
+    Units,
+    levels_out,
+)
+
+from .blocks import Wide, wide, wides
+from .problems import quick
+from .test_leave_out import Joint, proper
+
+EPS = np.finfo(float).eps
+
+
+def table_of(w):
+    g = w.grouped
+    return Table(g.y, g.X, g.factors, g.offset, g.weights, g.frequency, g.prior, w.blocks)
+
+
+def by_row(w):
+    """Both ways: from the sums, and from the precision of the rows."""
+    table = table_of(w)
+    return Rows(table, table.solver()), PrecisionRows(w.solver("evidence"))
+
+
+def by_level(w, number):
+    """Every way to leave out the levels of one factor."""
+    table, f = table_of(w), w.grouped.factors[number]
+    solver = table.solver()
+    yield PrecisionUnits(w.solver("evidence"), f.codes, f.levels)
+    yield levels_out(table, solver, f.codes, f.levels, number == 0)
+    for way in (Units, Refits):
+        yield way(table, solver, f.codes, f.levels)
+
+
+def agree(w):
+    """Rows and the levels of every factor, left out and in sample, every way."""
+    w = Wide(proper(w.grouped), w.blocks, w.own)
+    joint, everything = Joint(w.written_out()), np.arange(int(w.grouped.frequency.sum()))
+    limit = max(1e-9, 50.0 * EPS * joint.condition())
+
+    def close(got, truth):
+        np.testing.assert_allclose(got, truth, rtol=limit, atol=limit)
+
+    found = [way.at(w.scales, w.sigma) for way in by_row(w)]
+    for i in range(w.grouped.y.size):
+        copy = np.flatnonzero(joint.row == i)[:1]
+        value, z = joint.given(copy, np.setdiff1d(everything, copy))
+        again = joint.given(copy, everything)[0]
+        for left in found:
+            close([left.log_density[i], left.z[i], left.in_sample[i]], [value, z, again])
+    for number, f in enumerate(w.grouped.factors):
+        for way in by_level(w, number):
+            left = way.at(w.scales, w.sigma)
+            for level in np.unique(f.codes):
+                unit = np.flatnonzero(f.codes[joint.row] == level)
+                rest = np.setdiff1d(everything, unit)
+                close(left.log_density[level], joint.given(unit, rest)[0])
+                close(left.in_sample[level], joint.given(unit, everything)[0])
+
+
+@quick
+@given(wides())
+def test_any_problem_with_blocks_has_the_densities_of_the_dense_normal(w):
+    agree(w)
+
+
+@pytest.mark.parametrize("columns", [4, 12, 40], ids=["n > P", "n = P", "n < P"])
+@pytest.mark.parametrize("shared", [True, False], ids=["one scale", "one each"])
+@pytest.mark.parametrize("shapes", [(), ((4, 2), (3, 1))], ids=str)
+def test_rows_and_levels_left_out_beside_blocks(shapes, shared, columns):
+    sizes = ((columns, shared), (2, not shared))
+    agree(wide(np.random.default_rng(1), 12, 2, shapes, sizes, extras=True))
+
+
+def test_a_block_whose_scales_are_all_zero_says_nothing():
+    """Left out with and without such a block, nothing differs."""
+    w = wide(np.random.default_rng(2), 12, 1, ((4, 1),), ((5, False), (6, True)), zeros=1.0)
+    bare = Wide(w.grouped, (), ())
+    w, bare = (Wide(proper(v.grouped), v.blocks, v.own) for v in (w, bare))
+    for one, other in zip(by_row(w), by_row(bare), strict=True):
+        with_block, without = one.at(w.scales, w.sigma), other.at(bare.scales, w.sigma)
+        np.testing.assert_allclose(with_block.log_density, without.log_density, rtol=1e-10)
+
+
+def test_noise_that_float64_cannot_hold_gives_no_density():
+    """Six columns for twelve rows and noise at 1e-10 of the signal: the precision is lost."""
+    w = wide(np.random.default_rng(3), 12, 2, ((4, 1),), ((6, False),))
+    solver, f = w.solver("evidence"), w.grouped.factors[0]
+    for way in (PrecisionRows(solver), PrecisionUnits(solver, f.codes, f.levels)):
+        assert np.isnan(way.at(w.scales, 1e-10).log_density).all()
