@@ -30,7 +30,8 @@ def report(
     The page needs nothing but itself: no script, no font, no address. It is written whole or not at
     all. What it shows follows from the results: the model, its priors and data; whether each engine
     can be trusted, and what to do where not; all estimates; engines compared, densities, random
-    effects, residuals, calibration, chains and bounds, where there are any.
+    effects, coefficients of blocks of columns, the curve of a kernel of one input, residuals,
+    calibration, chains and bounds, where there are any.
 
     Parameters
     ----------
