@@ -135,7 +135,7 @@ DIABETES = str(bl.datasets.path("diabetes"))
 
 
 def test_a_block_of_columns_is_one_option(tmp_path):
-    """The same model as in Python: names in backticks, patterns that spare the formula's columns."""
+    """The same model as in Python; patterns spare the columns that the formula names."""
     out = tmp_path / "fit.nc"
     terms = ["--term", "ridge(name=serum): s?", "--term", "horseshoe(nonzero=1): `bmi`, bp"]
     options = ["-e", "gibbs", "--draws", 100, "--chains", 2, "--seed", 1]

@@ -24,9 +24,15 @@ def coefficients(view: View) -> tuple[list[Image], str]:
             images.append(_sizes(view, found, unit, axis))
     if images:
         notes.append("Filled marks are included columns, hollow ones are not.")
-        if any(t["sd"].eq(0.0).any() for c in view.columns.values() for t in c.tables.values()):
+        if any(_gaps(found) for found in view.columns.values()):
             notes.append("A column that an engine left out has no mark of it.")
     return images, " ".join(notes)
+
+
+def _gaps(found: Columns) -> bool:
+    """Whether an engine left out a column that is shown for another."""
+    shown = found.order[:MOST]
+    return any((t["sd"].to_numpy()[shown] == 0.0).any() for t in found.tables.values())
 
 
 def _forest(view: View, found: Columns, unit: Any, axis: str) -> Image:

@@ -99,13 +99,17 @@ class Columns:
         """What coefficients are multiplied by to share an axis, and its name.
 
         Columns on scales of their own have coefficients that no one axis can show; those times the
-        column's sd are all in units of the response. A constant column has no sd.
+        column's sd, or its root mean square where there is no intercept to take up its mean, are
+        all in units of the response.
         """
-        spread = self.block.unit * np.sqrt(self.block.spread(frequency))
-        size = self.block.unit * np.sqrt((self.block.Z**2).mean(axis=0))
-        if np.any(spread <= 1e-10 * size) or spread.max() <= 3.0 * spread.min():
-            return np.ones(self.block.columns), f"u_{self.name}"
-        return spread, f"u_{self.name} times sd of its column"
+        block = self.block
+        centred = bool(block.centre.any())
+        share = frequency / frequency.sum()
+        spread = block.spread(frequency) if centred else share @ block.Z**2
+        size = block.unit * np.sqrt(spread)
+        if size.max() <= 3.0 * size.min():
+            return np.ones(block.columns), f"u_{self.name}"
+        return size, f"u_{self.name} times {'sd' if centred else 'rms'} of its column"
 
     def scalars(self, engine: str) -> list[Scalar]:
         """The first columns in the order of the page as named numbers, with their draws."""

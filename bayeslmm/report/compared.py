@@ -35,7 +35,7 @@ def compared(view: View) -> tuple[list[Image], str]:
         rows = [name for name in ratios.index if name in kept]
         note += f" Of {len(ratios)} parameters the {MOST} that differ most are drawn."
         ratios, distances = ratios.loc[rows], distances.loc[rows]
-    note += f" Band: {NARROW} to {WIDE}, widths called right. u_ rows pool the levels of an effect."
+    note += f" Band: {NARROW} to {WIDE}, widths called right. {_pooled(view)}"
     gone = [engine for engine in others if ratios[engine].isna().any()]
     if gone:
         note += (
@@ -47,6 +47,13 @@ def compared(view: View) -> tuple[list[Image], str]:
         _figure(view, ratios, "sd ratio", f"sd over that of {short}"),
         _figure(view, distances, "distance", f"|difference of means| / sd of {short}"),
     ], note
+
+
+def _pooled(view: View) -> str:
+    """What the rows of coefficients stand for."""
+    what = ["the levels of an effect"] if view.model.terms or not view.model.blocks else []
+    what += ["the columns of a block"] if view.model.blocks else []
+    return f"u_ rows pool {' or '.join(what)}."
 
 
 def _figure(view: View, table: Any, title: str, axis: str) -> Image:

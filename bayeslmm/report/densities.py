@@ -15,6 +15,7 @@ from .show import labels
 from .view import View
 
 MOST = 12
+LONG = 3.0  # times the inner 99% of the draws
 WALLED = ("sd_", "corr_", "lam", "sigma")  # no density beyond the ends of their range
 PLUGGED = (
     "Given plugged-in variances the curve is the exact normal law.",
@@ -50,6 +51,14 @@ def _panel(view: View, prefixes: tuple[str, ...]) -> tuple[list[Image], str]:
     note = ""
     if images and any(plugged(tree) for tree in view.trees.values()):
         note = PLUGGED[prefixes == WALLED]
+    if any(
+        _without_tails(s.draws).size < s.draws.size
+        for name in shown
+        for s in by_name[name].values()
+        if s.draws is not None and np.ptp(s.draws) > 0.0
+    ):
+        note += " Of long tails the inner 99% are drawn."
+    note = note.strip()
     if len(drawn) == len(shown):
         return images, note
     which = " (the furthest from zero in units of their sd)" if prefixes == ("beta",) else ""
@@ -97,4 +106,15 @@ def _shape(view: View, engine: str, scalar: Scalar) -> tuple[Array, Array] | Non
         return grid, np.exp(-0.5 * scaled**2) / (scalar.sd * np.sqrt(2.0 * np.pi))
     if np.ptp(scalar.draws) == 0.0 or scalar.draws.size < 10:
         return None
-    return curve(scalar.draws, walls=scalar.kind.prefix != "beta")
+    return curve(_without_tails(scalar.draws), walls=scalar.kind.prefix != "beta")
+
+
+def _without_tails(draws: Array) -> Array:
+    """The draws, without a tail so long that no axis shows what lies before it.
+
+    A curve is as wide as its draws; of one with a tail like a Cauchy's only the inner 99% are left.
+    """
+    low, high = np.quantile(draws, [0.005, 0.995])
+    if np.ptp(draws) <= LONG * (high - low) or not high > low:
+        return draws
+    return draws[(draws >= low) & (draws <= high)]

@@ -15,6 +15,7 @@ from ..columns import Basis
 from ..gaussian.sums import Array
 from ..scalars import INTERVAL, PROB
 from .drawing import FAINT, Image, draw, name_axes, styles
+from .show import label
 from .view import View
 
 GRID = 240
@@ -94,7 +95,12 @@ def _figure(view: View, name: str, x: Array, grid: Array, curves: dict[str, Curv
             at = curve.vectors
             size = 6.5 + 2.0 * number  # rings of two engines about one row stay apart
             axes.plot(x[at], y[at], "o", color=colour, mfc="none", markersize=size, mew=1.1)
-        name_axes(axes, name, view.model.response, "Fitted curve")
+        name_axes(
+            axes,
+            name,
+            view.model.response,
+            f"{label(view.model.response, 20)} by {label(name, 16)}",
+        )
 
     told = f"Fitted curve of {view.model.response} over {name} with its {INTERVAL}"
     return draw(paint, told, height=2.9)

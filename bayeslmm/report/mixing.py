@@ -36,7 +36,7 @@ def mixing(view: View) -> tuple[list[Image], str]:
         images += list(_energy(tree, "" if alone else f"{engine}: "))
     if images:
         notes.append(
-            f"The {WORST} parameters with the smallest effective sample size are shown, one line a "
+            f"The {WORST} numbers with the smallest effective sample size are shown, one line a "
             f"chain; draws are thinned to that size, for the 95% simultaneous band is that of "
             f"independent draws."
         )

@@ -163,10 +163,11 @@ def _facts(tree: Any) -> dict[str, Cell]:
         facts[name] = Cell(f"{float(attrs['log_marginal']):.4f}")
     if "log_evidence" in attrs:
         facts["log evidence"] = Cell(f"{float(attrs['log_evidence']):.3f}")
-    if "lam_se" in attrs and "lam_error" in attrs:
-        lam, se, error = (float(attrs[name]) for name in ("lam", "lam_se", "lam_error"))
-        told = f"{number(lam, se)}, se {number(se, se)}, of its own Monte Carlo {number(error)}"
-        facts["lam at its maximum"] = Cell(told)
+    for name in attrs:
+        if str(name).startswith("lam") and f"{name}_se" in attrs and f"{name}_error" in attrs:
+            value, se, error = (float(attrs[f"{name}{end}"]) for end in ("", "_se", "_error"))
+            told = f"{number(value, se)}, se {number(se, se)}, its own Monte Carlo {number(error)}"
+            facts[f"{label(name)} at its maximum"] = Cell(told)
     if tree["posterior"].attrs.get("fixed"):
         facts["plugged in, not drawn"] = Cell(str(tree["posterior"].attrs["fixed"]))
     facts["seed"] = Cell(str(attrs.get("seed", NONE)))

@@ -41,7 +41,7 @@ def horseshoe():
 def sinc():
     data = bl.datasets.load("sinc_gauss01")
     model = bl.rvm(data["x"], data["t"], kernel=bl.kernels.gaussian(width=3.0))
-    return data, model, bl.fit(model, bl.EmpiricalBayes(), seed=1)
+    return model, bl.fit(model, bl.EmpiricalBayes(), seed=1)
 
 
 def test_the_columns_that_matter_come_first_and_are_marked(horseshoe, tmp_path):
@@ -80,7 +80,7 @@ def test_thousands_of_columns_do_not_flood_the_page(tmp_path):
 
 
 def test_columns_that_a_maximum_left_out_are_counted_only(sinc, tmp_path):
-    _, model, eb = sinc
+    model, eb = sinc
     page = page_of(model, eb, tmp_path)
     assert "5 of 101 columns; the other coefficients are exactly zero" in page.text
     forest = next(svg for alt, svg in page.figures if alt.startswith("Coefficients of 5 of 101"))
@@ -90,7 +90,7 @@ def test_columns_that_a_maximum_left_out_are_counted_only(sinc, tmp_path):
 def test_the_curve_is_the_prediction_and_its_vectors_are_rows(sinc, tmp_path):
     from bayeslmm.report.fitted_curve import _curve, _source
 
-    data, model, eb = sinc
+    model, eb = sinc
     page = page_of(model, eb, tmp_path)
     assert "Fitted curve" in page.headings
     assert "the 4 relevance vectors of EB" in page.text
