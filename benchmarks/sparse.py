@@ -273,7 +273,7 @@ CASES = {
     "laws": ("sparse_clustered",),
     "fresh": ("ten tables",),
 }
-LONG = {("500x2000", "sklearn-ard")}  # only with --all
+LONG = {("500x2000", "sklearn-ard"), ("ten tables", "horseshoe")}  # only with --all
 
 
 def skipped(case: str, tool: str, everything: bool) -> str:
