@@ -16,7 +16,7 @@ from .smoothing import relative_efficiency
 
 LIMIT = 400e6  # bytes of densities held at a time
 FEW = 400  # draws that are kept however many units there are
-WORK = 3e10  # multiplications that a pass over the draws of a model with blocks may take
+WORK = 1e11  # multiplications that a pass over the draws of a model with blocks may take
 LEAST = 100  # draws that are kept however much one of them takes
 
 

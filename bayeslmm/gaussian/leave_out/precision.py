@@ -1,13 +1,14 @@
 """Leaving rows out where there are more columns than rows: from the whole precision of the rows.
 
-With V = C C' the covariance of the scaled rows given beta, and F F' the covariance of beta,
+With V = C C' the covariance of the scaled rows given beta, and K beta ~ N(k, I) its prior, let Q be
+an orthonormal basis of the columns of [C^-1 X; K]. Then
 
-    P = C^-T (I - R'R) C^-1,    R = F'X'C^-T
+    P = E'E,    E = (I - Q Q') [C^-1; 0]
 
-is the precision of y with every coefficient integrated out, and y_I given all other rows has the
-precision P_II and the mean y_I - P_II^-1 (P y)_I (Sundararajan & Keerthi 2001, section 3; for more
-rows than one: Rasmussen & Williams 2006, appendix A.2). It costs a factorisation and an inverse of
-the rows' covariance, whatever the number of units.
+is the precision of y with every coefficient integrated out, formed without a difference of squares,
+and y_I given all other rows has the precision P_II and the mean y_I - P_II^-1 (P y)_I (Sundararajan
+& Keerthi 2001, section 3; for more rows than one: Rasmussen & Williams 2006, appendix A.2). It
+costs a factorisation and an inverse of the rows' covariance, whatever the number of units.
 """
 
 import numpy as np
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..compiled import jit
 from ..dual import Dual
-from ..dual_score import dual_density, share_fixed
+from ..dual_score import dual_density
 from ..lapack import whiten_rows
 from ..sums import Array
 from .algebra import LOST, factor, in_sample, squared
@@ -23,23 +24,27 @@ from .left import Left, of_rows, with_constants
 
 
 class Precision:
-    """What both kinds of unit share: C^-1 as rows, its products with R, and the loss of a pivot."""
+    """What both kinds of unit share: E, and its products with the residual."""
 
     def __init__(self, solver: Dual) -> None:
         self.solver, self.work = solver, solver.work()
-        self.white = np.empty((solver.rows.y.size, solver.rows.y.size))
 
-    def at(self, scales: Array, sigma: float) -> tuple[Array, Array, float]:
-        """Columns of C^-1 times sigma, as rows (n, n); times R' and the whitened residual."""
-        value, _, loss = dual_density(scales, sigma, self.solver.data, self.work, 0)
-        if not np.isfinite(value):
-            self.white[:] = np.nan
-            return self.white, np.full((len(self.white), self.work.R.shape[0]), np.nan), np.inf
-        share_fixed(self.solver.data, self.work, True)
-        self.white[:] = 0.0
-        np.fill_diagonal(self.white, sigma)
-        whiten_rows(self.work.V, self.white)
-        return self.white, self.white @ self.work.R.T, loss
+    def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array]:
+        """sigma E by rows (n, n + r), sigma P y (n,), and below which share pi is rounding (n,)."""
+        data, work = self.solver.data, self.work
+        (n, p), r = (data.y.size, data.h0.size), data.K.shape[0]
+        E = np.zeros((n, n + r))
+        if not np.isfinite(dual_density(scales, sigma, data, work, 0)[0]):
+            return np.full_like(E, np.nan), np.full(n, np.nan), np.full(n, np.nan)
+        white = sigma * np.eye(n)
+        whiten_rows(work.V, white)
+        E[:, :n] = white
+        floor = LOST**2 * np.einsum("ij,ij->i", white, white)
+        Q = np.linalg.qr(np.vstack([work.white[:p].T, data.K]))[0]
+        for _ in range(2):  # the second time removes the rounding of the first
+            E -= (E @ Q) @ Q.T
+        residual = np.concatenate([work.R[p], data.known - data.K @ work.gamma])
+        return E, E @ residual, floor
 
 
 class PrecisionRows:
@@ -50,12 +55,10 @@ class PrecisionRows:
         self.frequency, self.half = rows.frequency, 0.5 * np.log(rows.weights)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        white, share, loss = self.point.at(scales, sigma)
-        own = np.einsum("ij,ij->i", white, white)
-        known = (share[:, :-1] ** 2).sum(axis=1)
-        pi = own - known
-        pi[~(pi > LOST * (own + loss * known))] = np.nan
-        return of_rows(pi, share[:, -1], self.frequency, self.half, sigma)
+        E, rho, floor = self.point.at(scales, sigma)
+        pi = np.einsum("ij,ij->i", E, E)
+        pi[~(pi > floor)] = np.nan
+        return of_rows(pi, rho, self.frequency, self.half, sigma)
 
 
 class PrecisionUnits:
@@ -71,13 +74,11 @@ class PrecisionUnits:
 
     def at(self, scales: Array, sigma: float) -> Left:
         out, kept = np.empty((2, self.size.size))
-        white, share, loss = self.point.at(scales, sigma)
+        E, rho, floor = self.point.at(scales, sigma)
         for unit in range(self.size.size):
             inside = self.members[self.ends[unit] : self.ends[unit + 1]]
-            rows, fixed = white[inside], share[inside, :-1]
-            own, known = rows @ rows.T, fixed @ fixed.T
-            floor = LOST * (np.diag(own) + loss * np.diag(known))
-            out[unit], kept[unit] = one_unit(own - known, share[inside, -1], floor)
+            own = E[inside]
+            out[unit], kept[unit] = one_unit(own @ own.T, rho[inside], floor[inside])
         return with_constants(out, kept, sigma, self.size, self.half)
 
 

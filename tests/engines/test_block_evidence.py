@@ -1,0 +1,98 @@
+"""The evidence of models with blocks, where orthogonal columns make it an integral of few.
+
+With orthonormal columns Q, centred, y given sigma splits into independent parts: its mean, each
+c_j = q_j'y, and the rest. A lasso's coefficient integrates in closed form (a normal plus a Laplace
+variable), so that sigma alone is left to a sum.
+"""
+
+import numpy as np
+import pytest
+from scipy.special import log_ndtr, logsumexp
+from scipy.stats import halfnorm, norm
+
+import bayeslmm as bl
+from bayeslmm.engines.approximation import affordable
+
+PRIORS = {"Intercept": "Normal(0, 5)", "sigma": "HalfNormal(2)"}
+ROWS = 60
+
+
+def orthogonal(columns):
+    rng = np.random.default_rng(columns)
+    ones = np.ones(ROWS)
+    Q = np.linalg.qr(np.column_stack([ones, rng.standard_normal((ROWS, columns))]))[0][:, 1:]
+    return Q, 1.0 + 6.0 * Q[:, 0] + rng.standard_normal(ROWS)
+
+
+def lasso(Q, y):
+    return bl.lmm("y ~ 1", {"y": y}, terms=[bl.laplace(Q, name="x", lam=1.0)], priors=PRIORS)
+
+
+def written_out(Q, y):
+    """log p(y) of the lasso with lam = 1, by a sum over log sigma."""
+    s = np.exp(np.linspace(np.log(0.2), np.log(5.0), 400))
+    mean, c = np.sqrt(ROWS) * y.mean(), Q.T @ y
+    left = y @ y - mean**2 - c @ c
+    t = c[:, None] / s
+    parts = np.logaddexp(-t + log_ndtr(t - 1.0), t + log_ndtr(-t - 1.0)) + 0.5 - np.log(2.0 * s)
+    logs = parts.sum(axis=0) + norm.logpdf(mean, 0.0, np.sqrt(s**2 + 25.0 * ROWS))
+    logs -= 0.5 * (ROWS - 1 - c.size) * np.log(2.0 * np.pi * s**2) + 0.5 * left / s**2
+    logs += halfnorm(scale=2.0).logpdf(s) + np.log(s)
+    return float(logsumexp(logs) + np.log(np.log(s[1] / s[0])))
+
+
+@pytest.mark.parametrize("columns", [1, 2], ids=["2 scales", "3 scales"])
+def test_up_to_three_scales_by_quadrature(columns):
+    Q, y = orthogonal(columns)
+    assert bl.log_evidence(lasso(Q, y)).value == pytest.approx(written_out(Q, y), abs=1e-5)
+
+
+def test_eleven_scales_by_importance_sampling():
+    Q, y = orthogonal(10)
+    found = bl.log_evidence(lasso(Q, y), seed=1)
+    assert found.khat < 0.7
+    assert found.value == pytest.approx(written_out(Q, y), abs=max(5.0 * found.error, 0.05))
+
+
+def test_thirty_seven_scales_are_not_trusted_without_draws_of_the_posterior():
+    Q, y = orthogonal(36)
+    with pytest.warns(UserWarning, match="not to be trusted: the importance weights have k-hat"):
+        found = bl.log_evidence(lasso(Q, y), seed=1)
+    assert found.khat > 0.7
+
+
+def test_twenty_one_scales_by_a_bridge_from_draws_of_the_posterior():
+    Q, y = orthogonal(20)
+    model = lasso(Q, y)
+    tree = bl.fit(model, bl.NUTS(draws=1000, tune=500, chains=4), seed=1)
+    found = bl.log_evidence(model, tree, seed=2)
+    assert found.value == pytest.approx(written_out(Q, y), abs=max(4.0 * found.error, 0.1))
+
+
+def test_more_than_forty_scales_are_refused_without_draws():
+    model = lasso(*orthogonal(50))
+    with pytest.raises(ValueError, match=r"over 51 variance parameters, more than 40: give"):
+        bl.log_evidence(model)
+    assert affordable(model) == 0
+
+
+def test_one_scale_for_more_columns_than_rows_is_the_sum_over_a_grid():
+    """Ninety columns, thirty rows; the dense normal at every point of (sd, sigma)."""
+    rng = np.random.default_rng(1)
+    X = rng.standard_normal((30, 90))
+    y = X @ rng.standard_normal(90) * 0.1 + rng.standard_normal(30)
+    terms, priors = [bl.ridge(X, name="x", scale=None)], {**PRIORS, "sd_x": "HalfNormal(0.3)"}
+    model = bl.lmm("y ~ 1", {"y": y}, terms=terms, priors=priors)
+    assert model.dual
+    A = model.blocks[0].Z  # centred beside an intercept
+    K, mean = A @ A.T, 25.0 * np.ones((30, 30))
+    sd, sigma = np.exp(np.linspace(-12.0, 1.0, 130)), np.exp(np.linspace(-12.0, 2.0, 140))
+    h, s = (a.ravel() for a in np.meshgrid(sd, sigma, indexing="ij"))
+    V = h[:, None, None] ** 2 * K + s[:, None, None] ** 2 * np.eye(30) + mean
+    quad = np.einsum("i,kij,j->k", y, np.linalg.inv(V), y)
+    logs = -0.5 * (np.linalg.slogdet(V)[1] + quad + 30 * np.log(2.0 * np.pi))
+    logs += halfnorm(scale=0.3).logpdf(h) + halfnorm(scale=2.0).logpdf(s) + np.log(h * s)
+    step = np.log(sd[1] / sd[0]) * np.log(sigma[1] / sigma[0])
+    truth = logsumexp(logs) + np.log(step)
+    assert bl.log_evidence(model).value == pytest.approx(truth, abs=2e-3)
+    assert affordable(model) == 4000
