@@ -10,12 +10,15 @@
 | sd_<horseshoe> | HalfNormal(sigma p0 / ((P - p0) sqrt n)) (Piironen & Vehtari 2017, eq. 3.12) |
 | slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where asked for |
 
-P is the number of columns, p0 how many are expected to matter. All scales are those of standardised
-columns: centred where the model has an intercept, then divided by their sd ("sd"), by their length
-("norm"), or left as they are (None). Coefficients are always those of the columns as given.
+P is the number of columns, p0 how many are expected to matter, n counts repeats. Where the
+standardised columns have another rms than one, scales are divided by it; sigma in units of which a
+law is stated is the noise of an average row, whatever the weights. Columns are standardised:
+centred where the model has an intercept, then divided by their sd ("sd"; about zero where not
+centred), by their length ("norm"), or left as they are (None). Coefficients are always those of the
+columns as given.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,9 +50,27 @@ def build_block(
     if not hasattr(source, "encode"):
         source = read_given(source, f"the columns of {block.name!r}")
     validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
-    Z, centre, unit = standardise(source.matrix, scales.share, centred, block.scale)
-    law = LAWS[block.kind](block, Z.shape[1], scales, rows.size, priors)
+    given = (source.matrix, scales.share, centred, block.scale, scales.count)
+    Z, centre, unit = standardise(*given)
+    own = replace(scales, unit=float(np.sqrt(np.mean(scales.share @ Z**2))))
+    law = LAWS[block.kind](block, Z.shape[1], own, int(scales.count), priors)
+    if law.noise:  # sigma is the noise of a row of weight one, the law's that of an average row
+        Z, unit = Z / scales.root_weight, unit * scales.root_weight
     return BlockTerm(block.name, source, Z, centre, unit, law)
+
+
+def priced(
+    terms: tuple[BlockTerm, ...], blocks: Sequence[Block], count: float
+) -> Iterator[BlockTerm]:
+    """The terms, those that choose columns with the default price: by all such columns together.
+
+    log P where they outnumber the rows and a bias, since a kernel has its n columns; else nothing.
+    """
+    P = sum(t.columns for t in terms if t.law.selects)
+    default = float(np.log(P)) if count + 1 < P else 0.0
+    for term, block in zip(terms, blocks):
+        asked = term.law.selects and block.options.get("price") is None
+        yield replace(term, law=replace(term.law, price=default)) if asked else term
 
 
 def parameters(block: Block) -> list[str]:
@@ -59,20 +80,16 @@ def parameters(block: Block) -> list[str]:
 
 def _ridge(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
     name = block.called("sd")
-    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
+    default = Law("HalfStudentT", (3.0, scales.sd / (scales.unit * np.sqrt(P))))
     return Shrinkage("ridge", common=positive_prior(name, 1, None, default, priors.get(name)))
 
 
 def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
     name = block.called("scale")
-    default = Law("HalfStudentT", (3.0, scales.sd / np.sqrt(P)))
+    default = Law("HalfStudentT", (3.0, scales.sd / (scales.unit * np.sqrt(P))))
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
-    price = block.options.get("price")
-    if price is None:
-        price = np.log(P) if n + 1 < P else 0.0  # a kernel has its n columns, and the bias
-    return Shrinkage(
-        "ard", local=local, precision=block.options.get("precision"), price=float(price)
-    )
+    price = float(block.options.get("price") or 0.0)
+    return Shrinkage("ard", local=local, precision=block.options.get("precision"), price=price)
 
 
 def _laplace(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
@@ -94,7 +111,7 @@ def _horseshoe(
     block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]
 ) -> Shrinkage:
     local, common, slab = (block.called(name) for name in ("scale", "sd", "slab2"))
-    p0 = block.options["nonzero"] or max(1.0, min(P, n) / 10.0)
+    p0 = block.options["nonzero"] or min(max(1.0, min(P, n) / 10.0), 0.5 * P)
     if p0 >= P:
         raise DesignError(
             f"horseshoe(nonzero={p0:g}) expects all {P} columns of {block.name} to matter: nothing "
@@ -107,7 +124,7 @@ def _horseshoe(
         width = positive_prior(slab, 1, None, law, priors.get(slab))
     elif slab in priors:
         raise DesignError(f"{slab} has a prior, but horseshoe(slab=...) was not given")
-    total = Law("HalfNormal", (p0 / ((P - p0) * np.sqrt(n)),))
+    total = Law("HalfNormal", (p0 / ((P - p0) * np.sqrt(n) * scales.unit),))
     one = Law("HalfCauchy", (1.0,))
     return Shrinkage(
         "horseshoe",

@@ -237,7 +237,7 @@ class Model:
             found.update(np.ascontiguousarray(array).tobytes())
         groups = [(t.name, t.grouping.effects, t.grouping.levels.tolist()) for t in self.terms]
         found.update(repr((d.formula, d.fixed, d.rows.tolist(), groups)).encode())
-        found.update(repr([(b.name, b.labels) for b in self.blocks] or "").encode())
+        found.update(repr([(b.name, b.labels, b.law.price) for b in self.blocks] or "").encode())
         found.update(self.space.identity)
         return found.hexdigest()
 

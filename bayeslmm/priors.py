@@ -38,6 +38,8 @@ class Scales:
     sd: float
     rms: float
     root_weight: float  # rms of sqrt(w): sigma is the noise of a row of weight one
+    count: float = 0.0  # rows, repeats counted
+    unit: float = 1.0  # rms of a block's columns, as its prior takes them
 
 
 def scales_of(design: Design) -> Scales:
@@ -47,7 +49,8 @@ def scales_of(design: Design) -> Scales:
     sd, rms = (float(np.sqrt(share @ (y - centre) ** 2)) for centre in (mean, 0.0))
     if not spans_a_constant(design.X):  # then the random effects have to carry the mean
         sd = rms
-    return Scales(share, mean, sd, rms, float(np.sqrt(share @ design.precision)))
+    weight, count = float(np.sqrt(share @ design.precision)), float(design.frequency.sum())
+    return Scales(share, mean, sd, rms, weight, count)
 
 
 def spans_a_constant(X: Array) -> bool:

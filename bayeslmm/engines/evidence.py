@@ -87,7 +87,7 @@ class EmpiricalBayes:
         refuse_unidentified(model, self.criterion)
         self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
-            return lam_maximised(model, self.draws, rng)
+            return lam_maximised(model, self.criterion, self.draws, rng)
         if any(block.law.selects for block in model.blocks):
             small, best, kept = keep_columns(model, self.criterion)
             return widened(model, small, kept, self._around(small, best, rng), rng)

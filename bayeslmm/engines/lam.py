@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.primal import FixedPrior
 from ..model import Model
 from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
 from .improper import refuse_improper
@@ -16,11 +17,18 @@ from .protocol import Outcome
 from .sweeps import maximise_rate, sample
 
 
-def lam_maximised(model: Model, draws: int, rng: np.random.Generator) -> Outcome:
+def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Generator) -> Outcome:
     """lam by marginal maximum likelihood, all else drawn given it.
 
-    Scales, coefficients and sigma are integrated out, so the criteria do not differ.
+    Scales, coefficients and sigma are integrated out; under "reml" beta has a flat prior.
     """
+    if criterion == "ml":
+        raise ValueError(
+            "EmpiricalBayes('ml') maximises over beta, which lam's likelihood integrates out; use "
+            "'reml' or 'evidence'"
+        )
+    if criterion == "reml":
+        model = replace(model, fixed_prior=FixedPrior.flat(len(model.design.fixed)))
     refuse_hidden(model)
     refuse_groups(model)
     refuse_improper(model)

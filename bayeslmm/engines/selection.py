@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg import cholesky, qr, solve_triangular
+from scipy.linalg.lapack import dormqr
 
 from ..gaussian.memory import memory
 from ..gaussian.relevance import Relevance, search
@@ -30,34 +31,38 @@ from .protocol import Outcome
 ROUNDS = 20
 STARTS = 3
 EXACT = 1e-6  # noise under this share of y's spread is no noise
+NOTHING = 1e-6  # nats beyond its price from which a column is worth having
 TINY = 1e-8  # a scale at zero has no logarithm to start from
 Kept = dict[str, np.ndarray]
 
 
 def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
     """The model of the columns kept, its maximum, and which columns they are, by block."""
-    names = [b.name for b in model.blocks if b.law.selects]
-    price = max(b.law.price for b in model.blocks if b.law.selects)
+    chosen_of = [b for b in model.blocks if b.law.selects]
+    names = [b.name for b in chosen_of]
+    price = np.concatenate([np.full(b.columns, b.law.price) for b in chosen_of])
     kept: Kept = {name: np.zeros(0, np.int64) for name in names}
-    alone = not model.terms and len(names) == len(model.blocks)
+    flat = criterion in ("ml", "reml") or not model.design.fixed
+    alone = flat and not model.terms and len(names) == len(model.blocks)
     before: tuple[Model, Theta] | None = None
-    if not alone:
-        small = model.restricted(kept)
-        before = small, maximise(small, criterion).theta
     best: tuple[float, Model, Optimum, Kept] | None = None
-    for _ in range(1 if alone else ROUNDS):
+    if not alone:  # nothing kept is one answer, and its variances whiten the rows
+        small = model.restricted(kept)
+        top = maximise(small, criterion)
+        before, best = (small, top.theta), (top.value, small, top, kept)
+    for number in range(1 if alone else ROUNDS):
         sigma = float(model.space.sigma.fixed[0]) if model.space.sigma.fixed is not None else None
-        if before is not None:  # the rows are whitened, by a noise that may be too large at first
-            sigma = None if best is None else 1.0
-        columns, y = whitened(model, before[1] if before else None, names)
-        found = search(columns, y, sigma=sigma, price=price, starts=STARTS)
+        if before is not None:  # a noise that may be too large at first
+            sigma = 1.0 if number else None
+        columns, y, count = whitened(model, before[1] if before else None, names, criterion)
+        found = search(columns, y, sigma=sigma, price=price, starts=STARTS, count=count)
         chosen = _by_block(model, names, found.active)
-        if best is not None and all(np.array_equal(chosen[n], kept[n]) for n in names):
+        if number and all(np.array_equal(chosen[n], kept[n]) for n in names):
             break
-        kept, small = chosen, model.restricted(chosen)
-        top = maximise(small, criterion, _begin(small, found, before))
+        begin = _begin(model.restricted(chosen), found, before)
+        kept, small, top = _worthwhile(model, criterion, chosen, begin)
         before = small, top.theta
-        value = top.value - price * found.active.size
+        value = top.value - sum(b.law.price * kept[b.name].size for b in chosen_of)
         if best is None or value > best[0]:
             best = value, small, top, kept
     if best is None:
@@ -65,25 +70,95 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
     return best[1:]
 
 
-def whitened(model: Model, theta: Theta | None, names: Sequence[str]) -> tuple[Array, Array]:
+def _worthwhile(
+    model: Model, criterion: str, kept: Kept, begin: Theta
+) -> tuple[Kept, Model, Optimum]:
+    """The maximum over all variances, without columns that do not bring their price there.
+
+    A column's worth is what is lost where its scale is set to zero and nothing else moves: a
+    maximum without it loses less.
+    """
+    while True:
+        small = model.restricted(kept)
+        top = maximise(small, criterion, begin)
+        losses = _losses(small, top)
+        if not losses or min(losses)[0] > NOTHING:
+            return kept, small, top
+        _, name, at = min(losses)
+        kept = {**kept, name: np.delete(kept[name], at)}
+        begin = _without(model.restricted(kept), small, top.theta, name, at)
+
+
+def _losses(small: Model, top: Optimum) -> list[tuple[float, str, int]]:
+    """What each column brings beyond its price: (nats, block, which of its columns)."""
+    solver, theta = top.chart.target.solver, top.theta
+    found, first = [], int(small.layout.start.size)
+    for block in small.blocks:
+        for j in range(block.columns if block.law.selects else 0):
+            scales = theta.scales.copy()
+            scales[first + j] = 0.0
+            worth = top.value - solver.value(scales, theta.sigma)
+            found.append((float(worth - block.law.price), block.name, j))
+        first += block.entries
+    return found
+
+
+def _without(smaller: Model, small: Model, theta: Theta, name: str, at: int) -> Theta:
+    """The same point in a model that lacks one column."""
+    h, scales = theta.h, theta.scales
+    place, entry = int(small.layout.widths.sum()), int(small.layout.start.size)
+    for block in small.blocks:
+        if block.name == name:
+            return Theta(np.delete(h, place + at), theta.corr, np.delete(scales, entry + at))
+        place += sum(p.size for p in block.law.parameters)
+        entry += block.entries
+    raise KeyError(name)
+
+
+def whitened(
+    model: Model, theta: Theta | None, names: Sequence[str], criterion: str
+) -> tuple[Array, Array, float]:
     """Columns of the blocks `names` and the response, whitened by all else at theta.
 
-    Fixed effects are projected out, as under a flat prior; the maximum that follows has their own.
+    Fixed effects are projected out, their prior being further rows; also the number of
+    observations that the rows are then worth.
     """
     d = model.design
     columns = np.hstack([b.Z for b in model.blocks if b.name in names])
-    everything = np.column_stack([columns, d.y - d.offset, d.X])
+    everything = np.column_stack([d.X, columns, d.y - d.offset])
     weight = model.precision * d.frequency
-    if theta is None:
-        everything = everything * np.sqrt(weight)[:, None]
-    else:
+    others = any(b.name not in names for b in model.blocks)
+    if theta is not None and (model.terms or others):
         V = covariance(model, theta, names)
         V[np.diag_indices_from(V)] += theta.sigma**2 / weight
         everything = solve_triangular(cholesky(V, lower=True), everything, lower=True)
-    Q = np.linalg.qr(everything[:, columns.shape[1] + 1 :])[0]
-    rest = everything[:, : columns.shape[1] + 1]
-    rest = rest - Q @ (Q.T @ rest)
-    return np.ascontiguousarray(rest[:, :-1]), rest[:, -1].copy()
+    else:
+        unit = 1.0 if theta is None else theta.sigma
+        everything *= (np.sqrt(weight) / unit)[:, None]
+    p, count = d.X.shape[1], float(d.frequency.sum())
+    if p and criterion == "evidence" and model.fixed_prior.H.shape[0]:
+        prior = model.fixed_prior
+        known = np.zeros((prior.scale.size, everything.shape[1]))
+        known[:, :p] = prior.H / prior.scale[:, None]
+        known[:, -1] = prior.location / prior.scale
+        everything, count = np.vstack([everything, known]), count + prior.scale.size
+    if p:
+        everything = _beyond(everything[:, :p], everything[:, p:])
+    return (
+        np.ascontiguousarray(everything[:, :-1]),
+        everything[:, -1].copy(),
+        count if criterion == "ml" else count - p,
+    )
+
+
+def _beyond(X: Array, A: Array) -> Array:
+    """Rows of Q'A that X does not reach, X = Q R: as many as there are more rows than columns."""
+    (packed, tau), _ = qr(X, mode="raw")
+    work = dormqr("L", "T", packed, tau, A, -1)[1]
+    turned, _, info = dormqr("L", "T", packed, tau, A, int(work[0]))
+    if info:
+        raise ArithmeticError(f"LAPACK's dormqr failed with {info}")
+    return turned[X.shape[1] :]
 
 
 def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
@@ -203,4 +278,7 @@ def widened(
     if model.space.sigma.free and float(np.max(variables["sigma"][1])) < EXACT * spread:
         told += " and they fit y exactly, so that sigma ran to zero: give a price, or fix sigma"
     attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
-    return replace(outcome, thetas=None, variables=variables, attrs=attrs, tables=tables)
+    fixed = tuple(p for p in model.parameters)
+    return replace(
+        outcome, fixed=fixed, thetas=None, variables=variables, attrs=attrs, tables=tables
+    )

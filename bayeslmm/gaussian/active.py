@@ -44,6 +44,8 @@ class Basis(NamedTuple):
     left: Array  # (P,) squared length of each column outside the basis
     cross: Array  # (P,) phi'rest
     size: np.ndarray  # (1,)
+    price: Array  # (P,) what each column must bring
+    observations: Array  # (1,) the rows, and what repeats and what is projected out change
 
 
 class State(NamedTuple):
@@ -145,7 +147,7 @@ def coordinates(basis, state):
 @jit
 def condition(basis, R, d, v):
     """Log density and whitened columns at variances d and noise v."""
-    m, n = basis.size[0], basis.rest.size
+    m, n = basis.size[0], basis.observations[0]
     L = factor(R, d, v)
     W = inverse_lower(L)
     omega = np.dot(W, basis.z[:m])
@@ -158,7 +160,7 @@ def condition(basis, R, d, v):
 @jit
 def slopes(basis, point, d, v):
     """Gradient (k + 1,) and minus the Hessian in (log d, log v)."""
-    m, k, n = basis.size[0], d.size, basis.rest.size
+    m, k, n = basis.size[0], d.size, basis.observations[0]
     S, Q = np.dot(point.X.T, point.X), np.dot(point.X.T, point.omega)
     B = np.dot(point.X.T, point.W)  # (C^-1 R)' within the basis
     c = np.dot(point.W.T, point.omega)  # C^-1 z

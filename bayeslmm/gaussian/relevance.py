@@ -60,7 +60,13 @@ class Relevance:
 
 
 def search(
-    Phi: Array, y: Array, *, sigma: float | None = None, price: float = 0.0, starts: int = 3
+    Phi: Array,
+    y: Array,
+    *,
+    sigma: float | None = None,
+    price: float | Array = 0.0,
+    starts: int = 3,
+    count: float | None = None,
 ) -> Relevance:
     """Maximise the evidence over the variances of the coefficients and of the noise.
 
@@ -72,10 +78,12 @@ def search(
         Response; nothing is subtracted.
     sigma : float, optional
         Known standard deviation of the noise; estimated if None.
-    price : float
+    price : float or (P,) array
         What a column kept costs in log density; log(P) is advised where P > n.
     starts : int
         Number of starts, from 1 to 8; the best is kept.
+    count : float, optional
+        Observations that the rows stand for, where repeats were merged; n by default.
 
     Returns
     -------
@@ -101,19 +109,20 @@ def search(
     array([0])
     """
     Phi, y = _checked(Phi, y, sigma, price, starts)
-    n = y.size
+    n = float(y.size if count is None else count)
+    prices = np.broadcast_to(np.asarray(price, np.float64), Phi.shape[1]).copy()
     rms = float(np.sqrt(np.mean(y * y)))
     unit = rms or sigma
     if not unit:
         raise ValueError("y is zero in every row, so the noise has no scale: give sigma")
-    basis, given = _basis(Phi, y / unit), (sigma / unit) ** 2 if sigma else 0.0
+    basis, given = _basis(Phi, y / unit, prices, n), (sigma / unit) ** 2 if sigma else 0.0
     best, reached, moves = (-np.inf, -np.inf, _state(basis, 0.0)), [], 0
-    for held in (HELD_AT_PRICE if price > 0.0 else HELD)[:starts]:
+    for held in (HELD_AT_PRICE if prices.any() else HELD)[:starts]:
         state = _state(basis, max(held**2, given))
-        value, entered = climb(basis, state, given, float(price))
+        value, entered = climb(basis, state, given)
         value -= n * np.log(unit)
         moves += entered
-        reached.append(float(value - price * state.size[0]))
+        reached.append(float(value - prices[state.columns[: state.size[0]]].sum()))
         if reached[-1] > best[0]:
             best = reached[-1], value, state
     _, value, state = best
@@ -131,7 +140,7 @@ def search(
 
 
 def _checked(
-    Phi: Array, y: Array, sigma: float | None, price: float, starts: int
+    Phi: Array, y: Array, sigma: float | None, price: float | Array, starts: int
 ) -> tuple[Array, Array]:
     Phi = np.ascontiguousarray(Phi, dtype=np.float64).view()
     Phi.flags.writeable = False  # one compiled kernel, whether or not the user's array is frozen
@@ -144,14 +153,18 @@ def _checked(
         raise ValueError("y should be finite in every row")
     if sigma is not None and not 0.0 < sigma < np.inf:
         raise ValueError(f"sigma should be a positive number or None but got {sigma!r}")
-    if not 0.0 <= price < np.inf:
+    if not (np.isfinite(price).all() and np.min(price) >= 0.0):
         raise ValueError(f"price should be a finite number, at least 0, but got {price!r}")
+    if np.ndim(price) and np.shape(price) != (Phi.shape[1],):
+        raise ValueError(
+            f"price should be one number or {Phi.shape[1]}, but has shape {np.shape(price)}"
+        )
     if starts not in range(1, len(HELD) + 1):
         raise ValueError(f"starts should be an integer from 1 to {len(HELD)} but got {starts!r}")
     return Phi, y
 
 
-def _basis(Phi: Array, y: Array) -> Basis:
+def _basis(Phi: Array, y: Array, price: Array, count: float) -> Basis:
     """No direction yet: all of y and of every column is outside."""
     n, P = Phi.shape
     length = np.sqrt(np.einsum("ij,ij->j", Phi, Phi))
@@ -171,6 +184,8 @@ def _basis(Phi: Array, y: Array) -> Basis:
         left=some.astype(np.float64),
         cross=(y @ Phi) * inverse,
         size=np.zeros(1, np.int64),
+        price=price,
+        observations=np.array([count]),
     )
 
 

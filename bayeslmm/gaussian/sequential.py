@@ -29,15 +29,15 @@ def worth(t):
 
 
 @jit
-def weakest(point, d):
-    """The active column that is worth least, and its worth."""
+def weakest(point, d, price):
+    """The active column that is worth least beyond its price, and how much that is."""
     least, at = np.inf, 0
     for a in range(d.size):
         S = Q = 0.0
         for i in range(point.omega.size):
             S += point.X[i, a] ** 2
             Q += point.X[i, a] * point.omega[i]
-        gain = worth(Q * Q / (S * max(1.0 - d[a] * S, 1e-15)))
+        gain = worth(Q * Q / (S * max(1.0 - d[a] * S, 1e-15))) - price[a]
         if gain < least:
             least, at = gain, a
     return at, least
@@ -52,17 +52,18 @@ def swap(state, a, b):
 
 
 @jit
-def prune(basis, state, point, price):
+def prune(basis, state, point):
     """Drop the columns that are not worth their price, the weakest first."""
     while state.size[0]:
         last = state.size[0] - 1
-        at, gain = weakest(point, state.d[: last + 1])
-        if gain > price + 0.5 * TOLERANCE:
+        prices = basis.price[state.columns[: last + 1]]
+        at, gain = weakest(point, state.d[: last + 1], prices)
+        if gain > 0.5 * TOLERANCE:
             break
         swap(state, at, last)
         state.size[0] = last
         without = condition(basis, coordinates(basis, state), state.d[:last], state.v[0])
-        if without.value < point.value - price - TOLERANCE:  # its worth was lost in rounding
+        if without.value < point.value - prices[at] - TOLERANCE:  # its worth was lost in rounding
             state.size[0] = last + 1
             swap(state, at, last)
             break
@@ -71,13 +72,13 @@ def prune(basis, state, point, price):
 
 
 @jit
-def ascend(basis, state, free, price, rounds, enough):
+def ascend(basis, state, free, rounds, enough):
     """Newton steps in all variances (and the noise, if free) until a step gains not enough."""
     k = state.size[0]
     R = coordinates(basis, state)
     point = condition(basis, R, state.d[:k], state.v[0])
     for _ in range(rounds):
-        point = prune(basis, state, point, price)
+        point = prune(basis, state, point)
         if state.size[0] < k:
             k = state.size[0]
             R = coordinates(basis, state)
@@ -125,13 +126,19 @@ def views(basis, state, point):
 
 
 @jit
-def best(S, Q):
-    """The column with the largest t = q^2 / s, and its t; outside the active set q = Q, s = S."""
-    most, at = 1.0, 0
+def best(S, Q, price):
+    """The column that is worth most beyond its price, its t = q^2 / s, and how much that is.
+
+    Outside the active set q = Q and s = S.
+    """
+    most, at, largest = -np.inf, 0, 1.0
     for j in range(S.size):
-        if S[j] > 0.0 and Q[j] ** 2 > most * S[j]:
-            most, at = Q[j] ** 2 / S[j], j
-    return at, most
+        if S[j] > 0.0 and Q[j] ** 2 > S[j]:
+            t = Q[j] ** 2 / S[j]
+            gain = worth(t) - price[j]
+            if gain > most:
+                most, at, largest = gain, j, t
+    return at, largest, most
 
 
 @jit
@@ -151,7 +158,7 @@ def add(basis, state, j, d):
 
 
 @jit
-def fill(basis, state, point, price):
+def fill(basis, state, point):
     """The best column enters; beside many active ones a few more, each given those before it.
 
     With u = phi'C^-1 phi_a and r = d_a / (1 + d_a S_a), column a takes r u^2 off S, r u Q_a off Q.
@@ -161,8 +168,8 @@ def fill(basis, state, point, price):
     most = 1 + state.size[0] // TOGETHER
     taken, shares = np.empty((most, S.size)), np.empty(most)
     for b in range(most):
-        at, t = best(S, Q)
-        if worth(t) <= price + TOLERANCE:
+        at, t, gain = best(S, Q, basis.price)
+        if gain <= TOLERANCE:
             return b
         d = (t - 1.0) / S[at]
         add(basis, state, at, d)
@@ -184,18 +191,18 @@ def fill(basis, state, point, price):
 
 
 @jit
-def admit(basis, state, free, price, most, close):
+def admit(basis, state, free, most, close):
     """Columns enter until none is worth its price, or `most` have; the value and their number.
 
     Each routine is called from one line: the compiler copies it to wherever it is called.
     """
     entered, rounds, enough, before = 0, 10, LOOSE, -np.inf
     while True:
-        point = ascend(basis, state, free, price, rounds, enough)
-        value = point.value - price * state.size[0]
+        point = ascend(basis, state, free, rounds, enough)
+        value = point.value - basis.price[state.columns[: state.size[0]]].sum()
         if entered >= most or value <= before + TOLERANCE:
             return point.value, entered
-        new = fill(basis, state, point, price)
+        new = fill(basis, state, point)
         entered += new
         if new:
             rounds, enough, before = 3, LOOSE, -np.inf
@@ -204,7 +211,7 @@ def admit(basis, state, free, price, most, close):
 
 
 @jit
-def climb(basis, state, given, price):
+def climb(basis, state, given):
     """One start: a few moves with the noise held where the state has it, then all."""
     total, value = 0, -np.inf
     for held in (True, False):
@@ -212,6 +219,6 @@ def climb(basis, state, given, price):
         if not held and given > 0.0:
             state.v[0] = given
         free = not held and given == 0.0
-        value, entered = admit(basis, state, free, price, most, close)
+        value, entered = admit(basis, state, free, most, close)
         total += entered
     return value, total

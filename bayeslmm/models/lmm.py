@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..block_laws import build_block, parameters
+from ..block_laws import build_block, parameters, priced
 from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
 from ..fixed import fixed_prior
@@ -129,7 +129,8 @@ def declare(
     scales = scales_of(design)
     random = tuple(_term(g, design, scales, priors) for g in order)
     centred = spans_a_constant(design.X)
-    columns = tuple(build_block(b, scales, design.rows, centred, priors) for b in blocks)
+    built = tuple(build_block(b, scales, design.rows, centred, priors) for b in blocks)
+    columns = tuple(priced(built, blocks, scales.count))
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)

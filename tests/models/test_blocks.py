@@ -351,3 +351,132 @@ def test_what_means_nothing_where_columns_are_chosen_is_refused(option):
     m = bl.rvm(columns(), table()["y"])
     with pytest.raises(ValueError, match="no meaning"):
         bl.fit(m, bl.EmpiricalBayes(**option))
+
+
+def test_repeated_rows_are_rows_for_a_maximum_that_chooses():
+    rng = np.random.default_rng(8)
+    X = rng.standard_normal((20, 8))
+    y = 1.0 + 2.0 * X[:, 3] + 0.5 * rng.standard_normal(20)
+    times = 1 + np.arange(20) % 3
+    merged = bl.lmm("y ~ 1", {"y": y}, terms=[bl.ard(X, "a")], frequency=times)
+    every = bl.lmm(
+        "y ~ 1", {"y": np.repeat(y, times)}, terms=[bl.ard(X.repeat(times, axis=0), "a")]
+    )
+    for criterion in ("reml", "evidence"):
+        a, b = (bl.fit(m, bl.EmpiricalBayes(criterion, draws=10), seed=1) for m in (merged, every))
+        assert a.attrs["log_marginal"] == pytest.approx(b.attrs["log_marginal"], abs=1e-7)
+        np.testing.assert_allclose(
+            a["posterior_moments"]["u_a_mean"], b["posterior_moments"]["u_a_mean"], atol=1e-6
+        )
+
+
+@pytest.mark.parametrize("law", ["ridge", "laplace", "horseshoe"])
+def test_a_block_given_repeated_rows_once_is_the_same_block(law):
+    d, X, times = table(), columns(), 1 + np.arange(30) % 3
+    merged = bl.lmm("y ~ x", d, terms=[LAWS[law](X, "a")], frequency=times)
+    rows = {name: np.repeat(column, times) for name, column in d.items()}
+    every = bl.lmm("y ~ x", rows, terms=[LAWS[law](X.repeat(times, axis=0), "a")])
+    z = np.full(merged.space.size, -0.5)
+    assert merged.prior_table == every.prior_table
+    assert merged.target()(z)[0] == pytest.approx(every.target()(z)[0], rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("criterion", ["reml", "evidence"])
+def test_noise_beside_many_fixed_effects_keeps_no_column_for_nothing(seed, criterion):
+    rng = np.random.default_rng(seed)
+    W, X, y = rng.standard_normal((40, 24)), rng.standard_normal((40, 60)), rng.standard_normal(40)
+    names = {f"w{j}": W[:, j] for j in range(24)}
+    formula = "y ~ " + " + ".join(names)
+    m = bl.lmm(formula, {"y": y, **names}, terms=[bl.ard(X, "a")])
+    eb = bl.fit(m, bl.EmpiricalBayes(criterion, draws=10), seed=1)
+    none = bl.lmm(formula, {"y": y, **names}, priors=frozen(m))
+    empty = bl.fit(none, bl.EmpiricalBayes(criterion, draws=10), seed=1).attrs["log_marginal"]
+    bought = eb.attrs["log_marginal"] - np.log(60) * eb.attrs["columns_kept"]
+    assert bought >= empty - 1e-6
+
+
+def frozen(m):
+    """The priors of beta that a model took from its data, as text."""
+    return {n: t.split(" at ")[0] for n, t in m.prior_table.items() if t.startswith("Normal")}
+
+
+def test_every_column_kept_brings_its_price():
+    rng = np.random.default_rng(11)
+    X, y = rng.standard_normal((20, 10)), rng.standard_normal(20)
+    m = bl.lmm("y ~ 1", {"y": y}, terms=[bl.ard(X, "a")])
+    eb = bl.fit(m, bl.EmpiricalBayes("reml", draws=10), seed=1)
+    scales, sigma = eb["posterior"]["scale_a"].values[0, 0], float(eb["posterior"]["sigma"][0, 0])
+    solver = m.solver("reml")
+    top = solver.value(scales, sigma)
+    assert top == pytest.approx(eb.attrs["log_marginal"], abs=1e-8)
+    for j in np.flatnonzero(scales):
+        assert top - solver.value(np.where(np.arange(10) == j, 0.0, scales), sigma) > 0.0
+
+
+def test_a_strong_prior_of_a_fixed_effect_is_seen_by_the_search():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal(40)
+    X = np.column_stack([x + 1e-3 * rng.standard_normal(40), rng.standard_normal((40, 3))])
+    y = 3.0 * x + 0.3 * rng.standard_normal(40)
+    m = bl.lmm("y ~ x", {"y": y, "x": x}, terms=[bl.ard(X, "a")], priors={"x": "Normal(0, 0.001)"})
+    eb = bl.fit(m, bl.EmpiricalBayes(draws=10), seed=1)
+    assert eb["posterior_moments"]["u_a_mean"].values[0] == pytest.approx(3.0, abs=0.2)
+
+
+def test_each_block_has_its_own_price():
+    rng = np.random.default_rng(6)
+    A, B = rng.standard_normal((30, 5)), rng.standard_normal((30, 100))
+    y = 0.45 * A[:, 0] + 4.0 * B[:, 7] + rng.standard_normal(30)
+    free = [bl.ard(A, "a", price=0.0), bl.ard(B, "b")]
+    m = bl.lmm("y ~ 1", {"y": y}, terms=free)
+    prices = {b.name: b.law.price for b in m.blocks}
+    assert prices == {"a": 0.0, "b": pytest.approx(np.log(105))}
+    alone = bl.lmm("y ~ 1", {"y": y}, terms=[bl.ard(np.hstack([A, B]), "c")])
+    assert alone.blocks[0].law.price == prices["b"]
+
+
+def test_weights_in_other_units_change_nothing():
+    d, X = table(), columns()
+    z = None
+    for law in ("laplace", "slab"):
+        values = []
+        for unit in (1.0, 100.0):
+            weights = unit * np.linspace(0.5, 2.0, 30)
+            m = bl.lmm("y ~ x", d, terms=[LAWS[law](X, "a")], weights=weights)
+            z = np.zeros(m.space.size)
+            z[-1] = 0.5 * np.log(unit)  # sigma is the noise of a row of weight one
+            theta = m.space.constrain(z)
+            values.append(m.solver().value(theta.scales, theta.sigma))
+        assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
+def test_known_noise_is_the_unit_of_laws_in_units_of_the_noise():
+    d, X = table(), columns()
+    known = bl.lmm("y ~ x", d, terms=[bl.laplace(X, "a", lam=2.0)], noise_sd=np.full(30, 5.0))
+    fixed = bl.lmm("y ~ x", d, terms=[bl.laplace(X, "a", lam=2.0)], priors={"sigma": 5.0})
+    z = np.zeros(3)
+    values = []
+    for m in (known, fixed):
+        theta = m.space.constrain(z)
+        values.append(m.solver("reml").value(theta.scales, theta.sigma))
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("law", ["ridge", "ard", "horseshoe"])
+def test_default_scales_do_not_depend_on_how_columns_are_standardised(law):
+    X = np.random.default_rng(0).standard_normal((30, 3))
+    X = (X - X.mean(axis=0)) / X.std(axis=0)
+    laws = {"ridge": bl.ridge, "ard": bl.ard, "horseshoe": bl.horseshoe}
+    values = []
+    for scale in ("sd", "norm", None):
+        m = bl.lmm("y ~ x", table(), terms=[laws[law](X, "a", scale=scale)])
+        z = np.zeros(m.space.size)
+        h = m.space.scales[:-1]
+        at = [p.name for p in h].index("scale_a" if law == "ard" else "sd_a")
+        shift = np.log(m.blocks[0].unit[0])  # the same scale in the units of these columns
+        first = sum(p.size for p in h[:at])
+        z[first : first + h[at].size] = shift - 3.0
+        values.append(m.target()(z)[0])
+    assert values[0] == pytest.approx(values[1], rel=1e-9)
+    assert values[0] == pytest.approx(values[2], rel=1e-9)
