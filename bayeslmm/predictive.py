@@ -80,7 +80,8 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     model : Model
     tree : DataTree, optional
         One draw of its posterior gives beta and the variances; under empirical Bayes both are the
-        estimates (the parametric bootstrap). Without a tree they come from the prior.
+        estimates (the parametric bootstrap), but where it maximised lam alone the rest is one draw.
+        Without a tree they come from the prior.
     seed : int, optional
 
     Returns
@@ -111,7 +112,8 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     scales, sigma = theta_points(model, posterior)
     i = int(rng.integers(sigma.size))
     beta = np.zeros(0)
-    if model.design.fixed and posterior.attrs.get("fixed"):
+    plugged = posterior.attrs.get("fixed") and "posterior_moments" in tree.children
+    if model.design.fixed and plugged:
         beta = tree["posterior_moments"]["beta_mean"].values
     elif model.design.fixed:
         beta = posterior["beta"].values.reshape(-1, len(model.design.fixed))[i]

@@ -27,6 +27,8 @@ from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
 
+SQUARE = 2_000  # rows up to which a matrix of the rows is formed to see what a block means
+
 
 @dataclass(frozen=True)
 class EmpiricalBayes:
@@ -154,7 +156,7 @@ class EmpiricalBayes:
 
 
 def refuse_unidentified(model: Model, criterion: str) -> None:
-    """One row per group: the effect and the noise are the same number twice."""
+    """One row per group: the effect and the noise are the same number twice; and so for a block."""
     if criterion == "map" or not model.space.sigma.free:
         return
     n = float(model.design.frequency.sum())
@@ -168,6 +170,32 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
                 f"(priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') or NUTS "
                 f"with informative priors, or drop (... | {term.name})"
             )
+    for block in model.blocks:
+        sd = block.law.common
+        if block.law.shared and sd is not None and sd.free and is_noise(model, block.Z):
+            raise ValueError(
+                f"{block.name} gives the rows the covariance of the noise itself (Z Z' is a "
+                f"multiple of the identity): {sd.name} and sigma cannot be told apart by the data. "
+                f"Fix sigma (priors={{'sigma': ...}}), give noise_sd=, use EmpiricalBayes('map') "
+                f"or NUTS with informative priors, or drop the block"
+            )
+
+
+def is_noise(model: Model, Z: Array) -> bool:
+    """Whether Z Z' is a multiple of the noise's covariance, fixed effects projected out.
+
+    A row that counts f times has one effect and f errors, which do differ.
+    """
+    d = model.design
+    n, p = d.X.shape
+    if (d.frequency != 1.0).any() or Z.shape[1] < n - p or not p < n <= SQUARE:
+        return False
+    root = np.sqrt(model.precision)[:, None]
+    basis = np.linalg.qr(root * d.X, mode="complete")[0][:, p:]
+    white = basis.T @ (root * Z)
+    gram = white @ white.T
+    level = float(np.trace(gram)) / (n - p)
+    return bool(np.abs(gram - level * np.eye(n - p)).max() <= 1e-8 * level)
 
 
 def at_boundary(best: Optimum) -> tuple[str, ...]:
@@ -205,11 +233,13 @@ def message(best: Optimum, zeros: tuple[str, ...]) -> str:
             f"the log likelihood is known to {best.rounding:.0e} only: the noise is tiny beside "
             f"crossed random effects, so their sds have few digits"
         )
+    shared = {p.name for block in best.model.blocks for p in block.law.parameters}
     for name in zeros:
-        if name.startswith("sd_"):
+        if name in shared or name.startswith("sd_"):
             keep = "use NUTS" if best.criterion != "map" else "give it a Gamma or LogNormal prior"
+            what = "block" if name in shared else "random effect"
             parts.append(
-                f"{name} is at zero: the data do not support this random effect; drop it or keep a "
+                f"{name} is at zero: the data do not support this {what}; drop it or keep a "
                 f"prior ({keep})"
             )
         else:

@@ -96,3 +96,38 @@ def test_one_scale_for_more_columns_than_rows_is_the_sum_over_a_grid():
     truth = logsumexp(logs) + np.log(step)
     assert bl.log_evidence(model).value == pytest.approx(truth, abs=2e-3)
     assert affordable(model) == 4000
+
+
+def hadamard(k):
+    """2^k orthogonal columns of +-1, the first constant."""
+    return np.ones((1, 1)) if k == 0 else np.kron([[1, 1], [1, -1]], hadamard(k - 1))
+
+
+def test_a_block_that_is_another_noise_is_refused():
+    """Where Z Z' = c I the rows are N(0, (c sd^2 + sigma^2) I): only the sum is in the data."""
+    rng = np.random.default_rng(1)
+    y, w = rng.standard_normal(16), rng.uniform(0.5, 2.0, 16)
+    H = hadamard(4)
+    one = np.ones((16, 1))
+    for X, Z, weights in (
+        (None, np.eye(16), None),
+        (one, H[:, 1:], None),  # the identity but for the mean
+        (None, np.diag(w**-0.5), w),
+        (one, np.hstack([H[:, 1:], 3.0 * H[:, 1:]]), None),
+    ):
+        m = bl.lmm(y, X, terms=[bl.ridge(Z, "r", scale=None)], weights=weights)
+        with pytest.raises(ValueError, match="sd_r and sigma cannot be told apart"):
+            bl.fit(m, bl.EmpiricalBayes(), seed=1)
+    for X, Z, weights in ((one, H[:, 2:], None), (None, np.eye(16), w)):
+        m = bl.lmm(y, X, terms=[bl.ridge(Z, "r", scale=None)], weights=weights)
+        bl.fit(m, bl.EmpiricalBayes(draws=1), seed=1)
+    known = bl.lmm(y, terms=[bl.ridge(np.eye(16), "r", scale=None)], priors={"sigma": 1.0})
+    bl.fit(known, bl.EmpiricalBayes(draws=1), seed=1)
+
+
+def test_a_block_of_no_use_is_called_a_block():
+    """Columns orthogonal to the response have no variance at the maximum."""
+    H = hadamard(4)
+    m = bl.lmm(H[:, 5], np.ones((16, 1)), terms=[bl.ridge(H[:, 8:12], "r")])
+    eb = bl.fit(m, bl.EmpiricalBayes("reml", draws=1), seed=1)
+    assert "sd_r is at zero: the data do not support this block" in eb.attrs["message"]

@@ -102,3 +102,14 @@ def test_no_effect_at_all_is_told():
     m = bl.lasso(rng.standard_normal((60, 4)), rng.standard_normal(60))
     with pytest.raises(ValueError, match="no effect"):
         bl.fit(m, bl.EmpiricalBayes(), seed=1)
+
+
+def test_a_response_is_simulated_from_a_lasso_whose_lam_was_maximised():
+    """New coefficients are about zero, so that a new response is about the intercept."""
+    X, data = columns()
+    m = bl.lmm("y ~ 1", data, terms=[bl.laplace(X, "a")])
+    eb = bl.fit(m, bl.EmpiricalBayes(draws=300), seed=1)
+    rows = np.array([bl.simulate(m, eb, seed=s) for s in range(400)])
+    error = rows.mean(axis=1).std() / np.sqrt(400)
+    assert abs(rows.mean() - eb["posterior"]["beta"].values.mean()) < 4.0 * error
+    assert np.ptp(rows.mean(axis=1)) > 0.0

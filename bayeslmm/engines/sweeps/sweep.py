@@ -4,8 +4,9 @@ A sweep draws (1) every scale given the coefficients and sigma, (2) common scale
 integrated out, (3) sigma, (4) all coefficients jointly. Where all blocks are in units of sigma,
 step 3 has u integrated out, and beta too where it is flat: for density 1 or 1 / sigma the draw is
 then an inverse gamma, else a slice step. Where a block is not, sigma is drawn given all
-coefficients. Either way the posterior is left invariant (van Dyk & Park 2008: what is integrated
-out is drawn before anything else uses it).
+coefficients, and therefore before step 2, after which the old u belong to no scale. Either way the
+posterior is left invariant (van Dyk & Park 2008: what is integrated out is drawn before anything
+else uses it).
 The rows enter through sums that are formed once.
 """
 
@@ -136,16 +137,16 @@ def sweep(rng, data, laws, state, work, S):
             laws.power[b],
             state.sigma[0],
         )
+    free = laws.sigma[0] != FIXED
+    together = laws.power.min() > 0
+    if free and not together:  # given u, so before u is integrated out
+        _all_scales(laws, state, state.sigma[0], S)
+        degrees, total = _given_coefficients(data, laws, state, S)
+        state.sigma[0] = _draw_sigma(rng, laws.sigma, degrees, total, state.sigma[0])
     for b in range(laws.power.size):
         if laws.moved[b]:
             _move_common(rng, data, laws, state, work, S, b)
-    free = laws.sigma[0] != FIXED
-    together = laws.power.min() > 0
     _all_scales(laws, state, state.sigma[0], S)
-    if free and not together:
-        degrees, total = _given_coefficients(data, laws, state, S)
-        state.sigma[0] = _draw_sigma(rng, laws.sigma, degrees, total, state.sigma[0])
-        _all_scales(laws, state, state.sigma[0], S)
     q, whole = integrate(data, work, S)
     if free and together and whole:
         degrees, total, whole = _integrated(data, work, state, q)

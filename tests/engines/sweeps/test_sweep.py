@@ -92,3 +92,46 @@ def test_getting_it_right(name):
                 assert_uniform(uniform(block.local, parts[2][j]))
     for z in parts[3]:  # beta, u and errors, in units of their scales
         assert_uniform(stats.norm.cdf(z))
+
+
+def grid_of_a_ridge(A, y):
+    """Log sd, log sigma at the points of a grid and their probabilities, by dense algebra."""
+    values, vectors = np.linalg.eigh(A @ A.T)
+    squares = (vectors.T @ y) ** 2
+    points = np.stack(np.meshgrid(np.linspace(-8, 2, 300), np.linspace(-8, 2, 300)), -1)
+    points = points.reshape(-1, 2)
+    sd, noise = np.exp(points).T
+    variance = sd[:, None] ** 2 * values + noise[:, None] ** 2
+    logs = points.sum(axis=1) - 0.5 * (np.log(variance) + squares / variance).sum(axis=1)
+    logs += stats.halfnorm(scale=1.0).logpdf(sd) + stats.halfnorm(scale=2.0).logpdf(noise)
+    weights = np.exp(logs - logs.max())
+    return points, weights / weights.sum()
+
+
+def test_a_wide_block_not_in_units_of_sigma_keeps_its_posterior():
+    """Sweeps from exact draws of the posterior of more columns than rows end in it (by a grid)."""
+    rng, (n, P) = np.random.default_rng(7), (40, 45)
+    A = rng.normal(size=(n, P))
+    y = 0.15 * A @ rng.normal(size=P) + rng.normal(size=n)
+    points, weights = grid_of_a_ridge(A, y)
+    data, _ = reduce_rows(np.zeros((n, 0)), A, y)
+    blocks = [Block(P, common=Law("HalfNormal", (1.0,)))]
+    laws, local, heads = _prepare(blocks, Law("HalfNormal", (2.0,)))
+    assert laws.moved[0]
+    work, S, found = make_work(data), np.empty(P), []
+    for sd, noise in np.exp(points[rng.choice(len(points), 25_000, p=weights)]):
+        u = sd * rng.standard_normal(P)  # from its prior, then moved to its law given y
+        gap = y - A @ u - noise * rng.standard_normal(n)
+        u += sd**2 * A.T @ np.linalg.solve(sd**2 * A @ A.T + noise**2 * np.eye(n), gap)
+        state = State(np.zeros(0), u, local.copy(), heads.copy(), np.array([noise]))
+        state.heads[0, 0] = sd
+        for _ in range(6):
+            assert sweep(rng, data, laws, state, work, S)
+        found.append(np.log([state.heads[0, 0], state.sigma[0]]))
+    drawn = np.array(found) - weights @ points
+    points = points - weights @ points
+    for f in (lambda z: z[:, 0], lambda z: z[:, 1], lambda z: z[:, 0] * z[:, 1]):
+        truth = weights @ f(points)
+        sd = np.sqrt(weights @ (f(points) - truth) ** 2)
+        error = (f(drawn).mean() - truth) / (sd / np.sqrt(len(drawn)))
+        assert abs(error) < 4.0  # the draws are independent
