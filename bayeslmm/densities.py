@@ -14,6 +14,7 @@ from .target import foreign_log_density
 from .terms import BlockTerm
 
 BLOCK = 10_000_000  # numbers of a block of row means
+MANY = 10_000  # numbers from which it pays to look whether all draws are the same
 
 
 def log_prior(
@@ -45,9 +46,14 @@ def _density(scale: Positive, values: Array) -> Array | None:
     """Log prior density of a parameter; None where it is fixed or flat."""
     if scale.fixed is not None:
         return None
+    if scale.law is not None and not scale.law.proper:
+        return None
+    shape, first = values.shape, values[(0,) * (values.ndim - 1)]
+    if values.size > MANY and (values == first).all():  # plugged in: the same draw throughout
+        values = first[None]
     if scale.law is None:
-        return foreign_log_density(scale, values)
-    return log_densities(scale.law, values) if scale.law.proper else None
+        return np.broadcast_to(foreign_log_density(scale, values), shape)
+    return np.broadcast_to(log_densities(scale.law, values), shape)
 
 
 def _block_prior(
@@ -63,7 +69,8 @@ def _block_prior(
     for p in block.law.parameters:
         density = _density(p, h[p.name])
         if density is not None:
-            density = density + block.law.jacobian(p.name, h, sigma.reshape(-1))
+            slope = block.law.jacobian(p.name, h, sigma.reshape(-1))
+            density = density if isinstance(slope, float) else density + slope
             dims, values = variables[p.name]
             found[p.name] = (dims, density.reshape(values.shape))
     return found

@@ -5,6 +5,7 @@ numbers, so that netCDF and Zarr take them.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 from weakref import WeakSet
@@ -15,7 +16,7 @@ from .model import Model
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
-KEPT = 1_000_000  # numbers of a block of columns that a tree carries
+KEPT = 200_000  # numbers of a block of columns that a tree carries
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
 # Models of which this process has made trees, for as long as somebody holds them. A tree itself
@@ -137,6 +138,7 @@ def _constants(model: Model) -> dict[str, tuple[tuple[str, ...], Any]]:
     return found
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package)

@@ -188,7 +188,7 @@ def _chained(posterior: Any, count: int) -> Iterator[Check]:
     longer = "draw longer: NUTS(draws=...)"
     if "R-hat" in worst:
         value, name = worst["R-hat"]
-        advice = "tune and draw longer, or simplify the random effects"
+        advice = "tune and draw longer, or simplify the model"
         ok = value <= RHAT
         yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT}", ok, advice)
     elif count == 1:

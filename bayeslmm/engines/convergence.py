@@ -38,7 +38,7 @@ def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
             if not found["rhat_max"] <= RHAT:
                 advice.append(
                     f"R-hat is {found['rhat_max']:.4f}, above {RHAT}: tune and draw longer, or "
-                    f"simplify the random effects"
+                    f"simplify the model"
                 )
         least = ESS_PER_CHAIN * z.shape[0]
         if not found["ess_min"] >= least:

@@ -123,39 +123,36 @@ def whitened(
     Fixed effects are projected out, their prior being further rows; also the number of
     observations that the rows are then worth.
     """
-    d = model.design
-    columns = np.hstack([b.Z for b in model.blocks if b.name in names])
-    everything = np.column_stack([d.X, columns, d.y - d.offset])
+    d, prior = model.design, model.fixed_prior
+    n, p, count = d.y.size, d.X.shape[1], float(d.frequency.sum())
+    blocks = [b.Z for b in model.blocks if b.name in names]
+    known = prior.H.shape[0] if criterion == "evidence" else 0
+    everything = np.zeros((n + known, p + sum(Z.shape[1] for Z in blocks) + 1), order="F")
+    everything[:n, :p], everything[:n, -1], at = d.X, d.y - d.offset, p
+    for Z in blocks:
+        everything[:n, at : at + Z.shape[1]] = Z
+        at += Z.shape[1]
     weight = model.precision * d.frequency
-    others = any(b.name not in names for b in model.blocks)
-    if theta is not None and (model.terms or others):
+    if theta is not None and (model.terms or any(b.name not in names for b in model.blocks)):
         V = covariance(model, theta, names)
         V[np.diag_indices_from(V)] += theta.sigma**2 / weight
-        everything = solve_triangular(cholesky(V, lower=True), everything, lower=True)
+        everything[:n] = solve_triangular(cholesky(V, lower=True), everything[:n], lower=True)
     else:
-        unit = 1.0 if theta is None else theta.sigma
-        everything *= (np.sqrt(weight) / unit)[:, None]
-    p, count = d.X.shape[1], float(d.frequency.sum())
-    if p and criterion == "evidence" and model.fixed_prior.H.shape[0]:
-        prior = model.fixed_prior
-        known = np.zeros((prior.scale.size, everything.shape[1]))
-        known[:, :p] = prior.H / prior.scale[:, None]
-        known[:, -1] = prior.location / prior.scale
-        everything, count = np.vstack([everything, known]), count + prior.scale.size
+        everything[:n] *= (np.sqrt(weight) / (1.0 if theta is None else theta.sigma))[:, None]
+    if known:
+        everything[n:, :p] = prior.H / prior.scale[:, None]
+        everything[n:, -1] = prior.location / prior.scale
     if p:
         everything = _beyond(everything[:, :p], everything[:, p:])
-    return (
-        np.ascontiguousarray(everything[:, :-1]),
-        everything[:, -1].copy(),
-        count if criterion == "ml" else count - p,
-    )
+    worth = count + known - (0 if criterion == "ml" else p)
+    return np.ascontiguousarray(everything[:, :-1]), everything[:, -1].copy(), worth
 
 
 def _beyond(X: Array, A: Array) -> Array:
     """Rows of Q'A that X does not reach, X = Q R: as many as there are more rows than columns."""
     (packed, tau), _ = qr(X, mode="raw")
     work = dormqr("L", "T", packed, tau, A, -1)[1]
-    turned, _, info = dormqr("L", "T", packed, tau, A, int(work[0]))
+    turned, _, info = dormqr("L", "T", packed, tau, A, int(work[0]), overwrite_c=1)
     if info:
         raise ArithmeticError(f"LAPACK's dormqr failed with {info}")
     return turned[X.shape[1] :]

@@ -52,7 +52,7 @@ def test_a_chain_that_sits_elsewhere_is_found_and_named(nuts):
     bad = row(altered(nuts, "posterior", "sigma", values), "largest R-hat")
     assert bad["ok"] == "NO"
     assert bad["value"].endswith("(sigma)")
-    assert bad["what to do"] == "tune and draw longer, or simplify the random effects"
+    assert bad["what to do"] == "tune and draw longer, or simplify the model"
 
 
 def test_divergences_and_cut_trees_are_counted(nuts):
