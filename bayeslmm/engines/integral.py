@@ -165,15 +165,25 @@ def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
         t = np.array(list(product(*axes)))
         z = mode + width * np.sinh(t)
         step = np.prod([a[1] - a[0] for a in axes])
-        logs = target.many(z) + np.log(width * np.cosh(t)).sum(axis=1) + np.log(step)
-        logs = np.where(np.isnan(logs), -np.inf, logs)  # far out float64 may hold no density
+        logs = _many(target, z) + np.log(width * np.cosh(t)).sum(axis=1) + np.log(step)
         top = logs.max()
+        if not np.isfinite(top):
+            raise ValueError(
+                "the log evidence is not finite anywhere around the posterior's mode; rescale the "
+                "columns, or give sigma a prior that keeps off zero"
+            )
         weights = np.exp(logs - top)
         value = float(top + np.log(weights.sum()))
         change = abs(value - previous)
         if change < tolerance or t.shape[0] > 4_000_000:
             return Nodes(z, weights / weights.sum(), value, change)
         previous, count = value, int(count * 1.5)
+
+
+def _many(target: Target, z: Array) -> Array:
+    """Log densities (k,), minus infinity where float64 holds none: far out, as at sigma = 1e-11."""
+    logs = target.many(z)
+    return np.where(np.isfinite(logs), logs, -np.inf)
 
 
 def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]:
@@ -183,15 +193,13 @@ def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]
     for _ in range(40):
         axes = [np.linspace(low, high, 25 if d > 2 else 40) for low, high in limits]
         t = np.array(list(product(*axes)))
-        logs = target.many(mode + width * np.sinh(t)) + np.log(np.cosh(t)).sum(axis=1)
+        logs = _many(target, mode + width * np.sinh(t)) + np.log(np.cosh(t)).sum(axis=1)
         logs = logs.reshape([a.size for a in axes])
-        top, grown = np.nanmax(logs), False
+        top, grown = logs.max(), False
         for i in range(d):
             for side, index in ((0, 0), (1, -1)):
-                if (
-                    np.nanmax(np.take(logs, index, axis=i)) > top - DROP
-                    and abs(limits[i, side]) < 12
-                ):
+                face = np.take(logs, index, axis=i).max()
+                if face > top - DROP and abs(limits[i, side]) < 12:
                     limits[i, side] += 0.5 if side else -0.5
                     grown = True
         if not grown:

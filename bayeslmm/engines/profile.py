@@ -39,7 +39,8 @@ def confint(
     Raises
     ------
     ValueError
-        Where the tree was not fitted by EmpiricalBayes, or a name is unknown.
+        Where the tree was not fitted by EmpiricalBayes, columns were chosen by it (`ard`, `rvm`),
+        or a name is unknown.
 
     Examples
     --------
@@ -59,7 +60,17 @@ def confint(
     parameters = [parameters] if isinstance(parameters, str) else parameters
     criterion = tree.attrs.get("criterion")
     if criterion is None:
-        raise ValueError("confint profiles a criterion: fit with EmpiricalBayes, not with NUTS")
+        raise ValueError(
+            f"confint profiles a criterion of the variances, and this fit, by "
+            f"{tree.attrs.get('engine')}, maximised none: fit with EmpiricalBayes, without a block "
+            f"whose scales it draws (laplace, horseshoe); draws have quantiles instead"
+        )
+    chosen = [b.name for b in model.blocks if b.law.selects]
+    if chosen:
+        raise ValueError(
+            f"confint has no profile where columns are chosen: another value of a variance keeps "
+            f"other columns of {chosen[0]}; use NUTS()"
+        )
     best = maximise(model, criterion)
     names = labels(model)
     unknown = [p for p in parameters or [] if p not in names]
@@ -162,13 +173,16 @@ def lr_test(small: Any, large: Any) -> Any:
     pandas.Series
         deviance of both, chisq, df, p_value, and p_boundary: where variances are tested the null
         lies on the boundary and p_value is conservative. p_boundary halves it, which is exact
-        for one variance alone (Self & Liang 1987, case 5), and NaN where anything else is tested
-        (a correlation of zero, or a fixed effect, is not at a boundary).
+        for one variance of a grouping factor alone (Self & Liang 1987, case 5), and still
+        conservative for the sd of a block of columns: its zero has more than half of the
+        probability (Crainiceanu & Ruppert 2004). NaN where anything else is tested (a correlation
+        of zero, or a fixed effect, is not at a boundary).
 
     Raises
     ------
     ValueError
-        Where the fits are of other criteria, rows or not nested.
+        Where the fits are of other criteria, rows or not nested, or columns were chosen (`ard`,
+        `rvm`).
 
     Examples
     --------
@@ -189,6 +203,7 @@ def lr_test(small: Any, large: Any) -> Any:
             f"these are by {criteria[0]!r} and {criteria[1]!r}"
         )
     _same_rows(small, large)
+    _refuse_chosen(small, large)
     responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
     if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
         raise ValueError("the fits are not of the same rows and response")
@@ -242,6 +257,15 @@ def _same_rows(small: Any, large: Any) -> None:
                 f"the random effects by {group} of the first model are not in the second: the fits "
                 f"are not nested, or give the smaller fit first"
             )
+
+
+def _refuse_chosen(small: Any, large: Any) -> None:
+    """Columns that the maximum chose are no parameters of a test."""
+    if any("columns_kept" in tree.attrs for tree in (small, large)):
+        raise ValueError(
+            "there is no likelihood-ratio test where a fit chose columns (ard, rvm): twice the "
+            "log ratio is no chi-square then; compare the fits by loo"
+        )
 
 
 def _fixed(tree: Any) -> tuple[str, ...]:

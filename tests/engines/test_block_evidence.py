@@ -131,3 +131,25 @@ def test_a_block_of_no_use_is_called_a_block():
     m = bl.lmm(H[:, 5], np.ones((16, 1)), terms=[bl.ridge(H[:, 8:12], "r")])
     eb = bl.fit(m, bl.EmpiricalBayes("reml", draws=1), seed=1)
     assert "sd_r is at zero: the data do not support this block" in eb.attrs["message"]
+
+
+def test_profiles_and_ratios_are_refused_where_columns_are_chosen():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((30, 5))
+    y, one = X[:, 0] + rng.standard_normal(30), np.ones((30, 1))
+    plain, chosen = bl.lmm(y, one), bl.lmm(y, one, terms=[bl.ard(X, "x")])
+    small, large = (bl.fit(m, bl.EmpiricalBayes("ml", draws=5), seed=1) for m in (plain, chosen))
+    with pytest.raises(ValueError, match="columns are chosen"):
+        bl.confint(chosen, large)
+    with pytest.raises(ValueError, match="chose columns"):
+        bl.lr_test(small, large)
+
+
+def test_a_profile_of_a_lasso_is_refused_without_a_word_of_nuts():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((40, 4))
+    m = bl.lasso(X, X[:, 0] + rng.standard_normal(40))
+    tree = bl.fit(m, bl.EmpiricalBayes(draws=20), seed=1)
+    with pytest.raises(ValueError, match="maximised none") as told:
+        bl.confint(m, tree)
+    assert "NUTS" not in str(told.value)

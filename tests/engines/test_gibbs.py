@@ -113,3 +113,18 @@ def test_a_response_is_simulated_from_a_lasso_whose_lam_was_maximised():
     error = rows.mean(axis=1).std() / np.sqrt(400)
     assert abs(rows.mean() - eb["posterior"]["beta"].values.mean()) < 4.0 * error
     assert np.ptp(rows.mean(axis=1)) > 0.0
+
+
+@pytest.mark.parametrize("law", [bl.ridge, bl.ard])
+def test_no_flat_prior_of_log_sigma_beside_columns_that_follow_every_row(law):
+    """The likelihood has a positive limit as sigma goes to zero, so 1 / sigma has no integral."""
+    rng = np.random.default_rng(2)
+    A, y, one = rng.standard_normal((12, 20)), rng.standard_normal(12), np.ones((12, 1))
+    limit = -0.5 * (y @ np.linalg.solve(A @ A.T, y) + np.linalg.slogdet(A @ A.T)[1])
+    assert np.isfinite(limit)
+    flat = bl.lmm(y, one, terms=[law(A, "a")], priors={"sigma": "Jeffreys()"})
+    for engine in (bl.Gibbs(draws=10), bl.NUTS(draws=10)):
+        with pytest.raises(ValueError, match="follow all 12 rows: the posterior of log sigma is"):
+            bl.fit(flat, engine, seed=1)
+    few = bl.lmm(y, one, terms=[law(A[:, :5], "a")], priors={"sigma": "Jeffreys()"})
+    bl.fit(few, bl.Gibbs(draws=10, tune=10), seed=1)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy import stats
+from scipy.special import logsumexp
 
 import bayeslmm as bl
 from bayeslmm.engines.integral import quadrature
@@ -184,3 +186,38 @@ def test_too_few_draws_are_not_bridged():
         bl.log_evidence(model, poor)
     with pytest.raises(ValueError, match=r"draws=\.\.\.\) must be at least 400, got 3"):
         bl.log_evidence(model, draws=3)
+
+
+@pytest.mark.parametrize("P", [24, 40])
+def test_the_log_evidence_where_columns_follow_every_row(P):
+    """As many columns as rows or more: a sum over log sd and log sigma of dense normals."""
+    rng, n = np.random.default_rng(5), 24
+    A = rng.standard_normal((n, P))
+    y = A[:, 0] + rng.standard_normal(n)
+    sd, sigma, mean = 0.3, 1.5, 4.0
+    m = bl.lmm(
+        y,
+        np.ones((n, 1)),
+        terms=[bl.ridge(A, name="x", scale=None)],
+        priors={
+            "sd_x": f"HalfStudentT(3, {sd})",
+            "sigma": f"HalfStudentT(3, {sigma})",
+            "Intercept": f"Normal(0, {mean})",
+        },
+    )
+    Z, logs = A - A.mean(axis=0), np.linspace(-12.0, 5.0, 300)
+    # Centred columns and the constant are orthogonal: one basis serves every sd and sigma.
+    values, vectors = np.linalg.eigh(Z @ Z.T)
+    J = (vectors.T @ np.ones(n)) ** 2
+    constant = np.argmax(J)
+    values = np.maximum(values, 0.0)
+    values[constant] = 0.0
+    assert J[constant] == pytest.approx(n)
+    a, b = np.exp(logs)[:, None, None], np.exp(logs)[None, :, None]
+    variance = a**2 * values + b**2
+    variance[..., constant] += n * mean**2
+    density = stats.norm.logpdf(vectors.T @ y, 0.0, np.sqrt(variance)).sum(axis=-1)
+    for axis, width in ((logs[:, None], sd), (logs[None, :], sigma)):
+        density = density + np.log(2.0) + stats.t(3, scale=width).logpdf(np.exp(axis)) + axis
+    truth = logsumexp(density) + 2.0 * np.log(logs[1] - logs[0])
+    assert bl.log_evidence(m).value == pytest.approx(truth, abs=1e-3)
