@@ -48,7 +48,7 @@ def build_block(
     """
     source = block.columns
     if not hasattr(source, "encode"):
-        source = read_given(source, f"the columns of {block.name!r}")
+        source = read_given(source, f"term {block.name!r}")
     validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
     given = (source.matrix, scales.share, centred, block.scale, scales.count)
     Z, centre, unit = standardise(*given)

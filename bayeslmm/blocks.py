@@ -178,8 +178,8 @@ def laplace(
     """
     if lam is not None and not (isinstance(lam, int | float | np.number) and 0 < lam < np.inf):
         raise DesignError(
-            f"laplace(lam=...) must be a positive number, got {lam!r}; for a prior on its square "
-            f"give priors={{'lam2_{name}': 'Gamma(1, 1.78)'}}"
+            f"lam must be a positive number, got {lam!r}; without it its square, lam2, has a prior, "
+            f"which priors= can change"
         )
     return Block("laplace", columns, name, scale, {"lam": lam})
 

@@ -86,7 +86,7 @@ def lasso(
         if data is None:
             raise DesignError("bl.lasso(X, y) needs the response y; or a formula and a table")
         refuse_many_responses(data, "bl.lasso")
-        source = read_given(formula, "the columns of X")
+        source = read_given(formula, "X")
         ones = np.ones((np.size(data), 1))
         whole = design_from_arrays(data, ones, fixed=["Intercept"], **extras)
         design = replace(whole, formula=f"y ~ {source.matrix.shape[1]} columns")

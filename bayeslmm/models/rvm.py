@@ -101,7 +101,7 @@ def rvm(
             raise DesignError("bl.rvm(x, y) needs the response y; or a formula and a table")
         refuse_many_responses(y)
         if kernel is None:
-            source = read_given(x, f"the columns of {name!r}")
+            source = read_given(x, f"term {name!r}")
         else:
             source = expand(kernel, x, bias=bias)
         design = design_from_arrays(y, None, **extras)
