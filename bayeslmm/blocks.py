@@ -178,8 +178,8 @@ def laplace(
     """
     if lam is not None and not (isinstance(lam, int | float | np.number) and 0 < lam < np.inf):
         raise DesignError(
-            f"lam must be a positive number, got {lam!r}; without it its square, lam2, has a prior, "
-            f"which priors= can change"
+            f"lam must be a positive number, got {lam!r}; without it its square, lam2, has a "
+            f"prior, which priors= can change"
         )
     return Block("laplace", columns, name, scale, {"lam": lam})
 

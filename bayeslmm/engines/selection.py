@@ -7,26 +7,22 @@ Where there are other variances than the noise, search and maximum over all of t
 the columns stay the same. The maximum itself is found on the model of the columns kept.
 
 Under a flat prior on every log scale the evidence keeps hundreds of columns where there are more
-than rows, and the noise runs to zero. A price in nats for every column kept stops that: log P is
-the prior odds of a model in which each of P columns is as likely as not to be the next
-(Scott & Berger 2010, section 3, on the need of such a correction for multiplicity).
+than rows, and the noise runs to zero. A price in nats for every column kept stops that: log P each,
+as in the risk inflation criterion (Foster & George 1994).
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import cholesky, qr, solve_triangular
-from scipy.linalg.lapack import dormqr
 
-from ..gaussian.memory import memory
 from ..gaussian.relevance import Relevance, search
-from ..gaussian.sums import Array
 from ..model import Model
 from ..recover import recover
 from ..space import Positive, Theta
 from .maximise import Optimum, maximise
 from .protocol import Outcome
+from .whitening import whitened
 
 ROUNDS = 20
 STARTS = 3
@@ -50,6 +46,7 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
         small = model.restricted(kept)
         top = maximise(small, criterion)
         before, best = (small, top.theta), (top.value, small, top, kept)
+    asked = kept
     for number in range(1 if alone else ROUNDS):
         sigma = float(model.space.sigma.fixed[0]) if model.space.sigma.fixed is not None else None
         if before is not None:  # a noise that may be too large at first
@@ -57,8 +54,9 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
         columns, y, count = whitened(model, before[1] if before else None, names, criterion)
         found = search(columns, y, sigma=sigma, price=price, starts=STARTS, count=count)
         chosen = _by_block(model, names, found.active)
-        if number and all(np.array_equal(chosen[n], kept[n]) for n in names):
+        if any(_same(chosen, old) for old in (kept, asked) if number):
             break
+        asked = chosen
         begin = _begin(model.restricted(chosen), found, before)
         kept, small, top = _worthwhile(model, criterion, chosen, begin)
         before = small, top.theta
@@ -68,6 +66,10 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
     if best is None:
         raise RuntimeError("no round of the search was made")
     return best[1:]
+
+
+def _same(a: Kept, b: Kept) -> bool:
+    return all(np.array_equal(a[name], b[name]) for name in a)
 
 
 def _worthwhile(
@@ -86,7 +88,7 @@ def _worthwhile(
             return kept, small, top
         _, name, at = min(losses)
         kept = {**kept, name: np.delete(kept[name], at)}
-        begin = _without(model.restricted(kept), small, top.theta, name, at)
+        begin = _without(small, top.theta, name, at)
 
 
 def _losses(small: Model, top: Optimum) -> list[tuple[float, str, int]]:
@@ -103,8 +105,8 @@ def _losses(small: Model, top: Optimum) -> list[tuple[float, str, int]]:
     return found
 
 
-def _without(smaller: Model, small: Model, theta: Theta, name: str, at: int) -> Theta:
-    """The same point in a model that lacks one column."""
+def _without(small: Model, theta: Theta, name: str, at: int) -> Theta:
+    """The same point of the model that lacks one column."""
     h, scales = theta.h, theta.scales
     place, entry = int(small.layout.widths.sum()), int(small.layout.start.size)
     for block in small.blocks:
@@ -113,77 +115,6 @@ def _without(smaller: Model, small: Model, theta: Theta, name: str, at: int) -> 
         place += sum(p.size for p in block.law.parameters)
         entry += block.entries
     raise KeyError(name)
-
-
-def whitened(
-    model: Model, theta: Theta | None, names: Sequence[str], criterion: str
-) -> tuple[Array, Array, float]:
-    """Columns of the blocks `names` and the response, whitened by all else at theta.
-
-    Fixed effects are projected out, their prior being further rows; also the number of
-    observations that the rows are then worth.
-    """
-    d, prior = model.design, model.fixed_prior
-    n, p, count = d.y.size, d.X.shape[1], float(d.frequency.sum())
-    blocks = [b.Z for b in model.blocks if b.name in names]
-    known = prior.H.shape[0] if criterion == "evidence" else 0
-    everything = np.zeros((n + known, p + sum(Z.shape[1] for Z in blocks) + 1), order="F")
-    everything[:n, :p], everything[:n, -1], at = d.X, d.y - d.offset, p
-    for Z in blocks:
-        everything[:n, at : at + Z.shape[1]] = Z
-        at += Z.shape[1]
-    weight = model.precision * d.frequency
-    if theta is not None and (model.terms or any(b.name not in names for b in model.blocks)):
-        V = covariance(model, theta, names)
-        V[np.diag_indices_from(V)] += theta.sigma**2 / weight
-        everything[:n] = solve_triangular(cholesky(V, lower=True), everything[:n], lower=True)
-    else:
-        everything[:n] *= (np.sqrt(weight) / (1.0 if theta is None else theta.sigma))[:, None]
-    if known:
-        everything[n:, :p] = prior.H / prior.scale[:, None]
-        everything[n:, -1] = prior.location / prior.scale
-    if p:
-        everything = _beyond(everything[:, :p], everything[:, p:])
-    worth = count + known - (0 if criterion == "ml" else p)
-    return np.ascontiguousarray(everything[:, :-1]), everything[:, -1].copy(), worth
-
-
-def _beyond(X: Array, A: Array) -> Array:
-    """Rows of Q'A that X does not reach, X = Q R: as many as there are more rows than columns."""
-    (packed, tau), _ = qr(X, mode="raw")
-    work = dormqr("L", "T", packed, tau, A, -1)[1]
-    turned, _, info = dormqr("L", "T", packed, tau, A, int(work[0]), overwrite_c=1)
-    if info:
-        raise ArithmeticError(f"LAPACK's dormqr failed with {info}")
-    return turned[X.shape[1] :]
-
-
-def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
-    """What the random terms and blocks give the rows, (n, n); some blocks are left out.
-
-    theta is a point of a model in which these blocks may have any number of columns.
-    """
-    n, at = model.design.y.size, 0
-    limit = memory()
-    if limit is not None and 24.0 * n * n > limit:
-        raise ValueError(
-            f"choosing columns beside random effects needs matrices of {n:,} x {n:,}, "
-            f"{24e-9 * n * n:,.0f} GB, but this machine has {limit / 1e9:,.0f} GB; use fewer rows, "
-            f"or a ridge term"
-        )
-    V = np.zeros((n, n))
-    for term in model.terms:
-        q = term.shape[1]
-        half = term.grouping.Z @ theta.scales[at : at + q * q].reshape(q, q)
-        V += (half @ half.T) * (term.grouping.codes[:, None] == term.grouping.codes)
-        at += q * q
-    own = theta.scales[at:]
-    for block in model.blocks:
-        if block.name not in without:
-            half = block.Z * own[: block.entries]
-            V += half @ half.T
-            own = own[block.entries :]
-    return V
 
 
 def _by_block(model: Model, names: Sequence[str], active: np.ndarray) -> Kept:

@@ -22,7 +22,6 @@ from .dual_score import (
     dual_value,
     dual_value_and_score,
     project_terms,
-    share_fixed,
 )
 from .dual_terms import Each, Grouped, Shared, Term
 from .lapack import solve_transposed, whiten_rows
@@ -205,30 +204,6 @@ class Dual:
         totals = np.sum(run(add_up, pieces(sigma.size, self.rows.y.size)), axis=0)
         mean, square = totals / sigma.size
         return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
-
-    def leave_out_rows(self, scales: Array, sigma: float) -> tuple[Array, Array]:
-        """Mean and variance (n,) of a response at each row, given all other rows.
-
-        Beta is integrated, flat where it is maximised. A row that counts f times is left out
-        whole, and one response of noise sigma^2 / w is predicted. With P the precision of y, the
-        law is N(y_i - (Py)_i / P_ii, 1 / P_ii) (Sundararajan & Keerthi 2001); where the other rows
-        do not determine beta the variance is infinite.
-        """
-        n, p = self.rows.y.size, self.data.h0.size
-        work = self.work()
-        self._solve(scales, sigma, work, 0)
-        share_fixed(self.data, work, True)
-        white = np.eye(n)
-        whiten_rows(work.V, white)  # rows are the columns of C^-1
-        own = np.einsum("ij,ij->i", white, white)
-        both = white @ work.R.T
-        precision = own - (both[:, :p] ** 2).sum(axis=1)
-        precision[precision <= n * np.finfo(float).eps * own] = 0.0
-        root, rows = self.rows.scaled.root, self.rows
-        with np.errstate(divide="ignore", invalid="ignore"):
-            mean = np.where(precision > 0.0, rows.y - both[:, p] / precision / root, np.nan)
-            variance = 1.0 / precision / root**2
-        return mean, variance + sigma**2 * (1.0 / rows.weights - 1.0 / root**2)
 
     @property
     def _first(self) -> Factor:

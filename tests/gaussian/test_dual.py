@@ -14,8 +14,8 @@ from bayeslmm.gaussian.score import lower_product
 from bayeslmm.gaussian.sums import Columns, Factor
 
 from .blocks import EPS, Wide, wide, wides
-from .dense import CRITERIA, at, dense, exact, mp, problem, value
-from .problems import problems, quick, random_problem
+from .dense import CRITERIA, dense, exact, mp, problem, value
+from .problems import problems, quick
 from .test_recovery import z_scores
 
 STEP = mp.mpf(10) ** -18
@@ -84,7 +84,6 @@ def test_noise_beyond_float64_is_refused_or_known_to_what_the_solver_says():
     for ask in (
         lambda: solver.condition(here.scales, sigma),
         lambda: solver.draws(*points, np.random.default_rng(1)),
-        lambda: solver.leave_out_rows(here.scales, sigma),
     ):
         with pytest.raises(ValueError, match="the noise is too small beside the signal"):
             ask()
@@ -396,39 +395,6 @@ def test_averaged_moments_are_moments_averaged_by_hand():
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-9, atol=1e-10)
     truth = np.sqrt(np.mean(squares, axis=0) - np.mean(means, axis=0) ** 2)
     np.testing.assert_allclose(sd, truth, rtol=1e-9)
-
-
-@pytest.mark.parametrize("prior", ["flat", "joint", "partly flat"])
-@pytest.mark.parametrize("shapes", [(), ((4, 2),)], ids=str)
-def test_a_row_left_out_is_predicted_by_a_fit_without_it(shapes, prior):
-    w = wide(np.random.default_rng(23), 9, 2, shapes, BOTH, zeros=0.2, prior=prior, extras=True)
-    mean, variance = w.solver("evidence").leave_out_rows(w.scales, w.sigma)
-    p = w.written_out()
-    for i in range(9):
-        keep = np.arange(9) != i
-        factors = tuple(Factor(f.codes[keep], f.levels, f.Z[keep]) for f in p.factors)
-        rows = {k: getattr(p, k)[keep] for k in ("y", "X", "offset", "weights", "frequency")}
-        rest = dense(at(p, factors=factors, **rows), "evidence", number=float)
-        row = [p.X[i]]
-        for f in p.factors:
-            here = np.zeros((f.levels, f.effects))
-            here[f.codes[i]] = f.Z[i]
-            row.append(here.ravel())
-        row = np.concatenate(row)
-        assert mean[i] == pytest.approx(p.offset[i] + row @ rest.mean, rel=1e-8, abs=1e-8)
-        truth = row @ rest.cov @ row + p.sigma**2 / p.weights[i]
-        assert variance[i] == pytest.approx(truth, rel=1e-8)
-
-
-def test_a_row_that_alone_determines_a_flat_coefficient_has_no_prediction_without_it():
-    p = random_problem(np.random.default_rng(24), 8, 1, ())
-    X = np.column_stack([p.X, np.arange(8) == 3])
-    w = Wide(replace(p, X=X, prior=FixedPrior.flat(2)), (Columns(p.X * 0.5, True),), (np.ones(1),))
-    mean, variance = w.solver("reml").leave_out_rows(w.scales, w.sigma)
-    assert variance[3] == np.inf
-    assert np.isnan(mean[3])
-    assert np.isfinite(np.delete(mean, 3)).all()
-    assert np.isfinite(np.delete(variance, 3)).all()
 
 
 def test_more_columns_than_rows_by_far_still_draw_their_own_posterior_mean():
