@@ -48,9 +48,11 @@ def _density(scale: Positive, values: Array) -> Array | None:
         return None
     if scale.law is not None and not scale.law.proper:
         return None
-    shape, first = values.shape, values[(0,) * (values.ndim - 1)]
-    if values.size > MANY and (values == first).all():  # plugged in: the same draw throughout
-        values = first[None]
+    shape = values.shape
+    if values.ndim > 1 and values.size > MANY and values.shape[-1] == scale.size:
+        first = values[(0,) * (values.ndim - 1)]
+        if (values == first).all():  # plugged in: the same draw throughout
+            values = first[None]
     if scale.law is None:
         return np.broadcast_to(foreign_log_density(scale, values), shape)
     return np.broadcast_to(log_densities(scale.law, values), shape)
