@@ -135,9 +135,10 @@ def best(S, Q, price):
     for j in range(S.size):
         if S[j] > 0.0 and Q[j] ** 2 > S[j]:
             t = Q[j] ** 2 / S[j]
-            gain = worth(t) - price[j]
-            if gain > most:
-                most, at, largest = gain, j, t
+            if 0.5 * (t - 1.0) - price[j] > most:  # else no logarithm can make it the best
+                gain = worth(t) - price[j]
+                if gain > most:
+                    most, at, largest = gain, j, t
     return at, largest, most
 
 
