@@ -50,6 +50,7 @@ class Work(NamedTuple):
 
 @jit
 def make_work(data):
+    """Scratch memory of one chain: its factor has the size of the columns, or of the rows."""
     k = data.A.shape[1] if data.gram.shape[0] == data.A.shape[1] else data.A.shape[0]
     p = data.X.shape[1]
     return Work(

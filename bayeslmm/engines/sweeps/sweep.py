@@ -157,6 +157,7 @@ def sweep(rng, data, laws, state, work, S):
 
 @jit
 def keep(values, out):
+    """out <- values, entry by entry."""
     for i in range(out.size):
         out[i] = values[i]
 
