@@ -44,7 +44,7 @@ def fixed_prior(
             law = (scales.mean, WIDE * scales.sd)
         elif name == "Intercept":
             law = (scales.mean, WIDE * scales.sd)
-        given = _normal(name, priors[name]) if name in priors else law
+        given = normal_law(name, priors[name]) if name in priors else law
         if given is None:
             table[name] = "flat"
             continue
@@ -58,7 +58,7 @@ def fixed_prior(
     return FixedPrior(H, np.array(location), np.array(scale)), table
 
 
-def _normal(name: str, given: Any) -> tuple[float, float] | None:
+def normal_law(name: str, given: Any) -> tuple[float, float] | None:
     """Mean and sd of a coefficient's normal prior; None for a flat one."""
     if isinstance(given, str):
         match = re.fullmatch(r"\s*Normal\(\s*([^,()]+),\s*([^,()]+)\)\s*", given)
@@ -116,7 +116,7 @@ def _whole_prior(names: list[str], given: Any) -> tuple[FixedPrior, dict[str, st
         if kind == "NormalRV":
             mean, sd = (np.broadcast_to(v, p) for v in _vector_parameters(given, p))
         else:
-            law = _normal("beta", given)
+            law = normal_law("beta", given)
             if law is None:
                 return FixedPrior.flat(p), {"beta": "flat"}
             mean, sd = np.full(p, law[0]), np.full(p, law[1])

@@ -3,6 +3,7 @@
 Compiled code evaluates it (`coordinates`); priors that it does not know are added through PyTensor.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,6 +26,8 @@ from .gaussian.primal import Primal
 from .gaussian.sums import Array
 from .laws import density, sized
 from .space import Positive, Space
+
+type Evaluate = Callable[[Array], tuple[float, Array]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +121,17 @@ class Target:
     def fresh(self) -> "Target":
         """A copy with scratch memory of its own, for another thread."""
         return Target(self.solver, self.space, self.layout, self.prior)
+
+
+def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:
+    """Hessian (d, d) of a log density by central differences of its exact gradient."""
+    d = z.size
+    H = np.empty((d, d))
+    for i in range(d):
+        e = np.zeros(d)
+        e[i] = step
+        H[i] = (target(z + e)[1] - target(z - e)[1]) / (2.0 * step)
+    return 0.5 * (H + H.T)
 
 
 class CustomPrior:

@@ -57,7 +57,7 @@ def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np
     """Columns of a table (all, or those named), each read by itself so a bad one can be named."""
     table = read_table(frame)
     wanted = table.names if names is None else names
-    if _all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
+    if all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
         place = {name: j for j, name in enumerate(table.names)}
         values = frame if names is None else frame.iloc[:, [place[name] for name in wanted]]
         return np.ascontiguousarray(values.to_numpy(dtype=float))
@@ -71,7 +71,7 @@ def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np
     return np.concatenate(found, axis=1)
 
 
-def _all_numbers(frame: Any) -> bool:
+def all_numbers(frame: Any) -> bool:
     """Whether this is a pandas DataFrame of nothing but numpy numbers."""
     if type(frame).__module__.split(".")[0] != "pandas":
         return False

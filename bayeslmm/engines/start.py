@@ -6,7 +6,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..target import Target
+from ..target import Target, hessian
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
@@ -62,17 +62,6 @@ def mode(target: Target, start: Array) -> Array:
         options["maxiter"] = 50
     found = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     return found.x if -found.fun * size > begin else start
-
-
-def hessian(target: Target, z: Array, step: float = 1e-4) -> Array:
-    """Hessian (d, d) of a log density by central differences of its exact gradient."""
-    d = z.size
-    H = np.empty((d, d))
-    for i in range(d):
-        e = np.zeros(d)
-        e[i] = step
-        H[i] = (target(z + e)[1] - target(z - e)[1]) / (2.0 * step)
-    return 0.5 * (H + H.T)
 
 
 def width(target: Target, z: Array) -> Array:

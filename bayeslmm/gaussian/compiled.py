@@ -12,7 +12,13 @@ from pathlib import Path
 from numba import njit
 
 HERE = Path(__file__).parent
-FOLDERS = (HERE, HERE / "leave_out", HERE.parent, HERE.parent / "engines" / "sweeps")
+FOLDERS = (
+    HERE,
+    HERE / "leave_out",
+    HERE.parent,
+    HERE.parent / "factors",
+    HERE.parent / "engines" / "sweeps",
+)
 
 
 def _digest() -> str:

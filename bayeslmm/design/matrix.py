@@ -1,0 +1,194 @@
+"""A matrix whose columns are all responses, with missing entries: what a factor model receives."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from .array_reading import all_numbers, from_frame, row_labels
+from .checks import check_names, real_array, refuse_where
+from .columns import read_column
+from .errors import DesignError, at_rows, quoted, some
+from .table import read_table
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Matrix:
+    """Validated rows of numbers.
+
+    Attributes
+    ----------
+    formula : str
+        What it is, in words, for titles.
+    response : str
+        Name of the matrix as a variable.
+    y : ndarray (n, d)
+        NaN where an entry is missing.
+    features : tuple of str
+        Names of the columns.
+    rows : ndarray (n,)
+        Labels of the rows.
+    named : bool
+        Whether the names of the columns are the user's.
+    dropped : ndarray
+        Empty: no row is dropped, one without entries has its prior.
+    """
+
+    formula: str
+    response: str
+    y: np.ndarray
+    features: tuple[str, ...]
+    rows: np.ndarray
+    named: bool = False
+    fixed: tuple[str, ...] = ()
+    dropped: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @cached_property
+    def there(self) -> np.ndarray:
+        """Which entries are known, (n, d)."""
+        return ~np.isnan(self.y)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return bool(self.there.all())
+
+    def encode(self, new: Any) -> tuple[np.ndarray, np.ndarray]:
+        """New rows with the same columns, and their labels.
+
+        Parameters
+        ----------
+        new : table, or array_like (m, d)
+            Columns of a table are found by name, those of an array by position. NaN is allowed.
+
+        Raises
+        ------
+        DesignError
+            Where a column is absent, infinite or no number.
+        """
+        what = "the new rows"
+        if hasattr(new, "columns") or isinstance(new, dict):
+            table = read_table(new)
+            absent = [name for name in self.features if name not in table.names]
+            if absent:
+                raise DesignError(
+                    f"{what} lack the columns {quoted(absent)}; they have {quoted(table.names)}"
+                )
+            values, rows = from_frame(new, table.rows, what, self.features), table.rows
+        else:
+            values = real_array(new, what)
+            if values.ndim != 2 or values.shape[1] != len(self.features):
+                raise DesignError(
+                    f"{what} must have {len(self.features)} columns as the fitted had, got shape "
+                    f"{values.shape}"
+                )
+            rows = row_labels(new, None, len(values))
+        _refuse_infinite(values, self.features, rows, what)
+        return values, rows
+
+    def with_response(self, y: Any) -> "Matrix":
+        """The same columns and rows with other numbers; entries may be missing anew."""
+        values = real_array(y, "the matrix")
+        if values.shape != self.y.shape:
+            raise DesignError(f"the matrix must have shape {self.y.shape}, got {values.shape}")
+        _refuse_unusable(values, self.features, self.rows)
+        return Matrix(self.formula, self.response, values, self.features, self.rows, self.named)
+
+
+def read_matrix(Y: Any, what: str = "Y") -> Matrix:
+    """Read a table or an array of numbers in which entries may be missing.
+
+    Parameters
+    ----------
+    Y : table, or array_like (n, d)
+        A pandas, polars or pyarrow table or a dict of arrays names its columns.
+    what : str
+        What it is called in messages.
+
+    Raises
+    ------
+    DesignError
+        Where a column holds text, is infinite, constant or entirely missing, two have one name,
+        or there are fewer than two rows with entries.
+    """
+    if hasattr(Y, "columns") or isinstance(Y, dict) or getattr(Y, "column_names", None):
+        table = read_table(Y)
+        if not all_numbers(Y):
+            _refuse_text(table, what)
+        values, names, rows = from_frame(Y, table.rows, what), table.names, table.rows
+        named = True
+    else:
+        if hasattr(Y, "toarray"):
+            raise DesignError(f"{what} must be a dense array, got a sparse one; call .toarray()")
+        values = real_array(Y, what)
+        if values.ndim != 2:
+            raise DesignError(
+                f"{what} must have two dimensions, rows and columns, got shape {values.shape}"
+            )
+        rows, named = row_labels(Y, None, len(values)), False
+        names = tuple(f"y{j}" for j in range(values.shape[1]))
+    check_names(names)
+    _refuse_infinite(values, names, rows, what)
+    _refuse_unusable(values, names, rows)
+    return Matrix(f"{what}, {values.shape[1]} columns", what, values, names, rows, named)
+
+
+def _refuse_text(table: Any, what: str) -> None:
+    """Name all columns of text at once."""
+    text = []
+    for name in table.names:
+        if name in table.twice:
+            continue
+        column = read_column(name, table.column(name), table.rows, f"the column of {what}")
+        if column.categorical and not column.missing.all():
+            text.append(name)
+    if text:
+        one = len(text) == 1
+        raise DesignError(
+            f"the {'column' if one else 'columns'} {quoted(text)} of {what} "
+            f"{'holds' if one else 'hold'} text or labels, not numbers; drop "
+            f"{'it' if one else 'them'}, as in table.drop(columns={text[:3]!r})"
+        )
+
+
+def _refuse_infinite(
+    values: np.ndarray, names: tuple[str, ...], rows: np.ndarray, what: str
+) -> None:
+    if np.isfinite(values).all():
+        return
+    for name, column in zip(names, values.T, strict=True):
+        where = f"column '{name}' of {what} is infinite"
+        refuse_where(np.isinf(column), rows, where, "correct these entries or set them to NaN")
+
+
+def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarray) -> None:
+    """Too few rows, columns without entries or without variation."""
+    n, d = values.shape
+    if n < 2 or d < 1:
+        raise DesignError(f"at least two rows and one column are needed, got shape {values.shape}")
+    there = ~np.isnan(values)
+    if not there.any():
+        raise DesignError(f"all {values.size:,} values are missing; check how the table was read")
+    if there.any(axis=1).sum() < 2:
+        raise DesignError(f"only {at_rows(there.any(axis=1), rows)} has any entry; two are needed")
+    empty = np.flatnonzero(~there.any(axis=0))
+    if empty.size:
+        raise DesignError(
+            f"the {_columns(empty, names)} entirely missing: nothing can be learnt of "
+            f"{'it' if empty.size == 1 else 'them'}; drop {'it' if empty.size == 1 else 'them'}"
+        )
+    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    still = np.flatnonzero(high - low <= 1e-14 * np.maximum(np.abs(low), np.abs(high)))
+    if still.size:
+        raise DesignError(
+            f"the {_columns(still, names)} constant, with the value "
+            f"{some(f'{v:g}' for v in low[still])}: there is no variation to model; drop "
+            f"{'it' if still.size == 1 else 'them'}"
+        )
+
+
+def _columns(index: np.ndarray, names: tuple[str, ...]) -> str:
+    """column 'a' is; columns 'a', 'b' are."""
+    told = quoted([names[j] for j in index])
+    return f"column {told} is" if index.size == 1 else f"columns {told} are"

@@ -1,0 +1,142 @@
+"""The maximum over W and sigma: in closed form where nothing is missing.
+
+    W = U_q (Lambda_q - sigma^2 I)^(1/2),    sigma^2 = mean of the d - q smallest eigenvalues
+
+of the covariance of the rows (Tipping & Bishop 1999, equations 7 and 8), its divisor n where mu is
+maximised and n - 1 where it is integrated. Otherwise EM (`gaussian.imputing`), or an ascent along
+the exact gradient.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gaussian.complete import EVIDENCE, ML, Complete
+from ..gaussian.expectation import expectation_maximisation
+from ..gaussian.sums import Array
+from ..target import hessian
+from .canonical import principal
+from .target import FactorTarget, Solver
+
+NEWTON = 20  # steps
+MANY = 500  # coordinates up to which curvature is asked for
+UNSETTLED = (
+    "not converged: the likelihood is flat around its maximum; ask for fewer components, scale the "
+    "columns (scale='sd'), or use NUTS()"
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Maximum:
+    """Where a criterion is largest.
+
+    Attributes
+    ----------
+    W : ndarray (d, q)
+        In canonical form.
+    sigma, value : float
+    evaluations : int
+    message : str
+        What is wrong, and what to do; empty where nothing is.
+    mean : ndarray (d,), optional
+        mu, where it was maximised too and its law is too costly to have.
+    """
+
+    W: Array
+    sigma: float
+    value: float
+    evaluations: int = 1
+    message: str = ""
+    mean: Array | None = None
+
+    @property
+    def converged(self) -> bool:
+        return not self.message
+
+
+def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum:
+    """The maximum of complete rows under "ml" or "reml"; sigma may be given."""
+    count = solver.n if solver.code == ML else solver.n - 1.0
+    values = solver.squares / count
+    d = values.size
+    if sigma is None:
+        rest = float(values[q:].sum())
+        if rest <= 1e-14 * float(values.sum()):
+            raise ValueError(
+                f"{q} components follow {solver.n:.0f} rows of {d} columns exactly, so that no "
+                f"noise is left and the likelihood has no maximum; ask for fewer components, give "
+                f"more rows, fix sigma (priors={{'sigma': ...}}), or use NUTS()"
+            )
+        sigma = float(np.sqrt(rest / (d - q)))
+    lengths = np.sqrt(np.maximum(values[:q] - sigma**2, 0.0))
+    W = solver.basis[:, :q] * lengths
+    return Maximum(W, sigma, solver.value(W, sigma))
+
+
+def maximum(
+    solver: Solver,
+    X: Array,
+    q: int,
+    criterion: str,
+    sigma: float | None = None,
+    *,
+    target: FactorTarget | None = None,
+    begin: Array | None = None,
+) -> Maximum:
+    """The maximum of a criterion; `target` and `begin` are needed where there is no closed form.
+
+    Parameters
+    ----------
+    solver
+        Under the criterion.
+    X : ndarray (n, d)
+        Rows, NaN where an entry is missing.
+    q : int
+    sigma : float, optional
+        The noise, where it is fixed.
+    target, begin
+        The criterion on coordinates, and where its ascent starts.
+    """
+    if isinstance(solver, Complete) and solver.code != EVIDENCE and criterion != "map":
+        return closed_form(solver, q, sigma)
+    if criterion == "ml":
+        found = expectation_maximisation(X, q, sigma)
+        message = "" if found.settled else UNSETTLED
+        return Maximum(principal(found.W)[0], found.sigma, found.value, found.steps, message)
+    assert target is not None and begin is not None
+    return ascended(target, begin)
+
+
+def ascended(target: FactorTarget, begin: Array) -> Maximum:
+    """Up along the exact gradient: L-BFGS-B, then Newton's method on its differences."""
+    from scipy.optimize import minimize
+
+    evaluations = 0
+
+    def negative(z: Array) -> tuple[float, Array]:
+        nonlocal evaluations
+        evaluations += 1
+        value, grad = target(z)
+        if not np.isfinite(value):
+            return 1e300, np.zeros_like(z)
+        return -value, -grad
+
+    options = {"ftol": 1e-13, "gtol": 1e-6, "maxiter": 2000}
+    z = minimize(negative, begin, jac=True, method="L-BFGS-B", options=options).x
+    settled = False
+    for _ in range(NEWTON if z.size <= MANY else 0):
+        value, grad = target(z)
+        settled = float(np.abs(grad).max(initial=0.0)) < 1e-5
+        if settled:
+            break
+        values, vectors = np.linalg.eigh(-hessian(target, z))
+        evaluations += 2 * z.size
+        step = vectors @ ((vectors.T @ grad) / np.maximum(np.abs(values), 1e-8))
+        while not target(z + step)[0] >= value and np.abs(step).max() > 1e-12:
+            step = 0.5 * step
+        z = z + step
+    value, grad = target(z)
+    settled = settled or float(np.abs(grad).max(initial=0.0)) < 1e-3
+    W, h = target.loadings(z[None])
+    message = "" if settled else UNSETTLED
+    return Maximum(principal(W[0])[0], float(h[0, -1]), value, evaluations, message)

@@ -1,0 +1,377 @@
+"""A factor model, as engines see it: loadings and variances theta, means and scores integrated out.
+
+    y_i = mu + W z_i + e_i,    z_i ~ N(0, I_q),    e_i ~ N(0, sigma^2 U^2),    U = diag(unit)
+
+Inside, columns are taken about their means and divided by their units (ones, or their sds), so that
+noise is alike in all; what is reported is on the user's scale. What engines ask of it are the
+names that `Model` of the mixed models has too.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+
+from ..design.matrix import Matrix
+from ..gaussian.complete import CODES, Complete, MeanPrior
+from ..gaussian.patterns import Patterns, gather
+from ..gaussian.sums import Array
+from ..laws import log_densities
+from ..space import Positive, Space
+from ..target import foreign_log_density
+from . import chart as coordinates
+from .canonical import upright
+from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of
+from .maximum import Maximum, maximum
+from .recover import Loadings, Named, draw_all, keeps, score_moments, told
+from .target import FactorTarget, Solver
+
+
+@dataclass(frozen=True)
+class FactorSpace:
+    """Theta: the loadings, then scales, sigma last."""
+
+    scales: tuple[Positive, ...]
+    chart: Chart
+
+    @property
+    def size(self) -> int:
+        """Number of free coordinates."""
+        return coordinates.size(self.chart)
+
+    @property
+    def sigma(self) -> Positive:
+        return self.scales[-1]
+
+    @property
+    def proper(self) -> bool:
+        return all(s.law is None or s.law.proper for s in self.scales)
+
+    @property
+    def identity(self) -> bytes:
+        """Bytes that differ where a law or a fixed value does."""
+        return Space(self.scales, ()).identity
+
+
+@dataclass(frozen=True, eq=False)
+class FactorModel:
+    """A declared factor model. Made by `bayeslmm.ppca`, not by hand.
+
+    Attributes
+    ----------
+    kind : str
+        Name of the model's family, for titles.
+    design : Matrix
+        Validated rows; entries may be missing.
+    components : int
+        q, the number of columns of W.
+    shift, unit : ndarray (d,)
+        What the columns are taken about, and divided by.
+    scales : tuple of Positive
+        sd_W (one number, or one for each component), then sigma.
+    mean_prior : MeanPrior
+        Prior of (mu - shift) / unit.
+    prior_table : dict
+        Name of a parameter -> its prior in words.
+    graph, marginal : pymc.Model
+        The joint graph, and the graph over theta with means and scores integrated out.
+    """
+
+    kind: str
+    design: Matrix
+    components: int
+    shift: Array
+    unit: Array
+    scales: tuple[Positive, ...]
+    mean_prior: MeanPrior
+    prior_table: Mapping[str, str] = field(default_factory=dict)
+
+    terms = ()
+    blocks = ()
+    parts = ()
+    advice: tuple[str, ...] = ()
+
+    @property
+    def formula(self) -> str:
+        """The model in words, for titles."""
+        return f"{self.design.formula}, {_counted(self.components, 'component')}"
+
+    @cached_property
+    def X(self) -> Array:
+        """The rows as the model takes them, (n, d)."""
+        return (self.design.y - self.shift) / self.unit
+
+    @property
+    def ard(self) -> bool:
+        """Whether every component has a scale of its own."""
+        return self.components > 1 and self.scales[0].size > 1
+
+    @cached_property
+    def _solver(self) -> Solver:
+        if self.design.complete and np.ptp(self.mean_prior.variance) == 0.0:
+            return Complete.of(self.X, self.mean_prior)
+        rows = gather(self.X)
+        d = self.X.shape[1]
+        plain = Patterns(rows, np.eye(d), self.mean_prior)
+        if self.components == 0:
+            return plain
+        W = maximum(plain, self.X, self.components, "ml", self.fixed_sigma).W
+        return replace(plain, basis=np.linalg.svd(W, full_matrices=True)[0])
+
+    def solver(self, criterion: str = "evidence") -> Solver:
+        """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
+        return self._solver.under(criterion)
+
+    @property
+    def fixed_sigma(self) -> float | None:
+        fixed = self.scales[-1].fixed
+        return None if fixed is None else float(fixed[0])
+
+    @cached_property
+    def spread(self) -> float:
+        """Rms sd of the columns inside."""
+        return float(np.sqrt(np.nanmean(np.nanvar(self.X, axis=0))))
+
+    @cached_property
+    def space(self) -> FactorSpace:
+        d = self.design.y.shape[1]
+        return FactorSpace(
+            self.scales, chart_of(d, self.components, self.ard, self.spread, self.scales)
+        )
+
+    def target(self, criterion: str = "evidence", prior: bool = True) -> FactorTarget:
+        """The log density of theta's coordinates, and its gradient, as a callable."""
+        return self._target(criterion, POSTERIOR if prior else NONE)
+
+    def _target(self, criterion: str, mode: int) -> FactorTarget:
+        return FactorTarget(self.space.chart, self.solver(criterion), self.scales, mode)
+
+    def maximum(self, criterion: str = "ml") -> Maximum:
+        """Where the criterion is largest over W and sigma."""
+        if criterion == "ml":
+            return self._likeliest
+        return maximum(
+            self.solver(criterion), self.X, self.components, criterion, self.fixed_sigma,
+            target=self._target(criterion, NATURAL if criterion == "map" else NONE),
+            begin=self.centre,
+        )
+
+    @cached_property
+    def _likeliest(self) -> Maximum:
+        return maximum(self.solver("ml"), self.X, self.components, "ml", self.fixed_sigma)
+
+    @cached_property
+    def reference(self) -> Array:
+        """Principal axes at the maximum of the likelihood (d, q): they fix the signs."""
+        return upright(self._likeliest.W)
+
+    @property
+    def centre(self) -> Array:
+        """Coordinates from which searches start: the maximum of the likelihood."""
+        best = self._likeliest
+        return coordinates.coordinates(
+            self.space.chart, self._solver.basis, best.W, self.scales_at(best.W, best.sigma)
+        )
+
+    def scales_at(self, W: Array, sigma: float) -> Array:
+        """All scales at loadings W: those of W that make it most probable, then sigma."""
+        found = []
+        for scale in self.scales[:-1]:
+            square = (W**2).mean(axis=0) if self.ard else np.atleast_1d((W**2).mean())
+            own = np.sqrt(np.maximum(square, 1e-12 * self.spread**2))
+            found.append(own if scale.free else np.broadcast_to(scale.fixed, scale.size))
+        return np.concatenate([*found, [sigma]])
+
+    def thetas(self, z: Array) -> Loadings:
+        """Draws of theta from coordinates z (chains, draws, D)."""
+        W, h = self.target().loadings(z.reshape(-1, z.shape[-1]))
+        shape = z.shape[:2]
+        return Loadings(W.reshape(*shape, *W.shape[1:]), h.reshape(*shape, -1))
+
+    def recover(
+        self,
+        thetas: Loadings,
+        rng: np.random.Generator,
+        keep: Collection[str] = (),
+        criterion: str = "evidence",
+    ) -> tuple[Named, Named]:
+        """All variables of the posterior at draws of theta, and the moments of what is too large.
+
+        Under "ml" and "reml" mu is drawn as under a flat prior, else under its own.
+        """
+        chains, draws = thetas.h.shape[:2]
+        count = chains * draws
+        scaled = bool((self.unit != 1.0).any())
+        variables, moments, W, sigma = told(thetas, self.reference, self.unit, scaled)
+        variables |= self._own_scales(thetas)
+        solver = self.solver("reml" if criterion in ("ml", "reml") else criterion)
+        n, q = self.X.shape[0], self.components
+        index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
+        kept = q > 0 and keeps(count, n * q, "z", keep)
+        mu, z = draw_all(solver, self.X, W, sigma, index, rng, scores=kept)
+        if q and (thetas.plugged or not kept):
+            mean, sd = score_moments(solver, self.X, W, sigma)
+            moments |= {"z_mean": (("row", "component"), mean), "z_sd": (("row", "component"), sd)}
+        if thetas.plugged:
+            m, V = solver.mean_law(W[0], float(sigma[0]))
+            moments["mu_mean"] = (("feature",), self.shift + self.unit * m)
+            moments["mu_sd"] = (("feature",), self.unit * np.sqrt(np.diag(V)))
+        shaped = {
+            name: (dims, _spread(values, chains, draws)) for name, (dims, values) in variables.items()
+        }
+        shaped["mu"] = (("feature",), (self.shift + self.unit * mu).reshape(chains, draws, -1))
+        if kept:
+            shaped["z"] = (("row", "component"), z.reshape(chains, draws, n, q))
+        order = ("W", "mu", "z")
+        first = {name: shaped[name] for name in order if name in shaped}
+        return first | shaped, moments
+
+    def _own_scales(self, thetas: Loadings) -> Named:
+        """sd_W by draws; of several, the largest first, as the components are."""
+        if not self.components:
+            return {}
+        h = thetas.flat[1][:, :-1]
+        if not self.ard:
+            return {"sd_W": ((), h[:, 0])}
+        return {"sd_W": (("component",), -np.sort(-h, axis=1))}
+
+    def log_prior(self, variables: Named) -> Named:
+        """Log prior density draw by draw, each parameter on its declared scale."""
+        found: Named = {}
+        for scale in self.scales:
+            if scale.name not in variables or not scale.free:
+                continue
+            dims, values = variables[scale.name]
+            if scale.law is None:
+                found[scale.name] = (dims, foreign_log_density(scale, values))
+            elif scale.law.proper:
+                found[scale.name] = (dims, log_densities(scale.law, values))
+        if "mu" in variables and not self.mean_prior.flat:
+            x = (variables["mu"][1] - self.shift) / self.unit
+            sd = np.sqrt(self.mean_prior.variance)
+            density = -0.5 * ((x - self.mean_prior.location) / sd) ** 2
+            density -= np.log(sd * self.unit) + 0.5 * np.log(2.0 * np.pi)
+            found["mu"] = ((), density.sum(axis=-1))
+        return found
+
+    @property
+    def response(self) -> str:
+        return self.design.response
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the parts of theta."""
+        return ("W", "sd_W", "sigma") if self.components else ("sigma",)
+
+    @property
+    def improper(self) -> tuple[str, ...]:
+        """Names of what has a flat prior, under which there is no evidence."""
+        flat = [s.name for s in self.scales if s.law is not None and not s.law.proper]
+        return tuple(flat + (["mu"] if self.mean_prior.flat else []))
+
+    @property
+    def component_names(self) -> list[str]:
+        return [f"PC{k + 1}" for k in range(self.components)]
+
+    @property
+    def coords(self) -> dict[str, list]:
+        """Labels of every dimension of the result."""
+        coords: dict[str, list] = {"row": self.design.rows.tolist()}
+        coords["feature"] = coords["feature_2"] = list(self.design.features)
+        coords["component"] = self.component_names
+        return coords
+
+    @property
+    def observed(self) -> tuple[tuple[str, ...], Array]:
+        """The response with its dimensions."""
+        return ("row", "feature"), self.design.y
+
+    @property
+    def constants(self) -> Named:
+        """What a reader of a file needs to see the rows as the model takes them."""
+        return {"shift": (("feature",), self.shift), "unit": (("feature",), self.unit)}
+
+    @cached_property
+    def graph(self) -> Any:
+        """The joint graph: loadings, means and every row's scores are random variables."""
+        from .graphs import joint_graph
+
+        return joint_graph(self)
+
+    @cached_property
+    def marginal(self) -> Any:
+        """The graph over theta alone, means and scores integrated out."""
+        from .graphs import marginal_graph
+
+        return marginal_graph(self)
+
+    def with_data(self, y: Array) -> "FactorModel":
+        """The same model and priors with another matrix (n, d), in which others may be missing."""
+        return replace(self, design=self.design.with_response(y))
+
+    @cached_property
+    def digest(self) -> str:
+        """Digest of the declaration and its data: equal for equal models, in any process."""
+        found = blake2b(digest_size=12)
+        prior = self.mean_prior
+        for array in (self.design.y, self.shift, self.unit, prior.location, prior.variance):
+            found.update(np.ascontiguousarray(array, dtype=np.float64))
+        d = self.design
+        found.update(repr((self.kind, self.components, d.features, d.rows.tolist())).encode())
+        found.update(self.space.identity)
+        return found.hexdigest()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a pickle holds: the declaration; graphs and sums are made again when needed."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    @property
+    def equation(self) -> str:
+        """The model in one line."""
+        return f"{self.response}[i] = mu + {'W z[i] + ' if self.components else ''}e[i]"
+
+    @property
+    def sizes(self) -> str:
+        """Counts of rows, columns and components, in words."""
+        n, d = self.design.y.shape
+        gone = int((~self.design.there).sum())
+        text = f"{n:,} rows, {_counted(d, 'column')}, {_counted(self.components, 'component')}"
+        if gone:
+            text += f"; {gone:,} of {n * d:,} entries missing"
+        empty = int((~self.design.there.any(axis=1)).sum())
+        return text + (f", {_counted(empty, 'row')} without any" if empty else "")
+
+    def __repr__(self) -> str:
+        lines = [f"{self.kind}: {self.formula}", f"  {self.equation}", "  " + self.sizes, "", "Priors"]
+        width = max(len(name) for name in self.prior_table)
+        lines += [f"  {name:<{width}}  {law}" for name, law in self.prior_table.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(n)}</th><td>{escape(p)}</td></tr>"
+            for n, p in self.prior_table.items()
+        )
+        return (
+            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.formula)}</code>"
+            f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
+        )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _spread(values: Array, chains: int, draws: int) -> Array:
+    """Draws (k, ...) by chains; one that stands for all is shown at every draw."""
+    if values.shape[0] == 1 and chains * draws > 1:
+        return np.broadcast_to(values[0], (chains, draws, *values.shape[1:]))
+    return values.reshape(chains, draws, *values.shape[1:])

@@ -1,0 +1,208 @@
+"""From draws of the loadings to the whole posterior: means and scores, exactly.
+
+Given W and sigma the means and scores are Gaussian, so each draw of theta gives one exact draw of
+them. Blocks of draws that would pass `BUDGET` are kept as their exact mean and sd over theta.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..gaussian.complete import Complete
+from ..gaussian.latent import add_moments, by_pattern, draw_scores
+from ..gaussian.sums import Array
+from .canonical import aligned, covariance, described
+from .target import Solver
+
+BUDGET = 200e6  # bytes of one variable
+CHUNK = 4_000_000  # numbers held at a time
+
+type Named = dict[str, tuple[tuple[str, ...], Array]]
+
+
+@dataclass(frozen=True, repr=False)
+class Loadings:
+    """Draws of theta: loadings W (chains, draws, d, q) and scales h (chains, draws, .)."""
+
+    W: Array
+    h: Array
+
+    @classmethod
+    def repeat(cls, W: Array, h: Array, draws: int) -> "Loadings":
+        """The same point for every draw of one chain."""
+        return cls(*(np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h)))
+
+    @property
+    def plugged(self) -> bool:
+        """Whether every draw is the same point."""
+        return self.h.strides[:2] == (0, 0)
+
+    @property
+    def flat(self) -> tuple[Array, Array]:
+        """W (k, d, q) and h (k, .), one of them where all are the same."""
+        if self.plugged:
+            return self.W[0, :1], self.h[0, :1]
+        count = self.h.shape[0] * self.h.shape[1]
+        return self.W.reshape(count, *self.W.shape[2:]), self.h.reshape(count, -1)
+
+
+@dataclass(frozen=True, repr=False)
+class Means:
+    """Laws N(m, V) of mu at k points of theta."""
+
+    solver: Solver
+    W: Array  # (k, d, q), canonical
+    sigma: Array  # (k,)
+
+    def draws(self, index: Array, rng: np.random.Generator) -> Array:
+        """One draw of mu for each point of `index`: (., d)."""
+        white = rng.standard_normal((index.size, self.W.shape[1]))
+        if isinstance(self.solver, Complete):
+            m, axes, variances = self._spectral()
+            inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
+            along = np.einsum("kdq,kd->kq", axes[index], white)
+            moved = outer[index] * white
+            return m[index] + moved + np.einsum(
+                "kdq,kq->kd", axes[index], (inner - outer)[index] * along
+            )
+        out = np.empty((index.size, self.W.shape[1]))
+        for k in np.unique(index):
+            m, V = self.solver.mean_law(self.W[k], self.sigma[k])
+            own = index == k
+            out[own] = m + white[own] @ np.linalg.cholesky(V).T
+        return out
+
+    def _spectral(self) -> tuple[Array, Array, Array]:
+        """Means (k, d), axes (k, d, q) and variances (k, q + 1) of mu, the last off the axes."""
+        solver = self.solver
+        assert isinstance(solver, Complete)
+        squared = (self.W**2).sum(axis=1)
+        length = np.sqrt(squared)
+        axes = self.W / np.where(length > 0.0, length, 1.0)[:, None, :]
+        noise = self.sigma[:, None] ** 2
+        own = np.hstack([squared + noise, noise]) / solver.n
+        prior = solver.variance
+        gap = solver.mean - solver.prior.location
+        kept = 1.0 / (1.0 + own / prior)  # how much of the mean's gap is believed
+        along = np.einsum("kdq,d->kq", axes, gap)
+        m = kept[:, -1:] * gap + np.einsum(
+            "kdq,kq->kd", axes, (kept[:, :-1] - kept[:, -1:]) * along
+        )
+        return solver.prior.location + m, axes, own * kept
+
+
+def draw_all(
+    solver: Solver,
+    X: Array,
+    W: Array,
+    sigma: Array,
+    index: Array,
+    rng: np.random.Generator,
+    scores: bool = True,
+) -> tuple[Array, Array]:
+    """One draw of mu (., d) and of all scores (., n, q) at each point of `index`."""
+    mu = Means(solver, W, sigma).draws(index, rng)
+    n, q = X.shape[0], W.shape[2]
+    if not scores:
+        return mu, np.zeros((index.size, 0, q))
+    there = ~np.isnan(X)
+    order, fresh = by_pattern(there)
+    z = np.empty((index.size, n, q))
+    for s, k in enumerate(index):
+        white = rng.standard_normal((n, q))
+        draw_scores(W[k], sigma[k], X, there, order, fresh, mu[s], white, z[s])
+    return mu, z
+
+
+def score_moments(
+    solver: Solver, X: Array, W: Array, sigma: Array, known_mean: Array | None = None
+) -> tuple[Array, Array]:
+    """Mean and sd of all scores (n, q), averaged over k points of theta, mu integrated out."""
+    if isinstance(solver, Complete) and not np.isnan(X).any() and known_mean is None:
+        return _linear_moments(Means(solver, W, sigma), X)
+    there = ~np.isnan(X)
+    order, fresh = by_pattern(there)
+    mean, square = np.zeros((2, X.shape[0], W.shape[2]))
+    none = np.zeros((0, 0))
+    for each, s in zip(W, sigma):
+        m, V = solver.mean_law(each, s) if known_mean is None else (known_mean, none)
+        add_moments(
+            np.ascontiguousarray(each), s, X, there, order, fresh, m, V, mean, square
+        )
+    mean, square = mean / sigma.size, square / sigma.size
+    return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+
+
+def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
+    """The same where nothing is missing: z_i is linear in y_i, so n rows are passed once.
+
+    z_ik = a_k'(y_i - m); over theta its mean is linear in (y_i, 1), its square a quadratic form.
+    """
+    W, noise = means.W, means.sigma[:, None] ** 2
+    squared = (W**2).sum(axis=1)
+    m, _, variances = means._spectral()
+    A = W / (squared + noise)[:, None, :]
+    within = noise / (squared + noise) + squared / (squared + noise) ** 2 * variances[:, :-1]
+    k, d, q = W.shape
+    rows = np.concatenate([A, -np.einsum("kdq,kd->kq", A, m)[:, None, :]], axis=1)  # (k, d + 1, q)
+    centre = rows.mean(axis=0)
+    mean, square = np.empty((X.shape[0], q)), np.empty((X.shape[0], q))
+    roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
+    step = max(1, CHUNK // (d + 1))
+    for start in range(0, X.shape[0], step):
+        part = slice(start, start + step)
+        block = X[part]
+        mean[part] = block @ centre[:d] + centre[d]
+        for c, R in enumerate(roots):
+            square[part, c] = ((block @ R[:, :d].T + R[:, d]) ** 2).sum(axis=1) / k
+    return mean, np.sqrt(square + within.mean(axis=0))
+
+
+def told(
+    loadings: Loadings, reference: Array, unit: Array, scaled: bool
+) -> tuple[Named, Named, Array, Array]:
+    """Named variables of theta on the user's scale, too large ones as moments; canonical W, sigma.
+
+    Everything is per draw, or one draw that stands for all where they are the same.
+    """
+    W, h = loadings.flat
+    W, _ = aligned(W, reference)
+    sigma = np.ascontiguousarray(h[:, -1])
+    count = loadings.h.shape[0] * loadings.h.shape[1]
+    d = unit.size
+    variables: Named = {"sigma": ((), sigma)}
+    moments: Named = {}
+    if W.shape[2]:
+        variables = {"W": (("feature", "component"), W * unit[:, None]), **variables}
+        for name, values in described(W, sigma).items():
+            variables[name] = (("component",), values)
+    if scaled:
+        variables["noise_sd"] = (("feature",), sigma[:, None] * unit)
+    dims = ("feature", "feature_2")
+    if 8.0 * count * d * d <= BUDGET:
+        variables["covariance"] = (dims, covariance(W, sigma) * np.outer(unit, unit))
+    else:
+        mean, sd = _covariance_moments(W, sigma)
+        scale = np.outer(unit, unit)
+        moments = {"covariance_mean": (dims, mean * scale), "covariance_sd": (dims, sd * scale)}
+    return variables, moments, W, sigma
+
+
+def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:
+    """Mean and sd over draws of C (d, d), a slice of the draws at a time."""
+    d = W.shape[1]
+    total, square = np.zeros((2, d, d))
+    step = max(1, CHUNK // (d * d))
+    first = covariance(W[:1], sigma[:1])[0]
+    for start in range(0, sigma.size, step):
+        C = covariance(W[start : start + step], sigma[start : start + step]) - first
+        total += C.sum(axis=0)
+        square += (C**2).sum(axis=0)
+    mean = total / sigma.size
+    return first + mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
+
+
+def keeps(count: int, numbers: int, name: str, keep: Collection[str]) -> bool:
+    """Whether draws of a variable are kept."""
+    return 8.0 * count * numbers <= BUDGET or name in keep

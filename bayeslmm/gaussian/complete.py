@@ -1,0 +1,144 @@
+"""Probabilistic PCA of complete rows: the rows enter through their mean and scatter alone.
+
+    y_i = W z_i + mu + e_i,    z_i ~ N(0, I_q),    e_i ~ N(0, sigma^2 I_d),    mu ~ N(m, v I)
+
+With z and mu integrated out (Tipping & Bishop 1999, equation 4, and its mean),
+
+    y ~ prod N(0, C) over n - 1 contrasts of the rows,    C = W W' + sigma^2 I
+    ybar ~ N(m, C / n + v I)
+
+In the eigenbasis of the scatter both are sums over d numbers: n never enters, and neither does d^2.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.linalg import eigh
+
+from .compiled import jit
+from .low_rank import diagonal_score
+from .sums import Array
+
+ML, REML, EVIDENCE = 0, 1, 2  # mu maximised, integrated under density one, under its prior
+CODES = {"ml": ML, "reml": REML, "evidence": EVIDENCE, "map": EVIDENCE}
+
+
+@dataclass(frozen=True)
+class MeanPrior:
+    """mu ~ N(location, diag(variance)); variances of infinity are a flat prior."""
+
+    location: Array  # (d,)
+    variance: Array  # (d,)
+
+    @property
+    def flat(self) -> bool:
+        return not np.isfinite(self.variance).all()
+
+    def code(self, criterion: str) -> int:
+        """How a criterion takes mu."""
+        code = CODES[criterion]
+        return REML if code == EVIDENCE and self.flat else code
+
+
+@dataclass(frozen=True, repr=False)
+class Complete:
+    """The solver where nothing is missing.
+
+    Attributes
+    ----------
+    n : float
+        Rows.
+    mean : ndarray (d,)
+    basis : ndarray (d, d)
+        Eigenvectors of the scatter about the mean, the largest eigenvalue first.
+    squares : ndarray (d,)
+        Its eigenvalues.
+    prior : MeanPrior
+    code : int
+        What is done with mu.
+    """
+
+    n: float
+    mean: Array
+    basis: Array
+    squares: Array
+    prior: MeanPrior
+    code: int = EVIDENCE
+
+    @classmethod
+    def of(cls, Y: Array, prior: MeanPrior, criterion: str = "evidence") -> "Complete":
+        """From rows Y (n, d), read once."""
+        n, d = Y.shape
+        mean = Y.mean(axis=0)
+        centred = Y - mean
+        if n > d:
+            values, vectors = eigh(centred.T @ centred)
+        else:  # the rows' own matrix is smaller, and the rest of the space is null
+            U, sizes, _ = np.linalg.svd(centred.T, full_matrices=True)
+            values, vectors = np.zeros(d), U[:, ::-1]
+            values[d - sizes.size :] = sizes[::-1] ** 2
+        return cls(
+            float(n),
+            mean,
+            np.ascontiguousarray(vectors[:, ::-1]),
+            np.maximum(values[::-1], 0.0),
+            prior,
+            prior.code(criterion),
+        )
+
+    def under(self, criterion: str) -> "Complete":
+        """The same sums for another criterion."""
+        return replace(self, code=self.prior.code(criterion))
+
+    @property
+    def gap(self) -> Array:
+        """The mean's distance from its prior's, in the basis (d,)."""
+        return self.basis.T @ (self.mean - self.prior.location)
+
+    @property
+    def data(self) -> tuple:
+        """What `score` reads: (n, squares, gap, prior variance, code)."""
+        return self.n, self.squares, self.gap, self.variance, self.code
+
+    @property
+    def variance(self) -> float:
+        """Prior variance of every element of mu; infinite where it is not used."""
+        return float(self.prior.variance[0]) if self.code == EVIDENCE else np.inf
+
+    def score(self, T: Array, sigma: float) -> tuple[float, Array, float]:
+        """Log density at W = basis T, its slope in T (d, q) and in sigma."""
+        slope = np.zeros_like(T)
+        value, by_sigma = score(T, sigma, *self.data, slope)
+        return value, slope, by_sigma
+
+    def value(self, W: Array, sigma: float) -> float:
+        """Log density at loadings W (d, q)."""
+        return self.score(np.ascontiguousarray(self.basis.T @ W), sigma)[0]
+
+    def mean_law(self, W: Array, sigma: float) -> tuple[Array, Array]:
+        """Mean (d,) and covariance (d, d) of mu given W, sigma and the rows."""
+        cov = (W @ W.T + sigma**2 * np.eye(W.shape[0])) / self.n
+        if self.code != EVIDENCE:
+            return self.mean, cov
+        gain = np.linalg.solve(cov + self.variance * np.eye(W.shape[0]), cov).T
+        shrunk = self.mean - gain @ (self.mean - self.prior.location)
+        return shrunk, cov - gain @ cov
+
+
+@jit
+def score(T, sigma, n, squares, gap, variance, code, slope):
+    """Log density at T, sigma; writes the slope in T, returns the value and the slope in sigma."""
+    d = T.shape[0]
+    slope[:] = 0.0
+    s = sigma * sigma
+    count = n if code == ML else n - 1.0
+    none = np.zeros(d)
+    value, by_s = diagonal_score(T, s, count, squares, 0.0, none, slope)
+    value -= 0.5 * count * d * np.log(2.0 * np.pi)
+    if code != ML:
+        value -= 0.5 * d * np.log(n)
+    if code == EVIDENCE:
+        more, by_more = diagonal_score(T, s + n * variance, 1.0, none, n, gap, slope)
+        value += more - 0.5 * d * np.log(2.0 * np.pi / n)
+        by_s += by_more
+    return value, 2.0 * sigma * by_s

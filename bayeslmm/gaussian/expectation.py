@@ -1,0 +1,285 @@
+"""EM for probabilistic PCA with missing entries (Tipping & Bishop 1999, appendix B), accelerated.
+
+    E:  z_i | y_i ~ N(M_i^-1 W_o'(y_i - mu)_o, sigma^2 M_i^-1),    M_i = sigma^2 I + W_o'W_o
+    M:  (w_j, mu_j) by least squares of column j on (z_i, 1) over the rows that have it
+
+Every row may lack other entries, so every row has its own M_i: sums over o of w_j w_j' for all rows
+at once are one product of the mask (n, d) with the products of loadings (d, q(q + 1) / 2), and the
+sums of the M step another. EM alone creeps where much is missing. The scores' mean and covariance
+are set free for a step and put back (Liu, Rubin & Wu 1998), and Anderson's extrapolation over its
+last steps (Anderson 1965; Walker & Ni 2011) is a quasi-Newton method on its fixed point, and a step
+that does not raise the likelihood is taken back.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .compiled import jit
+from .sums import Array
+
+MEMORY = 6  # steps that the extrapolation looks back on
+GAIN = 1e-7  # nats that a step must still gain,
+DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
+STEPS = 2000
+
+
+@dataclass(frozen=True, repr=False)
+class Fitted:
+    """Where EM came to rest."""
+
+    W: Array  # (d, q)
+    mean: Array  # (d,)
+    sigma: float
+    value: float  # log likelihood, mu maximised
+    steps: int
+    settled: bool
+
+
+def expectation_maximisation(
+    Y: Array, q: int, sigma: float | None = None, ridge: bool = False
+) -> Fitted:
+    """Maximise the likelihood of rows Y (n, d) with NaN where an entry is missing.
+
+    Parameters
+    ----------
+    q : int
+        Components.
+    sigma : float, optional
+        The noise, where it is known.
+    ridge : bool
+        Bishop's automatic relevance determination: every column of W has the prior precision
+        d / |w|^2, found anew after every step (Bishop 1999, equation 12).
+    """
+    problem = _Problem(Y, sigma, ridge)
+    x = problem.start(q)
+    best, trail = _Point(x, *problem.step(x)), _Trail()
+    for count in range(1, STEPS + 1):
+        trail.add(best.x, best.next)
+        x = trail.extrapolated()
+        new = _Point(x, *problem.step(x))
+        if not new.value >= best.value:  # taken back: the plain step never falls
+            trail = _Trail()
+            new = _Point(best.next, *problem.step(best.next))
+        gained, best = new.value - best.value, new
+        least = max(GAIN, DIGITS * abs(new.value))
+        if trail.quiet(least, gained):
+            break
+    settled = count < STEPS
+    W, mean, sigma = problem.parameters(best.x)
+    return Fitted(W, mean + problem.shift, sigma, best.value, count, settled)
+
+
+@dataclass(frozen=True, repr=False)
+class _Point:
+    x: Array
+    next: Array  # where EM goes from x
+    value: float
+
+
+class _Trail:
+    """The last steps of EM, and where a secant method would go from them."""
+
+    def __init__(self) -> None:
+        self.points: list[Array] = []
+        self.images: list[Array] = []
+        self._last = np.inf
+
+    def add(self, x: Array, image: Array) -> None:
+        self.points = [*self.points[-MEMORY:], x]
+        self.images = [*self.images[-MEMORY:], image]
+
+    def extrapolated(self) -> Array:
+        if len(self.points) < 2:
+            return self.images[-1]
+        residuals = np.array([g - x for x, g in zip(self.points, self.images)])
+        changes, moves = np.diff(residuals, axis=0), np.diff(np.array(self.images), axis=0)
+        weights = np.linalg.lstsq(changes.T, residuals[-1], rcond=1e-10)[0]
+        return self.images[-1] - weights @ moves
+
+    def quiet(self, least: float, gained: float) -> bool:
+        """Whether two steps, one after the other, gained next to nothing."""
+        before, self._last = self._last, abs(gained)
+        return max(before, self._last) < least
+
+
+class _Problem:
+    """The rows, and one step of EM as a map of the parameters' vector onto itself."""
+
+    def __init__(self, Y: Array, sigma: float | None, ridge: bool) -> None:
+        there = ~np.isnan(Y)
+        self.shift = np.nanmean(Y, axis=0)
+        self.Y = np.where(there, Y - self.shift, 0.0)
+        self.mask = there.astype(np.float64)
+        self.n, self.d = Y.shape
+        self.known, self.ridge = sigma, ridge
+        self.entries = float(there.sum())
+        self.counts = self.mask.sum(axis=0)
+        self.sums = self.Y.sum(axis=0)
+        self.squares = (self.Y**2).sum(axis=0)
+
+    def start(self, q: int) -> Array:
+        """Principal axes with gaps filled by the mean, by a randomised power iteration."""
+        self.q = q
+        spread = float(self.squares.sum() / self.entries)
+        if q == 0:
+            return self._vector(np.zeros((self.d, 0)), np.zeros(self.d), np.sqrt(spread))
+        rng = np.random.default_rng(0)
+        basis = np.linalg.qr(rng.standard_normal((self.d, min(self.d, q + 8))))[0]
+        for _ in range(6):
+            basis = np.linalg.qr(self.Y.T @ (self.Y @ basis))[0]
+        _, sizes, axes = np.linalg.svd(self.Y @ basis, full_matrices=False)
+        share = self.entries / (self.n * self.d)  # gaps at the mean shrink what is seen
+        values = sizes[:q] ** 2 / (self.n * share**2)
+        rest = max(self.d * spread - float(values.sum()), 0.0) / (self.d - q)
+        noise = min(max(rest, 1e-3 * spread), 0.9 * float(values[-1]) + 1e-3 * spread)
+        W = (basis @ axes[:q].T) * np.sqrt(np.maximum(values - noise, 1e-3 * values))
+        return self._vector(W, np.zeros(self.d), np.sqrt(noise))
+
+    def _vector(self, W: Array, mean: Array, sigma: float) -> Array:
+        return np.concatenate([W.ravel(), mean, [np.log(sigma)]])
+
+    def parameters(self, x: Array) -> tuple[Array, Array, float]:
+        cut = self.d * self.q
+        sigma = float(np.exp(x[-1])) if self.known is None else self.known
+        return x[:cut].reshape(self.d, self.q), x[cut:-1], sigma
+
+    def step(self, x: Array) -> tuple[Array, float]:
+        """Where EM goes from x, and the log likelihood at x."""
+        W, mean, sigma = self.parameters(x)
+        q, s = self.q, sigma**2
+        a, b = np.tril_indices(q)
+        gram = self.mask @ (W[:, a] * W[:, b])
+        pull = self.Y @ W - self.mask @ (mean[:, None] * W)
+        gaps = self.squares - 2.0 * mean * self.sums + self.counts * mean**2
+        moments = np.empty((self.n, (q + 1) * (q + 2) // 2))
+        log_det, explained = _expect(gram, pull, s, moments)
+        value = -0.5 * (
+            self.entries * np.log(2.0 * np.pi)
+            + (self.entries - self.n * q) * np.log(s)
+            + log_det
+            + (float(gaps.sum()) - explained) / s
+        )
+        precision = np.zeros(q)
+        if self.ridge:
+            lengths = (W**2).sum(axis=0)
+            precision = s * self.d / np.maximum(lengths, 1e-300)
+            alive = lengths > 0.0
+            value -= 0.5 * self.d * float(np.log(lengths[alive]).sum())
+        normal = self.mask.T @ moments
+        right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
+        solved = np.empty((self.d, q + 1))
+        rest = _maximise(normal, right, precision, solved)
+        noise = np.sqrt((float(self.squares.sum()) - rest) / self.entries)
+        W, mean = solved[:, :q], solved[:, q]
+        if not self.ridge:
+            W, mean = _expanded(W, mean, moments.mean(axis=0))
+        return self._vector(W, mean, noise), value
+
+
+def _expanded(W: Array, mean: Array, moments: Array) -> tuple[Array, Array]:
+    """The same fit with scores of mean zero and covariance one again, from mean packed moments.
+
+    Where the scores found have a mean m and a covariance R R', the model with z ~ N(m, R R') is
+    the one with W R and mu + W m: the M step of a larger model (Liu, Rubin & Wu 1998), which
+    rids EM of its slowest directions.
+    """
+    q = W.shape[1]
+    second = np.zeros((q + 1, q + 1))
+    second[np.tril_indices(q + 1)] = moments
+    m = second[q, :q]
+    spread = second[:q, :q] + np.tril(second[:q, :q], -1).T - np.outer(m, m)
+    return W @ np.linalg.cholesky(spread), mean + W @ m
+
+
+def _scores(moments: Array, q: int) -> Array:
+    """E[z] (n, q) out of the packed moments of (z, 1): its last row."""
+    at = q * (q + 1) // 2
+    return np.ascontiguousarray(moments[:, at : at + q])
+
+
+@jit
+def _expect(gram, pull, s, moments):
+    """Packed lower triangle of E[(z, 1)(z, 1)'] for every row; sums of log|M| and of b'M^-1 b."""
+    n, q = pull.shape
+    L, e, z, inverse = np.empty((q, q)), np.empty(q), np.empty(q), np.empty((q, q))
+    log_det, explained = 0.0, 0.0
+    for i in range(n):
+        at = 0
+        for a in range(q):
+            for b in range(a + 1):
+                total = gram[i, at] + (s if a == b else 0.0)
+                at += 1
+                for c in range(b):
+                    total -= L[a, c] * L[b, c]
+                if a == b:
+                    L[a, a] = np.sqrt(total)
+                    log_det += np.log(total)
+                else:
+                    L[a, b] = total / L[b, b]
+        for a in range(q):  # rows of L^-1, one below the other
+            for b in range(q):
+                e[b] = 1.0 if a == b else 0.0
+            for b in range(a, q):
+                total = e[b]
+                for c in range(a, b):
+                    total -= L[b, c] * e[c]
+                e[b] = total / L[b, b]
+            for b in range(q):
+                inverse[b, a] = e[b] if b >= a else 0.0
+        for a in range(q):
+            total = 0.0
+            for b in range(a + 1):
+                total += inverse[a, b] * pull[i, b]
+            e[a] = total
+            explained += total * total
+        for a in range(q):
+            total = 0.0
+            for c in range(a, q):
+                total += inverse[c, a] * e[c]
+            z[a] = total
+        at = 0
+        for a in range(q):
+            for b in range(a + 1):
+                total = 0.0
+                for c in range(a, q):
+                    total += inverse[c, a] * inverse[c, b]
+                moments[i, at] = s * total + z[a] * z[b]
+                at += 1
+        for a in range(q):
+            moments[i, at] = z[a]
+            at += 1
+        moments[i, at] = 1.0
+    return log_det, explained
+
+
+@jit
+def _maximise(normal, right, precision, solved):
+    """Least squares of every column on (z, 1); returns the sum of what it explains."""
+    d, p = right.shape
+    L, x, rest = np.empty((p, p)), np.empty(p), 0.0
+    for j in range(d):
+        at = 0
+        for a in range(p):
+            for b in range(a + 1):
+                total = normal[j, at]
+                at += 1
+                if a == b and a < p - 1:
+                    total += precision[a]
+                for c in range(b):
+                    total -= L[a, c] * L[b, c]
+                L[a, b] = np.sqrt(total) if a == b else total / L[b, b]
+        for a in range(p):
+            total = right[j, a]
+            for c in range(a):
+                total -= L[a, c] * x[c]
+            x[a] = total / L[a, a]
+            rest += x[a] * x[a]
+        for a in range(p - 1, -1, -1):
+            total = x[a]
+            for c in range(a + 1, p):
+                total -= L[c, a] * x[c]
+            x[a] = total / L[a, a]
+        for a in range(p):
+            solved[j, a] = x[a]
+    return rest

@@ -1,0 +1,113 @@
+"""What the loadings say of the means and scores: exact draws, and exact moments.
+
+    mu | Y ~ N(m, V) by the solver,    z_i | y_i, mu ~ N(M^-1 W_o'(y_i - mu)_o, sigma^2 M^-1)
+
+with M = sigma^2 I + W_o'W_o over the entries o that row i has (Tipping & Bishop 1999, equation 6).
+A row without entries has its prior, N(0, I).
+"""
+
+import numpy as np
+
+from .compiled import jit
+from .low_rank import factor
+from .sums import Array
+
+
+@jit
+def _upper_solve(L, x):
+    """x <- L^-T x."""
+    for a in range(x.size - 1, -1, -1):
+        total = x[a]
+        for c in range(a + 1, x.size):
+            total -= L[c, a] * x[c]
+        x[a] = total / L[a, a]
+
+
+@jit
+def _open_row(W, there, own, features):
+    """The loadings of the entries that a row has; returns how many."""
+    k = 0
+    for j in range(W.shape[0]):
+        if there[j]:
+            own[k] = W[j]
+            features[k] = j
+            k += 1
+    return k
+
+
+@jit
+def draw_scores(W, sigma, X, there, order, fresh, mu, white, out):
+    """out (n, q): one draw of every row's scores at W, sigma and mu.
+
+    Rows are taken in `order`; where `fresh` is false a row has the pattern of the one before it.
+    """
+    d, q = W.shape
+    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    L, B, x = np.empty((q, q)), np.empty((q, d)), np.empty(q)
+    k = 0
+    for place in range(order.size):
+        i = order[place]
+        if fresh[place]:
+            k = _open_row(W, there[i], own, features)
+            factor(own[:k], sigma * sigma, L, B[:, :k])
+        for a in range(q):
+            total = sigma * white[i, a]
+            for j in range(k):
+                total += B[a, j] * (X[i, features[j]] - mu[features[j]])
+            x[a] = total
+        _upper_solve(L, x)
+        out[i] = x
+
+
+@jit
+def add_moments(W, sigma, X, there, order, fresh, mu, V, mean, square):
+    """Adds mean and mean of squares of z_i, (n, q) each, mu ~ N(mu, V) integrated out.
+
+    z_i = A (y_i - mu)_o + noise, A = M^-1 W_o': its variance is diag(sigma^2 M^-1 + A V_oo A').
+    """
+    d, q = W.shape
+    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    L, B, variance = np.empty((q, q)), np.empty((q, d)), np.empty(q)
+    A, e = np.empty((q, d)), np.empty(q)
+    k = 0
+    for place in range(order.size):
+        i = order[place]
+        if fresh[place]:
+            k = _open_row(W, there[i], own, features)
+            factor(own[:k], sigma * sigma, L, B[:, :k])
+            for a in range(q):
+                e[:] = 0.0
+                e[a] = 1.0
+                for b in range(a, q):  # L^-1 e_a
+                    total = e[b]
+                    for c in range(a, b):
+                        total -= L[b, c] * e[c]
+                    e[b] = total / L[b, b]
+                variance[a] = 0.0
+                for b in range(a, q):
+                    variance[a] += sigma * sigma * e[b] * e[b]
+                for j in range(k):
+                    A[a, j] = 0.0
+                    for b in range(a, q):
+                        A[a, j] += e[b] * B[b, j]
+            for a in range(q if V.size else 0):
+                for j in range(k):
+                    total = 0.0
+                    for l in range(k):
+                        total += V[features[j], features[l]] * A[a, l]
+                    variance[a] += A[a, j] * total
+        for a in range(q):
+            total = 0.0
+            for j in range(k):
+                total += A[a, j] * (X[i, features[j]] - mu[features[j]])
+            mean[i, a] += total
+            square[i, a] += total * total + variance[a]
+
+
+def by_pattern(there: Array) -> tuple[Array, Array]:
+    """An order of the rows (n,) in which rows of one pattern follow each other, and where one begins."""
+    packed = np.packbits(there, axis=1)
+    order = np.lexsort(packed.T[::-1])
+    fresh = np.ones(order.size, dtype=bool)
+    fresh[1:] = (packed[order[1:]] != packed[order[:-1]]).any(axis=1)
+    return order, fresh
