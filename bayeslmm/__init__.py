@@ -29,6 +29,7 @@ from .fit import fit
 from .model import Model
 from .models.lasso import lasso
 from .models.lmm import lmm
+from .models.ppca import ppca
 from .models.rvm import rvm
 from .predict import Prediction, predict
 from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
@@ -72,6 +73,7 @@ __all__ = [
     "loo_pit",
     "lr_test",
     "posterior_predictive",
+    "ppca",
     "predict",
     "prior_predictive",
     "r2",

@@ -7,17 +7,16 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .densities import log_prior
+from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
-from .model import Model
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
-from .recover import Recovered, recover, trimmed
+from .named import Recovered, trimmed
 from .tree import add_group, build
 
 
 def fit(
-    model: Model,
+    model: Declared,
     engine: Engine,
     *,
     seed: int | None = None,
@@ -80,7 +79,7 @@ def fit(
         groups: dict[str, Any] = {"posterior": found.variables}
         if outcome.sample_stats:
             groups["sample_stats"] = {n: ((), v) for n, v in outcome.sample_stats.items()}
-        groups["log_prior"] = log_prior(model, found.variables)
+        groups["log_prior"] = model.log_prior(found.variables)
         if found.moments:
             groups["posterior_moments"] = found.moments
     attrs = {
@@ -107,7 +106,7 @@ def fit(
 
 
 def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
-    if not isinstance(model, Model):
+    if not isinstance(model, MODELS):
         raise TypeError(
             f"fit takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
         )
@@ -116,7 +115,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
             f"got {engine!r}"
         )
-    known = [t.coefficients for t in model.parts]
+    known = model.large
     for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:
             raise ValueError(
@@ -131,8 +130,8 @@ def _show(progress: bool | None) -> bool:
 
 
 def _variables(
-    model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
+    model: Declared, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
 ) -> Recovered:
     if outcome.thetas is None:
-        return trimmed(model, outcome.variables, keep)
-    return recover(model, outcome.thetas, rng, keep, outcome.criterion)
+        return trimmed(model.canonical(outcome.variables), model.large, keep)
+    return model.recover(outcome.thetas, rng, keep, outcome.criterion)

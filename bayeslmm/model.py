@@ -7,7 +7,7 @@ beta. Everything an engine needs follows from it: the solver for a criterion, th
 theta as compiled code, the exact recovery of the coefficients, and both PyMC graphs (`graphs`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -20,11 +20,13 @@ from .design import Design
 from .gaussian.dual import Dual, DualRows
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Array, Sums, accumulate, with_response
+from .named import Named, Recovered
 from .space import Space
 from .target import Target
 from .terms import BlockTerm, GroupTerm
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
+KEPT = 200_000  # numbers of a block of columns that a tree carries
 CRITERIA = ("ml", "reml", "evidence", "map")
 
 
@@ -123,6 +125,117 @@ class Model:
         from .graphs import marginal_graph
 
         return marginal_graph(self)
+
+    # What engines and readers ask of any model. The answers stand to the right of this file, and
+    # are loaded when they are first asked for.
+
+    def thetas(self, z: Array) -> Any:
+        """Draws of the variances from coordinates z (chains, draws, d)."""
+        from .recover import Thetas
+
+        return Thetas.at(self, z)
+
+    def recover(
+        self,
+        thetas: Any,
+        rng: np.random.Generator,
+        keep: Collection[str] = (),
+        criterion: str = "evidence",
+    ) -> Recovered:
+        """All variables of the posterior at draws of the variances."""
+        from .recover import recover
+
+        return recover(self, thetas, rng, keep, criterion)
+
+    def log_prior(self, variables: Named) -> Named:
+        """Log prior density draw by draw, each parameter on its declared scale."""
+        from .densities import log_prior
+
+        return log_prior(self, variables)
+
+    def coordinates(self, posterior: Any) -> Array:
+        """Coordinates of theta (k, d) at the draws of a posterior."""
+        from .recover import points
+        from .space import Theta
+
+        return np.array([self.space.coordinates(Theta(*each)) for each in zip(*points(self, posterior))])
+
+    def canonical(self, variables: Named) -> Named:
+        """Drawn variables in the form in which they are told: as they are."""
+        return variables
+
+    def judged(self, thetas: Any, z: Array) -> dict[str, Array]:
+        """What tells whether chains agree: the coordinates."""
+        return {"z": z}
+
+    def maximum(self, criterion: str) -> None:
+        """Where a criterion is largest, if the model knows: it does not, and engines search."""
+
+    @property
+    def large(self) -> list[str]:
+        """Names of variables that may be too large for their draws to be kept."""
+        return [t.coefficients for t in self.parts]
+
+    @property
+    def improper(self) -> tuple[str, ...]:
+        """Names of what has a flat prior, under which there is no evidence."""
+        flat = [s.name for s in self.space.scales if s.law is not None and not s.law.proper]
+        short = self.fixed_prior.H.shape[0] < len(self.design.fixed)
+        return tuple(flat + (["beta"] if short else []))
+
+    @property
+    def centre(self) -> Array:
+        """A point of the right magnitude: every scale at the scale of its default law.
+
+        Response and columns give the magnitude: sd y / rms z for effects, sd y for the noise.
+        """
+        space, design = self.space, self.design
+        spread = float(np.std(design.y - design.offset)) or 1.0
+        h: list[Any] = []
+        for term in self.terms:
+            h.append(0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0)))
+        for block in self.blocks:
+            size = 0.5 * spread / np.sqrt(max(block.columns, 1))
+            for p in block.law.parameters:
+                flat = p.law is None or not p.law.proper
+                value = size if flat else p.law.typical  # type: ignore[union-attr]
+                h.append(np.broadcast_to(np.asarray(value, dtype=float), p.size))
+        h.append([0.5 * spread * float(np.sqrt(np.mean(self.precision)))])
+        z = np.zeros(space.size)
+        index = self.layout.at
+        z[index[index >= 0]] = np.log(np.concatenate(h))[index >= 0]
+        return z
+
+    @property
+    def formula(self) -> str:
+        """The model in words, for titles."""
+        return self.design.formula
+
+    @property
+    def observed(self) -> tuple[tuple[str, ...], Array]:
+        """The response with its dimensions."""
+        return ("row",), self.design.y
+
+    @property
+    def constants(self) -> Named:
+        """X, offset, weights and codes: what a reader of the file needs to see the rows."""
+        design = self.design
+        found: Named = {}
+        if design.fixed:
+            found["X"] = (("row", "fixed"), design.X)
+        if design.offset.any():
+            found["offset"] = (("row",), design.offset)
+        if (self.precision != 1.0).any():
+            found["weights"] = (("row",), self.precision)
+        if (design.frequency != 1.0).any():
+            found["frequency"] = (("row",), design.frequency)
+        for term in self.terms:
+            found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
+        for block in self.blocks:
+            if block.Z.size <= KEPT:
+                columns = block.Z * block.unit + block.centre
+                found[f"columns_{block.name}"] = (("row", *block.dims), columns)
+        return found
 
     @cached_property
     def layout(self) -> Layout:
@@ -279,7 +392,7 @@ class Model:
             for n, p in self.prior_table.items()
         )
         return (
-            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.design.formula)}</code>"
+            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.formula)}</code>"
             f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
         )
 

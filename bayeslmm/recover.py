@@ -6,25 +6,16 @@ exact mean and sd, averaged over theta instead of over draws of the block.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from .coordinates import unpack_many
 from .gaussian.sums import Array
 from .model import Model
+from .named import Recovered, passes
 from .space import Theta
 from .terms import BlockTerm
-
-BUDGET = 200e6  # bytes of one variable
-
-
-@dataclass(frozen=True, repr=False)
-class Recovered:
-    """Variables by name, each with its dims after (chain, draw)."""
-
-    variables: dict[str, tuple[tuple[str, ...], Array]]
-    moments: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, repr=False)
@@ -73,7 +64,7 @@ def recover(
     sigma = np.ascontiguousarray(h[:, -1])
     variables = theta_variables(model, h, corr)
     solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
-    big = bool(model.terms) and _passes(chains * draws, model.terms[0].columns)
+    big = bool(model.terms) and passes(chains * draws, model.terms[0].columns)
     big = big and model.terms[0].coefficients not in keep
     beta, drawn = solver.draws(scales, sigma, rng, groups=not big)
     effects = model.in_units(drawn)
@@ -83,7 +74,7 @@ def recover(
     for number, (term, u) in enumerate(zip(model.terms, effects)):
         if number == 0 and big:
             mean, sd = solver.averaged(scales, sigma)
-        elif _passes(chains * draws, term.columns) and term.coefficients not in keep:
+        elif passes(chains * draws, term.columns) and term.coefficients not in keep:
             mean, sd = u.mean(axis=0), u.std(axis=0)
         else:
             variables[term.coefficients] = (term.dims, u)
@@ -91,7 +82,7 @@ def recover(
         moments[f"{term.coefficients}_mean"] = (term.dims, mean)
         moments[f"{term.coefficients}_sd"] = (term.dims, sd)
     for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        if _passes(chains * draws, block.columns) and block.coefficients not in keep:
+        if passes(chains * draws, block.columns) and block.coefficients not in keep:
             moments[f"{block.coefficients}_mean"] = (block.dims, u.mean(axis=0))
             moments[f"{block.coefficients}_sd"] = (block.dims, u.std(axis=0))
         else:
@@ -116,24 +107,6 @@ def one_chain(
     for term, u in zip(model.parts, effects):
         variables[term.coefficients] = (term.dims, u)
     return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
-
-
-def trimmed(
-    model: Model, variables: dict[str, tuple[tuple[str, ...], Array]], keep: Collection[str] = ()
-) -> Recovered:
-    """Drawn variables (chains, draws, ...), blocks that are too large as their mean and sd."""
-    kept, moments = dict(variables), {}
-    for term in model.parts:
-        name = term.coefficients
-        if name in kept and name not in keep and 8.0 * kept[name][1].size > BUDGET:
-            dims, values = kept.pop(name)
-            moments[f"{name}_mean"] = (dims, values.mean(axis=(0, 1)))
-            moments[f"{name}_sd"] = (dims, values.std(axis=(0, 1)))
-    return Recovered(kept, moments)
-
-
-def _passes(draws: int, columns: int) -> bool:
-    return 8.0 * draws * columns > BUDGET
 
 
 def theta_variables(

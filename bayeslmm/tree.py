@@ -12,27 +12,26 @@ from weakref import WeakSet
 
 import numpy as np
 
-from .model import Model
+from .declared import MODELS, Declared
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
-KEPT = 200_000  # numbers of a block of columns that a tree carries
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
 # Models of which this process has made trees, for as long as somebody holds them. A tree itself
 # carries their digest only: it is data, and goes to files.
-_models: "WeakSet[Model]" = WeakSet()
+_models: "WeakSet[Declared]" = WeakSet()
 
 
-def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
+def build(model: Declared, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
     """A tree of the given groups, with the observed and constant data of the model."""
     import xarray as xr
 
     design = model.design
     datasets = {name: dataset(model, name, group) for name, group in groups.items()}
-    observed = {model.response: (("row",), design.y)}
+    observed = {model.response: model.observed}
     datasets["observed_data"] = dataset(model, "observed_data", observed)
-    datasets["constant_data"] = dataset(model, "constant_data", _constants(model))
+    datasets["constant_data"] = dataset(model, "constant_data", model.constants)
     tree = xr.DataTree.from_dict(datasets)
     tree.attrs.update({k: v for k, v in attrs.items() if v is not None})
     for package in PACKAGES:
@@ -40,13 +39,13 @@ def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -
     _models.add(model)
     tree.attrs["model_digest"] = model.digest
     tree.attrs["model"] = model.kind
-    tree.attrs["formula"] = design.formula
+    tree.attrs["formula"] = model.formula
     tree.attrs["response"] = model.response
     tree.attrs["rows_dropped"] = int(design.dropped.size)
     return tree
 
 
-def check_tree(model: Model, tree: Any) -> None:
+def check_tree(model: Declared, tree: Any) -> None:
     """Refuse what is no fit, or a fit of another model or other rows.
 
     Raises
@@ -56,13 +55,13 @@ def check_tree(model: Model, tree: Any) -> None:
     ValueError
         Where the formula, the response, the groups' levels, columns or priors differ.
     """
-    if not isinstance(model, Model):
+    if not isinstance(model, MODELS):
         raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
     if "posterior" not in getattr(tree, "children", {}):
         raise TypeError(f"expected what bayeslmm.fit returned, not {_kind(tree)}")
-    formula = tree.attrs.get("formula", model.design.formula)
-    told = f"this tree is not a fit of this model ({model.design.formula})"
-    if formula != model.design.formula:
+    formula = tree.attrs.get("formula", model.formula)
+    told = f"this tree is not a fit of this model ({model.formula})"
+    if formula != model.formula:
         raise ValueError(f"{told}: it is of {formula}")
     posterior = tree["posterior"]
     for term in model.terms:
@@ -72,7 +71,7 @@ def check_tree(model: Model, tree: Any) -> None:
             raise ValueError(f"{told}: the levels of {term.name} differ")
     if "observed_data" in tree.children and model.response in tree["observed_data"]:
         held = tree["observed_data"][model.response].values
-        if not np.array_equal(held, model.design.y):
+        if not np.array_equal(held, model.design.y, equal_nan=True):
             raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
     if tree.attrs.get("model_digest", model.digest) != model.digest:
         raise ValueError(
@@ -81,7 +80,7 @@ def check_tree(model: Model, tree: Any) -> None:
         )
 
 
-def model_of(tree: Any) -> Model | None:
+def model_of(tree: Any) -> Declared | None:
     """The model that a tree is a fit of, where this process still has it."""
     wanted = tree.attrs.get("model_digest")
     return next((model for model in _models if model.digest == wanted), None)
@@ -92,7 +91,7 @@ def _kind(value: Any) -> str:
 
 
 def add_group(
-    model: Model, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
+    model: Declared, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
 ) -> Any:
     """A copy of the tree with one more group."""
     import xarray as xr
@@ -102,7 +101,7 @@ def add_group(
     return other
 
 
-def dataset(model: Model, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
+def dataset(model: Declared, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
     """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
     import xarray as xr
 
@@ -115,27 +114,6 @@ def dataset(model: Model, name: str, group: Group, coords: Mapping[str, Any] | N
         for dim, size in zip(full, values.shape):
             labels[dim] = known.get(dim, np.arange(size))
     return xr.Dataset(arrays, labels)
-
-
-def _constants(model: Model) -> dict[str, tuple[tuple[str, ...], Any]]:
-    """X, offset, weights and codes: what a reader of the file needs to see the rows."""
-    design = model.design
-    found: dict[str, tuple[tuple[str, ...], Any]] = {}
-    if design.fixed:
-        found["X"] = (("row", "fixed"), design.X)
-    if design.offset.any():
-        found["offset"] = (("row",), design.offset)
-    if (model.precision != 1.0).any():
-        found["weights"] = (("row",), model.precision)
-    if (design.frequency != 1.0).any():
-        found["frequency"] = (("row",), design.frequency)
-    for term in model.terms:
-        found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
-    for block in model.blocks:
-        if block.Z.size <= KEPT:
-            columns = block.Z * block.unit + block.centre
-            found[f"columns_{block.name}"] = (("row", *block.dims), columns)
-    return found
 
 
 @cache

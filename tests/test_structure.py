@@ -19,6 +19,7 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
+    ("named",),
     ("shrinkage",),
     ("terms",),
     ("priors",),
@@ -26,7 +27,9 @@ ROOMS = (
     ("block_laws",),
     ("target",),
     ("model",),
+    ("factors",),
     ("models",),
+    ("declared",),
     ("recover", "tree"),
     ("coefficients",),
     ("predictive",),
@@ -43,8 +46,8 @@ ROOMS = (
     ("sklearn",),
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}
-# The one arrow back: a model builds its own graphs when they are first asked for.
-LAZY = {("model", "graphs")}
+# The arrows back: a model answers what engines ask of it, by files that are loaded when asked.
+LAZY = {("model", "graphs"), ("model", "recover"), ("model", "densities")}
 
 
 def room(path):

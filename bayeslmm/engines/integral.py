@@ -18,8 +18,6 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import points
-from ..space import Theta
 from ..target import Target
 from ..tree import check_tree
 from . import start
@@ -143,9 +141,7 @@ def log_evidence(
 
 def check_proper(model: Model) -> None:
     """The evidence needs every prior to integrate to one."""
-    improper = [s.name for s in model.space.scales if s.law is not None and not s.law.proper]
-    if model.fixed_prior.H.shape[0] < len(model.design.fixed):
-        improper.append("beta")
+    improper = model.improper
     if improper:
         raise ValueError(
             f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; "
@@ -250,11 +246,11 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
     from arviz_stats.base import array_stats
 
-    space, drawn = model.space, list(zip(*points(model, tree["posterior"].dataset)))
-    if len(drawn) < BRIDGED * space.size:
+    space, z = model.space, model.coordinates(tree["posterior"].dataset)
+    if len(z) < BRIDGED * space.size:
         raise ValueError(
             f"log_evidence(model, tree) needs at least {BRIDGED * space.size} draws for "
-            f"{space.size} variance parameters, but the tree holds {len(drawn)}: draw longer"
+            f"{space.size} variance parameters, but the tree holds {len(z)}: draw longer"
         )
     if not tree.attrs.get("converged", 1):
         warnings.warn(
@@ -267,7 +263,6 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
             f"there are {space.size} variance parameters, and no t comes near their posterior",
             stacklevel=3,
         )
-    z = np.array([space.coordinates(Theta(*each)) for each in drawn])
     fitted, held = z[::2], z[1::2]
     root = _square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()

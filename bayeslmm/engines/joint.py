@@ -8,8 +8,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import Thetas, points
-from ..space import RAW, Theta
+from ..space import RAW
 from .convergence import judge
 from .protocol import Outcome
 
@@ -26,6 +25,7 @@ def sample_graph(
         for name, array in tree["posterior"].data_vars.items()
         if not name.startswith("chol_") and not name.endswith(RAW)
     }
+    variables = model.canonical(variables)
     stats = _stats(tree)
     attrs = {"sampler": sampler, **judge({n: v for n, (_, v) in variables.items()}, stats)}
     return Outcome(variables=variables, sample_stats=stats, attrs=attrs)
@@ -36,12 +36,11 @@ def sample_marginal(
 ) -> Outcome:
     """Sample `model.marginal` by PyMC's own sampler: the fallback where nutpie is missing."""
     tree = _sample(model.marginal, settings, rng, progress, "pymc")
-    drawn = zip(*points(model, tree["posterior"].dataset))
-    z = np.array([model.space.coordinates(Theta(*each)) for each in drawn])
+    z = model.coordinates(tree["posterior"].dataset)
     z = z.reshape(settings["chains"], settings["draws"], model.space.size)
-    stats = _stats(tree)
-    attrs = {"sampler": "pymc", **judge({"z": z}, stats)}
-    return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs=attrs)
+    stats, thetas = _stats(tree), model.thetas(z)
+    attrs = {"sampler": "pymc", **judge(model.judged(thetas, z), stats)}
+    return Outcome(thetas=thetas, sample_stats=stats, attrs=attrs)
 
 
 def _sample(graph: Any, settings: Mapping[str, Any], rng: Any, progress: bool, sampler: str) -> Any:

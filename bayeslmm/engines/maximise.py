@@ -14,7 +14,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
 from .chart import Block, Chart
-from .start import centre, mode
+from .start import mode
 
 ZERO = 1e-4  # a relative sd below this is tried at exactly zero
 ROUNDS = 6
@@ -102,7 +102,7 @@ def step_for(rounding: float) -> float:
 def _rough(model: Model, criterion: str) -> Theta:
     """A start of the right magnitude, by a few quasi-Newton steps on log scales."""
     target = model.target(criterion, prior=False)
-    return model.space.constrain(mode(target, centre(model)), model.layout)
+    return model.space.constrain(mode(target, model.centre), model.layout)
 
 
 def _inside(chart: Chart, x: Array) -> Array:

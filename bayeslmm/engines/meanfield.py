@@ -20,7 +20,7 @@ from ..recover import theta_variables
 from ..space import Positive
 from ..terms import GroupTerm
 from .conjugate import Covariance
-from .start import centre, mode
+from .start import mode
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,7 +50,7 @@ class State:
     def begin(cls, model: Model) -> "State":
         """Start at the mode of the marginal likelihood, from which few sweeps are left."""
         target = model.target("evidence", prior=False)
-        theta = model.space.constrain(mode(target, centre(model)), model.layout)
+        theta = model.space.constrain(mode(target, model.centre), model.layout)
         parts, at = [], 0
         for number, term in enumerate(model.terms):
             q = term.shape[1]

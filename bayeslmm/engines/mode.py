@@ -6,7 +6,7 @@ from ..gaussian.sums import Array
 from ..model import Model
 from ..target import Target
 from .maximise import maximise
-from .start import MANY, centre, mode
+from .start import MANY, mode
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
@@ -21,7 +21,7 @@ def posterior_mode(model: Model, target: Target) -> Array:
     ArithmeticError
         Where the log density is finite at none of them.
     """
-    begin = centre(model)
+    begin = model.centre
     if begin.size > MANY:
         return mode(target, begin)
     likely = mode(model.target("reml", prior=False), begin)

@@ -16,7 +16,6 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import Thetas
 from ..target import Target
 from . import start
 from .convergence import judge
@@ -94,7 +93,7 @@ class NUTS:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
             return Outcome(
-                thetas=Thetas.at(model, np.zeros((self.chains, self.draws, 0))),
+                thetas=model.thetas(np.zeros((self.chains, self.draws, 0))),
                 attrs={
                     "message": "all variances are fixed: every draw is exact and independent",
                     "converged": 1,
@@ -104,11 +103,12 @@ class NUTS:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
-        judged = judge({"z": z}, stats)
+        thetas = model.thetas(z)
+        judged = judge(model.judged(thetas, z), stats)
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
             judged["message"] = f"{attrs['message']}; {judged['message']}"
-        return Outcome(thetas=Thetas.at(model, z), sample_stats=stats, attrs={**attrs, **judged})
+        return Outcome(thetas=thetas, sample_stats=stats, attrs={**attrs, **judged})
 
 
 def _around(model: Model, target: Target) -> tuple[Array, Array]:

@@ -1,38 +1,12 @@
 """Where to start: the mode of theta's coordinates, found roughly, and the width around it."""
 
-from typing import Any
-
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model
 from ..target import Target, hessian
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
-
-
-def centre(model: Model) -> Array:
-    """A point of the right magnitude: every scale at the scale of its default law.
-
-    Response and columns give the magnitude: sd y / rms z for effects, sd y for the noise.
-    """
-    space, design = model.space, model.design
-    spread = float(np.std(design.y - design.offset)) or 1.0
-    h: list[Any] = []
-    for term in model.terms:
-        h.append(0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0)))
-    for block in model.blocks:
-        size = 0.5 * spread / np.sqrt(max(block.columns, 1))
-        for p in block.law.parameters:
-            flat = p.law is None or not p.law.proper
-            value = size if flat else p.law.typical  # type: ignore[union-attr]
-            h.append(np.broadcast_to(np.asarray(value, dtype=float), p.size))
-    h.append([0.5 * spread * float(np.sqrt(np.mean(model.precision)))])
-    z = np.zeros(space.size)
-    index = model.layout.at
-    z[index[index >= 0]] = np.log(np.concatenate(h))[index >= 0]
-    return z
 
 
 def mode(target: Target, start: Array) -> Array:

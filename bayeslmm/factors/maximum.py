@@ -102,7 +102,8 @@ def maximum(
     if criterion == "ml":
         found = expectation_maximisation(X, q, sigma)
         message = "" if found.settled else UNSETTLED
-        return Maximum(principal(found.W)[0], found.sigma, found.value, found.steps, message)
+        value = float(found.value) + solver.constant
+        return Maximum(principal(found.W)[0], found.sigma, value, found.steps, message)
     assert target is not None and begin is not None
     return ascended(target, begin)
 

@@ -20,13 +20,14 @@ from ..gaussian.complete import CODES, Complete, MeanPrior
 from ..gaussian.patterns import Patterns, gather
 from ..gaussian.sums import Array
 from ..laws import log_densities
+from ..named import Named, Recovered, passes
 from ..space import Positive, Space
 from ..target import foreign_log_density
-from . import chart as coordinates
-from .canonical import upright
-from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of
+from .canonical import aligned, described, upright
+from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of, size
+from .chart import coordinates as chart_coordinates
 from .maximum import Maximum, maximum
-from .recover import Loadings, Named, draw_all, keeps, score_moments, told
+from .recover import Loadings, draw_all, score_moments, told
 from .target import FactorTarget, Solver
 
 
@@ -40,7 +41,7 @@ class FactorSpace:
     @property
     def size(self) -> int:
         """Number of free coordinates."""
-        return coordinates.size(self.chart)
+        return size(self.chart)
 
     @property
     def sigma(self) -> Positive:
@@ -112,10 +113,10 @@ class FactorModel:
     @cached_property
     def _solver(self) -> Solver:
         if self.design.complete and np.ptp(self.mean_prior.variance) == 0.0:
-            return Complete.of(self.X, self.mean_prior)
+            return Complete.of(self.X, self.mean_prior, constant=self.log_jacobian)
         rows = gather(self.X)
         d = self.X.shape[1]
-        plain = Patterns(rows, np.eye(d), self.mean_prior)
+        plain = Patterns(rows, np.eye(d), self.mean_prior, constant=self.log_jacobian)
         if self.components == 0:
             return plain
         W = maximum(plain, self.X, self.components, "ml", self.fixed_sigma).W
@@ -124,6 +125,11 @@ class FactorModel:
     def solver(self, criterion: str = "evidence") -> Solver:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
         return self._solver.under(criterion)
+
+    @property
+    def log_jacobian(self) -> float:
+        """What dividing columns by their units takes from the log density of Y."""
+        return -float(self.design.there.sum(axis=0) @ np.log(self.unit))
 
     @property
     def fixed_sigma(self) -> float | None:
@@ -172,7 +178,7 @@ class FactorModel:
     def centre(self) -> Array:
         """Coordinates from which searches start: the maximum of the likelihood."""
         best = self._likeliest
-        return coordinates.coordinates(
+        return chart_coordinates(
             self.space.chart, self._solver.basis, best.W, self.scales_at(best.W, best.sigma)
         )
 
@@ -197,7 +203,7 @@ class FactorModel:
         rng: np.random.Generator,
         keep: Collection[str] = (),
         criterion: str = "evidence",
-    ) -> tuple[Named, Named]:
+    ) -> Recovered:
         """All variables of the posterior at draws of theta, and the moments of what is too large.
 
         Under "ml" and "reml" mu is drawn as under a flat prior, else under its own.
@@ -210,7 +216,7 @@ class FactorModel:
         solver = self.solver("reml" if criterion in ("ml", "reml") else criterion)
         n, q = self.X.shape[0], self.components
         index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
-        kept = q > 0 and keeps(count, n * q, "z", keep)
+        kept = q > 0 and ("z" in keep or not passes(count, n * q))
         mu, z = draw_all(solver, self.X, W, sigma, index, rng, scores=kept)
         if q and (thetas.plugged or not kept):
             mean, sd = score_moments(solver, self.X, W, sigma)
@@ -227,7 +233,7 @@ class FactorModel:
             shaped["z"] = (("row", "component"), z.reshape(chains, draws, n, q))
         order = ("W", "mu", "z")
         first = {name: shaped[name] for name in order if name in shaped}
-        return first | shaped, moments
+        return Recovered(first | shaped, moments)
 
     def _own_scales(self, thetas: Loadings) -> Named:
         """sd_W by draws; of several, the largest first, as the components are."""
@@ -237,6 +243,56 @@ class FactorModel:
         if not self.ard:
             return {"sd_W": ((), h[:, 0])}
         return {"sd_W": (("component",), -np.sort(-h, axis=1))}
+
+    def judged(self, thetas: Loadings, z: Array) -> dict[str, Array]:
+        """What tells whether chains agree: the coordinates, where loadings have but one place."""
+        if not self.ard:
+            return {"z": z}
+        W, _ = aligned(thetas.flat[0], self.reference)
+        h = -np.sort(-np.log(thetas.h[..., :-1]), axis=-1)
+        return {"W": W.reshape(thetas.W.shape), "sd_W": h, "sigma": np.log(thetas.h[..., -1:])}
+
+    def canonical(self, variables: Named) -> Named:
+        """Drawn variables with loadings and scores turned to the principal axes."""
+        found = {n: v for n, v in variables.items() if n not in ("W_square", "W_lower")}
+        if "W" not in found:
+            return found
+        dims, W = found["W"]
+        flat = W.reshape(-1, *W.shape[2:]) / self.unit[:, None]
+        turned, Q = aligned(flat, self.reference)
+        found["W"] = dims, (turned * self.unit[:, None]).reshape(W.shape)
+        if "z" in found:
+            dims, z = found["z"]
+            found["z"] = dims, (z.reshape(-1, *z.shape[2:]) @ Q).reshape(z.shape)
+        sigma = found["sigma"][1]
+        for name, values in described(turned, sigma.reshape(-1)).items():
+            found[name] = ("component",), values.reshape(*sigma.shape, -1)
+        if self.ard:
+            dims, values = found["sd_W"]
+            found["sd_W"] = dims, -np.sort(-values, axis=-1)
+        return found
+
+    def coordinates(self, posterior: Any) -> Array:
+        """Coordinates of theta (k, D) at the draws of a posterior."""
+        if self.ard:
+            raise ValueError(
+                "with ard=True the columns of the loadings before their rotation to principal axes "
+                "are not kept, so the evidence cannot be had from draws; leave ard out"
+            )
+        data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)
+        sigma = data["sigma"].values
+        h, W = [sigma], np.zeros((sigma.size, self.unit.size, 0))
+        if self.components:
+            h.insert(0, data["sd_W"].values)
+            W = data["W"].transpose("__draw__", "feature", "component").values / self.unit[:, None]
+        chart, basis = self.space.chart, self._solver.basis
+        each = zip(W, np.column_stack(h))
+        return np.array([chart_coordinates(chart, basis, w, own) for w, own in each])
+
+    @property
+    def large(self) -> list[str]:
+        """Names of variables that may be too large for their draws to be kept."""
+        return ["z", "covariance"]
 
     def log_prior(self, variables: Named) -> Named:
         """Log prior density draw by draw, each parameter on its declared scale."""

@@ -1,10 +1,9 @@
 """From draws of the loadings to the whole posterior: means and scores, exactly.
 
 Given W and sigma the means and scores are Gaussian, so each draw of theta gives one exact draw of
-them. Blocks of draws that would pass `BUDGET` are kept as their exact mean and sd over theta.
+them. Blocks of draws that would pass the budget are kept as their exact mean and sd over theta.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,13 +11,11 @@ import numpy as np
 from ..gaussian.complete import Complete
 from ..gaussian.latent import add_moments, by_pattern, draw_scores
 from ..gaussian.sums import Array
+from ..named import Named, passes
 from .canonical import aligned, covariance, described
 from .target import Solver
 
-BUDGET = 200e6  # bytes of one variable
 CHUNK = 4_000_000  # numbers held at a time
-
-type Named = dict[str, tuple[tuple[str, ...], Array]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -180,7 +177,7 @@ def told(
     if scaled:
         variables["noise_sd"] = (("feature",), sigma[:, None] * unit)
     dims = ("feature", "feature_2")
-    if 8.0 * count * d * d <= BUDGET:
+    if not passes(count, d * d):
         variables["covariance"] = (dims, covariance(W, sigma) * np.outer(unit, unit))
     else:
         mean, sd = _covariance_moments(W, sigma)
@@ -201,8 +198,3 @@ def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:
         square += (C**2).sum(axis=0)
     mean = total / sigma.size
     return first + mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
-
-
-def keeps(count: int, numbers: int, name: str, keep: Collection[str]) -> bool:
-    """Whether draws of a variable are kept."""
-    return 8.0 * count * numbers <= BUDGET or name in keep

@@ -54,7 +54,7 @@ class FactorTarget:
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        value = self._evaluate(z, grad)
+        value = self._evaluate(z, grad) + self.solver.constant
         value += self._add_customs(z, grad)
         return (value if np.isfinite(grad).all() else np.nan), grad
 

@@ -64,9 +64,12 @@ class Complete:
     squares: Array
     prior: MeanPrior
     code: int = EVIDENCE
+    constant: float = 0.0  # added to every log density: of a change of units, for instance
 
     @classmethod
-    def of(cls, Y: Array, prior: MeanPrior, criterion: str = "evidence") -> "Complete":
+    def of(
+        cls, Y: Array, prior: MeanPrior, criterion: str = "evidence", constant: float = 0.0
+    ) -> "Complete":
         """From rows Y (n, d), read once."""
         n, d = Y.shape
         mean = Y.mean(axis=0)
@@ -84,6 +87,7 @@ class Complete:
             np.maximum(values[::-1], 0.0),
             prior,
             prior.code(criterion),
+            constant,
         )
 
     def under(self, criterion: str) -> "Complete":
@@ -109,7 +113,7 @@ class Complete:
         """Log density at W = basis T, its slope in T (d, q) and in sigma."""
         slope = np.zeros_like(T)
         value, by_sigma = score(T, sigma, *self.data, slope)
-        return value, slope, by_sigma
+        return value + self.constant, slope, by_sigma
 
     def value(self, W: Array, sigma: float) -> float:
         """Log density at loadings W (d, q)."""

@@ -91,6 +91,7 @@ class Patterns:
     basis: Array
     prior: MeanPrior
     code: int = EVIDENCE
+    constant: float = 0.0  # added to every log density: of a change of units, for instance
 
     def under(self, criterion: str) -> "Patterns":
         """The same rows for another criterion."""
@@ -106,12 +107,12 @@ class Patterns:
         W = np.ascontiguousarray(self.basis @ T)
         slope = np.zeros_like(W)
         value, by_sigma = score(W, sigma, *self.data, slope)
-        return value, self.basis.T @ slope, by_sigma
+        return value + self.constant, self.basis.T @ slope, by_sigma
 
     def value(self, W: Array, sigma: float) -> float:
         """Log density at loadings W (d, q)."""
         W = np.ascontiguousarray(W)
-        return score(W, sigma, *self.data, np.zeros_like(W))[0]
+        return score(W, sigma, *self.data, np.zeros_like(W))[0] + self.constant
 
     def mean_law(self, W: Array, sigma: float) -> tuple[Array, Array]:
         """Mean (d,) and covariance (d, d) of mu given W, sigma and the rows."""

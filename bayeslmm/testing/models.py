@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.start import centre
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
@@ -46,7 +45,7 @@ def check_model(model: Model, *, seed: int = 0, points: int = 3, graphs: bool = 
     rng = np.random.default_rng(seed)
     if model.design.y.size > 2000:
         raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 rows")
-    start = centre(model)
+    start = model.centre
     compiled = _Graphs(model) if graphs else None
     for _ in range(points):
         z = start + 0.7 * rng.standard_normal(start.size)
@@ -99,7 +98,7 @@ def _refit(model: Model, rng: np.random.Generator) -> None:
     if other.space is not model.space or other.fixed_prior is not model.fixed_prior:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
-    theta = model.space.constrain(centre(model))
+    theta = model.space.constrain(model.centre)
     values = [m.solver().value(theta.scales, theta.sigma) for m in (model, back)]
     close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
 

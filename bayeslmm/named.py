@@ -1,0 +1,34 @@
+"""Draws by name: what recovery gives to the tree."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from .gaussian.sums import Array
+
+BUDGET = 200e6  # bytes of one variable
+
+type Named = dict[str, tuple[tuple[str, ...], Array]]  # name -> (dims, values)
+
+
+@dataclass(frozen=True, repr=False)
+class Recovered:
+    """Variables by name, each with its dims after (chain, draw), and moments of those too large."""
+
+    variables: Named
+    moments: Named = field(default_factory=dict)
+
+
+def passes(draws: int, numbers: int) -> bool:
+    """Whether so many draws of so many numbers are more than a tree carries."""
+    return 8.0 * draws * numbers > BUDGET
+
+
+def trimmed(variables: Mapping, large: Collection[str], keep: Collection[str] = ()) -> Recovered:
+    """Drawn variables (chains, draws, ...); those of `large` that pass the budget as mean and sd."""
+    kept, moments = dict(variables), {}
+    for name in large:
+        if name in kept and name not in keep and passes(1, kept[name][1].size):
+            dims, values = kept.pop(name)
+            moments[f"{name}_mean"] = (dims, values.mean(axis=(0, 1)))
+            moments[f"{name}_sd"] = (dims, values.std(axis=(0, 1)))
+    return Recovered(kept, moments)
