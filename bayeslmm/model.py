@@ -158,7 +158,9 @@ class Model:
         from .recover import points
         from .space import Theta
 
-        return np.array([self.space.coordinates(Theta(*each)) for each in zip(*points(self, posterior))])
+        return np.array(
+            [self.space.coordinates(Theta(*each)) for each in zip(*points(self, posterior))]
+        )
 
     def canonical(self, variables: Named) -> Named:
         """Drawn variables in the form in which they are told: as they are."""

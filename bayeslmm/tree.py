@@ -101,7 +101,9 @@ def add_group(
     return other
 
 
-def dataset(model: Declared, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
+def dataset(
+    model: Declared, name: str, group: Group, coords: Mapping[str, Any] | None = None
+) -> Any:
     """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
     import xarray as xr
 

@@ -167,6 +167,9 @@ def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarra
     n, d = values.shape
     if n < 2 or d < 1:
         raise DesignError(f"at least two rows and one column are needed, got shape {values.shape}")
+    if not np.isnan(values).any():
+        _refuse_constant(values.min(axis=0), values.max(axis=0), names)
+        return
     there = ~np.isnan(values)
     if not there.any():
         raise DesignError(f"all {values.size:,} values are missing; check how the table was read")
@@ -178,7 +181,10 @@ def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarra
             f"the {_columns(empty, names)} entirely missing: nothing can be learnt of "
             f"{'it' if empty.size == 1 else 'them'}; drop {'it' if empty.size == 1 else 'them'}"
         )
-    low, high = np.nanmin(values, axis=0), np.nanmax(values, axis=0)
+    _refuse_constant(np.nanmin(values, axis=0), np.nanmax(values, axis=0), names)
+
+
+def _refuse_constant(low: np.ndarray, high: np.ndarray, names: tuple[str, ...]) -> None:
     still = np.flatnonzero(high - low <= 1e-14 * np.maximum(np.abs(low), np.abs(high)))
     if still.size:
         raise DesignError(

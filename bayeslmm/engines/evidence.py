@@ -86,6 +86,9 @@ class EmpiricalBayes:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
+        known = model.maximum(self.criterion)
+        if known is not None:
+            return self._at(model, known, rng)
         refuse_unidentified(model, self.criterion)
         self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
@@ -108,6 +111,26 @@ class EmpiricalBayes:
                 f"use NUTS()"
             )
 
+    def _at(self, model: Any, best: Any, rng: np.random.Generator) -> Outcome:
+        """What a maximum says that the model itself knew."""
+        if self.laplace:
+            raise ValueError(
+                f"EmpiricalBayes(laplace=True) is not for a {model.kind}, whose posterior NUTS() "
+                f"draws in seconds; leave it out"
+            )
+        attrs: dict[str, Any] = {
+            "criterion": self.criterion,
+            "log_marginal": best.value,
+            "converged": int(best.converged),
+            "evaluations": best.evaluations,
+            "message": best.message or "converged",
+        }
+        if self.log_evidence:
+            attrs |= _evidence(model, rng)
+        thetas = model.plugged(best, self.draws)
+        fixed = (*model.parameters, *(("mu",) if thetas.mean is not None else ()))
+        return Outcome(thetas=thetas, attrs=attrs, fixed=fixed, criterion=self.criterion)
+
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
         theta = best.theta
@@ -120,11 +143,7 @@ class EmpiricalBayes:
             "message": message(best, zeros),
         }
         if self.log_evidence:
-            from .integral import log_evidence
-
-            integral = log_evidence(model, seed=int(rng.integers(2**31)))
-            attrs["log_evidence"] = integral.value
-            attrs["log_evidence_error"] = integral.error
+            attrs |= _evidence(model, rng)
         fixed, stats = tuple(p for p in model.parameters), {}
         if self.laplace:
             thetas, log_weight = _laplace(best, zeros, self.draws, rng)
@@ -153,6 +172,13 @@ class EmpiricalBayes:
             tables=tables,
             coords=coords,
         )
+
+
+def _evidence(model: Model, rng: np.random.Generator) -> dict[str, float]:
+    from .integral import log_evidence
+
+    found = log_evidence(model, seed=int(rng.integers(2**31)))
+    return {"log_evidence": found.value, "log_evidence_error": found.error}
 
 
 def refuse_unidentified(model: Model, criterion: str) -> None:

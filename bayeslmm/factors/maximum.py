@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussian.complete import EVIDENCE, ML, Complete
+from ..gaussian.complete import ML, Complete
 from ..gaussian.expectation import expectation_maximisation
 from ..gaussian.sums import Array
 from ..target import hessian
 from .canonical import principal
-from .target import FactorTarget, Solver
+from .target import FactorTarget
 
 NEWTON = 20  # steps
 MANY = 500  # coordinates up to which curvature is asked for
@@ -39,7 +39,7 @@ class Maximum:
     message : str
         What is wrong, and what to do; empty where nothing is.
     mean : ndarray (d,), optional
-        mu, where it was maximised too and its law is too costly to have.
+        mu, where it was maximised step by step.
     """
 
     W: Array
@@ -57,55 +57,36 @@ class Maximum:
 def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum:
     """The maximum of complete rows under "ml" or "reml"; sigma may be given."""
     count = solver.n if solver.code == ML else solver.n - 1.0
-    values = solver.squares / count
-    d = values.size
+    squares, vectors, others = solver.rows.leading(q)
+    values, d = squares / count, solver.mean.size
     if sigma is None:
-        rest = float(values[q:].sum())
-        if rest <= 1e-14 * float(values.sum()):
+        if others <= 1e-14 * (float(squares.sum()) + others):
             raise ValueError(
                 f"{q} components follow {solver.n:.0f} rows of {d} columns exactly, so that no "
                 f"noise is left and the likelihood has no maximum; ask for fewer components, give "
                 f"more rows, fix sigma (priors={{'sigma': ...}}), or use NUTS()"
             )
-        sigma = float(np.sqrt(rest / (d - q)))
-    lengths = np.sqrt(np.maximum(values[:q] - sigma**2, 0.0))
-    W = solver.basis[:, :q] * lengths
-    return Maximum(W, sigma, solver.value(W, sigma))
+        sigma = float(np.sqrt(others / count / (d - q)))
+    along = np.maximum(values, sigma**2)
+    log_det = float(np.log(along).sum()) + 2.0 * (d - q) * np.log(sigma)
+    trace = float((squares / along).sum()) + others / sigma**2
+    value = -0.5 * (count * (d * np.log(2.0 * np.pi) + log_det) + trace)
+    if solver.code != ML:
+        value -= 0.5 * d * np.log(solver.n)
+    W = vectors * np.sqrt(along - sigma**2)
+    return Maximum(W, sigma, value + solver.constant)
 
 
-def maximum(
-    solver: Solver,
-    X: Array,
-    q: int,
-    criterion: str,
-    sigma: float | None = None,
-    *,
-    target: FactorTarget | None = None,
-    begin: Array | None = None,
-) -> Maximum:
-    """The maximum of a criterion; `target` and `begin` are needed where there is no closed form.
+def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:
+    """The maximum of the likelihood of rows (n, d) with missing entries, by EM; sigma may be given.
 
-    Parameters
-    ----------
-    solver
-        Under the criterion.
-    X : ndarray (n, d)
-        Rows, NaN where an entry is missing.
-    q : int
-    sigma : float, optional
-        The noise, where it is fixed.
-    target, begin
-        The criterion on coordinates, and where its ascent starts.
+    `constant` is what a change of units adds to the log likelihood.
     """
-    if isinstance(solver, Complete) and solver.code != EVIDENCE and criterion != "map":
-        return closed_form(solver, q, sigma)
-    if criterion == "ml":
-        found = expectation_maximisation(X, q, sigma)
-        message = "" if found.settled else UNSETTLED
-        value = float(found.value) + solver.constant
-        return Maximum(principal(found.W)[0], found.sigma, value, found.steps, message)
-    assert target is not None and begin is not None
-    return ascended(target, begin)
+    found = expectation_maximisation(X, q, sigma)
+    value = float(found.value) + constant
+    message = "" if found.settled else UNSETTLED
+    W = principal(found.W)[0]
+    return Maximum(W, float(found.sigma), value, found.steps, message, found.mean)
 
 
 def ascended(target: FactorTarget, begin: Array) -> Maximum:

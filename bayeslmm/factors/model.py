@@ -10,13 +10,13 @@ names that `Model` of the mixed models has too.
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from ..design.matrix import Matrix
-from ..gaussian.complete import CODES, Complete, MeanPrior
+from ..gaussian.complete import REML, Complete, MeanPrior
 from ..gaussian.patterns import Patterns, gather
 from ..gaussian.sums import Array
 from ..laws import log_densities
@@ -26,9 +26,12 @@ from ..target import foreign_log_density
 from .canonical import aligned, described, upright
 from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of, size
 from .chart import coordinates as chart_coordinates
-from .maximum import Maximum, maximum
-from .recover import Loadings, draw_all, score_moments, told
+from .maximum import Maximum, ascended, closed_form, imputed
+from .recover import Loadings, Means, draw_all, score_moments, told
 from .target import FactorTarget, Solver
+
+
+COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
 
 
 @dataclass(frozen=True)
@@ -110,17 +113,19 @@ class FactorModel:
         """Whether every component has a scale of its own."""
         return self.components > 1 and self.scales[0].size > 1
 
+    @property
+    def _by_sums(self) -> bool:
+        """Whether the rows enter through their mean and scatter alone."""
+        variance = self.mean_prior.variance
+        return self.design.complete and bool((variance == variance[0]).all())
+
     @cached_property
     def _solver(self) -> Solver:
-        if self.design.complete and np.ptp(self.mean_prior.variance) == 0.0:
+        if self._by_sums:
             return Complete.of(self.X, self.mean_prior, constant=self.log_jacobian)
-        rows = gather(self.X)
-        d = self.X.shape[1]
-        plain = Patterns(rows, np.eye(d), self.mean_prior, constant=self.log_jacobian)
-        if self.components == 0:
-            return plain
-        W = maximum(plain, self.X, self.components, "ml", self.fixed_sigma).W
-        return replace(plain, basis=np.linalg.svd(W, full_matrices=True)[0])
+        W = self._likeliest.W
+        basis = np.linalg.svd(W)[0] if W.shape[1] else np.eye(W.shape[0])
+        return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
 
     def solver(self, criterion: str = "evidence") -> Solver:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
@@ -139,7 +144,7 @@ class FactorModel:
     @cached_property
     def spread(self) -> float:
         """Rms sd of the columns inside."""
-        return float(np.sqrt(np.nanmean(np.nanvar(self.X, axis=0))))
+        return float(np.sqrt(np.mean(variances(self.X, self.design.complete))))
 
     @cached_property
     def space(self) -> FactorSpace:
@@ -156,18 +161,39 @@ class FactorModel:
         return FactorTarget(self.space.chart, self.solver(criterion), self.scales, mode)
 
     def maximum(self, criterion: str = "ml") -> Maximum:
-        """Where the criterion is largest over W and sigma."""
+        """Where the criterion is largest over W and sigma.
+
+        Raises
+        ------
+        ValueError
+            Where it has no maximum: no noise is left, or a prior has a pole.
+        """
         if criterion == "ml":
             return self._likeliest
-        return maximum(
-            self.solver(criterion), self.X, self.components, criterion, self.fixed_sigma,
-            target=self._target(criterion, NATURAL if criterion == "map" else NONE),
-            begin=self.centre,
-        )
+        solver = self.solver(criterion)
+        if isinstance(solver, Complete) and solver.code == REML and criterion != "map":
+            return closed_form(solver, self.components, self.fixed_sigma)
+        if criterion == "map" and self.components and self.scales[0].free:
+            raise ValueError(
+                "EmpiricalBayes('map') has no maximum while sd_W is free: the density of W and "
+                "sd_W grows without bound where both go to zero. Fix it (priors={'sd_W': ...}), or "
+                "use NUTS()"
+            )
+        mode = NATURAL if criterion == "map" else NONE
+        return ascended(self._target(criterion, mode), self.centre)
 
     @cached_property
     def _likeliest(self) -> Maximum:
-        return maximum(self.solver("ml"), self.X, self.components, "ml", self.fixed_sigma)
+        if self._by_sums:
+            return closed_form(self.solver("ml"), self.components, self.fixed_sigma)
+        return imputed(self.X, self.components, self.fixed_sigma, self.log_jacobian)
+
+    def plugged(self, best: Maximum, draws: int) -> Loadings:
+        """The maximum for every draw; the means too where their law is too costly to have."""
+        n, d = self.X.shape
+        costly = best.mean is not None and float(n) * d * d * max(self.components, 1) > COSTLY
+        h = self.scales_at(best.W, best.sigma)
+        return Loadings.repeat(best.W, h, draws, best.mean if costly else None)
 
     @cached_property
     def reference(self) -> Array:
@@ -213,20 +239,24 @@ class FactorModel:
         scaled = bool((self.unit != 1.0).any())
         variables, moments, W, sigma = told(thetas, self.reference, self.unit, scaled)
         variables |= self._own_scales(thetas)
-        solver = self.solver("reml" if criterion in ("ml", "reml") else criterion)
+        solver = None
+        if thetas.mean is None:
+            solver = self.solver("reml" if criterion in ("ml", "reml") else criterion)
         n, q = self.X.shape[0], self.components
         index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
         kept = q > 0 and ("z" in keep or not passes(count, n * q))
-        mu, z = draw_all(solver, self.X, W, sigma, index, rng, scores=kept)
+        law = Means(solver, W, sigma, thetas.mean)
+        mu, z = draw_all(law, self.X, index, rng, scores=kept)
         if q and (thetas.plugged or not kept):
-            mean, sd = score_moments(solver, self.X, W, sigma)
+            mean, sd = score_moments(law, self.X)
             moments |= {"z_mean": (("row", "component"), mean), "z_sd": (("row", "component"), sd)}
-        if thetas.plugged:
+        if thetas.plugged and thetas.mean is None:
             m, V = solver.mean_law(W[0], float(sigma[0]))
             moments["mu_mean"] = (("feature",), self.shift + self.unit * m)
             moments["mu_sd"] = (("feature",), self.unit * np.sqrt(np.diag(V)))
         shaped = {
-            name: (dims, _spread(values, chains, draws)) for name, (dims, values) in variables.items()
+            name: (dims, _spread(values, chains, draws))
+            for name, (dims, values) in variables.items()
         }
         shaped["mu"] = (("feature",), (self.shift + self.unit * mu).reshape(chains, draws, -1))
         if kept:
@@ -371,14 +401,14 @@ class FactorModel:
     @cached_property
     def digest(self) -> str:
         """Digest of the declaration and its data: equal for equal models, in any process."""
-        found = blake2b(digest_size=12)
+        found = sha256()  # processors have it built in, and matrices are large
         prior = self.mean_prior
         for array in (self.design.y, self.shift, self.unit, prior.location, prior.variance):
             found.update(np.ascontiguousarray(array, dtype=np.float64))
         d = self.design
         found.update(repr((self.kind, self.components, d.features, d.rows.tolist())).encode())
         found.update(self.space.identity)
-        return found.hexdigest()
+        return found.hexdigest()[:24]
 
     def __getstate__(self) -> dict[str, Any]:
         """What a pickle holds: the declaration; graphs and sums are made again when needed."""
@@ -404,7 +434,13 @@ class FactorModel:
         return text + (f", {_counted(empty, 'row')} without any" if empty else "")
 
     def __repr__(self) -> str:
-        lines = [f"{self.kind}: {self.formula}", f"  {self.equation}", "  " + self.sizes, "", "Priors"]
+        lines = [
+            f"{self.kind}: {self.formula}",
+            f"  {self.equation}",
+            "  " + self.sizes,
+            "",
+            "Priors",
+        ]
         width = max(len(name) for name in self.prior_table)
         lines += [f"  {name:<{width}}  {law}" for name, law in self.prior_table.items()]
         return "\n".join(lines)
@@ -420,6 +456,16 @@ class FactorModel:
             f"<div><b>{escape(self.kind)}</b> <code>{escape(self.formula)}</code>"
             f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
         )
+
+
+def variances(X: Array, complete: bool) -> Array:
+    """Variances of the columns (d,) over the entries that are there, divisor their number."""
+    if complete:
+        mean = X.mean(axis=0)
+        centred = X if np.abs(mean).max() == 0.0 else X - mean
+        found: Array = np.einsum("ij,ij->j", centred, centred) / X.shape[0]
+        return found
+    return np.asarray(np.nanvar(X, axis=0))
 
 
 def _counted(count: int, noun: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..gaussian.complete import Complete
+from ..gaussian.expectation import expected_scores
 from ..gaussian.latent import add_moments, by_pattern, draw_scores
 from ..gaussian.sums import Array
 from ..named import Named, passes
@@ -24,11 +25,13 @@ class Loadings:
 
     W: Array
     h: Array
+    mean: Array | None = None  # mu (d,), where it is plugged in too
 
     @classmethod
-    def repeat(cls, W: Array, h: Array, draws: int) -> "Loadings":
+    def repeat(cls, W: Array, h: Array, draws: int, mean: Array | None = None) -> "Loadings":
         """The same point for every draw of one chain."""
-        return cls(*(np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h)))
+        each = (np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h))
+        return cls(*each, mean)
 
     @property
     def plugged(self) -> bool:
@@ -46,32 +49,43 @@ class Loadings:
 
 @dataclass(frozen=True, repr=False)
 class Means:
-    """Laws N(m, V) of mu at k points of theta."""
+    """Laws of mu at k points of theta: N(m, V) by the solver, or one known value."""
 
-    solver: Solver
+    solver: Solver | None
     W: Array  # (k, d, q), canonical
     sigma: Array  # (k,)
+    known: Array | None = None
+
+    def at(self, k: int) -> tuple[Array, Array]:
+        """Mean (d,) and covariance (d, d) at one point; no covariance where mu is known."""
+        if self.known is not None:
+            return self.known, np.zeros((0, 0))
+        assert self.solver is not None
+        return self.solver.mean_law(self.W[k], float(self.sigma[k]))
 
     def draws(self, index: Array, rng: np.random.Generator) -> Array:
         """One draw of mu for each point of `index`: (., d)."""
-        white = rng.standard_normal((index.size, self.W.shape[1]))
+        d = self.W.shape[1]
+        if self.known is not None:
+            return np.broadcast_to(self.known, (index.size, d))
+        white = rng.standard_normal((index.size, d))
         if isinstance(self.solver, Complete):
-            m, axes, variances = self._spectral()
+            m, axes, variances = self.spectral()
             inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
-            along = np.einsum("kdq,kd->kq", axes[index], white)
-            moved = outer[index] * white
-            return m[index] + moved + np.einsum(
-                "kdq,kq->kd", axes[index], (inner - outer)[index] * along
-            )
-        out = np.empty((index.size, self.W.shape[1]))
+            along = np.einsum("kdq,kd->kq", axes[index], white) * (inner - outer)[index]
+            return m[index] + outer[index] * white + np.einsum("kdq,kq->kd", axes[index], along)
+        out = np.empty((index.size, d))
         for k in np.unique(index):
-            m, V = self.solver.mean_law(self.W[k], self.sigma[k])
+            m, V = self.at(k)
             own = index == k
             out[own] = m + white[own] @ np.linalg.cholesky(V).T
         return out
 
-    def _spectral(self) -> tuple[Array, Array, Array]:
-        """Means (k, d), axes (k, d, q) and variances (k, q + 1) of mu, the last off the axes."""
+    def spectral(self) -> tuple[Array, Array, Array]:
+        """Means (k, d), axes (k, d, q) and variances (k, q + 1) of mu, the last off the axes.
+
+        Of complete rows V has the eigenvectors of C, and eigenvalues 1 / (n / c + 1 / v).
+        """
         solver = self.solver
         assert isinstance(solver, Complete)
         squared = (self.W**2).sum(axis=1)
@@ -79,55 +93,44 @@ class Means:
         axes = self.W / np.where(length > 0.0, length, 1.0)[:, None, :]
         noise = self.sigma[:, None] ** 2
         own = np.hstack([squared + noise, noise]) / solver.n
-        prior = solver.variance
+        kept = 1.0 / (1.0 + own / solver.variance)  # how much of the mean's gap is believed
         gap = solver.mean - solver.prior.location
-        kept = 1.0 / (1.0 + own / prior)  # how much of the mean's gap is believed
-        along = np.einsum("kdq,d->kq", axes, gap)
-        m = kept[:, -1:] * gap + np.einsum(
-            "kdq,kq->kd", axes, (kept[:, :-1] - kept[:, -1:]) * along
-        )
+        along = np.einsum("kdq,d->kq", axes, gap) * (kept[:, :-1] - kept[:, -1:])
+        m = kept[:, -1:] * gap + np.einsum("kdq,kq->kd", axes, along)
         return solver.prior.location + m, axes, own * kept
 
 
 def draw_all(
-    solver: Solver,
-    X: Array,
-    W: Array,
-    sigma: Array,
-    index: Array,
-    rng: np.random.Generator,
-    scores: bool = True,
+    means: Means, X: Array, index: Array, rng: np.random.Generator, scores: bool = True
 ) -> tuple[Array, Array]:
     """One draw of mu (., d) and of all scores (., n, q) at each point of `index`."""
-    mu = Means(solver, W, sigma).draws(index, rng)
-    n, q = X.shape[0], W.shape[2]
-    if not scores:
-        return mu, np.zeros((index.size, 0, q))
+    mu = means.draws(index, rng)
+    n, q = X.shape[0], means.W.shape[2]
+    z = np.empty((index.size, n, q))
+    if not scores or not q:
+        return mu, z[:0]
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)
-    z = np.empty((index.size, n, q))
     for s, k in enumerate(index):
-        white = rng.standard_normal((n, q))
-        draw_scores(W[k], sigma[k], X, there, order, fresh, mu[s], white, z[s])
+        W, white = np.ascontiguousarray(means.W[k]), rng.standard_normal((n, q))
+        draw_scores(W, means.sigma[k], X, there, order, fresh, mu[s], white, z[s])
     return mu, z
 
 
-def score_moments(
-    solver: Solver, X: Array, W: Array, sigma: Array, known_mean: Array | None = None
-) -> tuple[Array, Array]:
+def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     """Mean and sd of all scores (n, q), averaged over k points of theta, mu integrated out."""
-    if isinstance(solver, Complete) and not np.isnan(X).any() and known_mean is None:
-        return _linear_moments(Means(solver, W, sigma), X)
+    if means.known is not None:
+        return expected_scores(X, means.W[0], means.known, float(means.sigma[0]))
     there = ~np.isnan(X)
+    if isinstance(means.solver, Complete) and there.all():
+        return _linear_moments(means, X)
     order, fresh = by_pattern(there)
-    mean, square = np.zeros((2, X.shape[0], W.shape[2]))
-    none = np.zeros((0, 0))
-    for each, s in zip(W, sigma):
-        m, V = solver.mean_law(each, s) if known_mean is None else (known_mean, none)
-        add_moments(
-            np.ascontiguousarray(each), s, X, there, order, fresh, m, V, mean, square
-        )
-    mean, square = mean / sigma.size, square / sigma.size
+    mean, square = np.zeros((2, X.shape[0], means.W.shape[2]))
+    for k, sigma in enumerate(means.sigma):
+        W, (m, V) = np.ascontiguousarray(means.W[k]), means.at(k)
+        add_moments(W, sigma, X, there, order, fresh, m, V, mean, square)
+    count = means.sigma.size
+    mean, square = mean / count, square / count
     return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
 
@@ -138,7 +141,7 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     """
     W, noise = means.W, means.sigma[:, None] ** 2
     squared = (W**2).sum(axis=1)
-    m, _, variances = means._spectral()
+    m, _, variances = means.spectral()
     A = W / (squared + noise)[:, None, :]
     within = noise / (squared + noise) + squared / (squared + noise) ** 2 * variances[:, :-1]
     k, d, q = W.shape

@@ -76,7 +76,9 @@ class FactorTarget:
         """Log prior density of the coordinates at points Z (k, D), Jacobian included."""
         ignored = np.zeros(Z.shape[1])
         evaluate = partial(prior_at, chart=self.chart)
-        return np.array([evaluate(np.ascontiguousarray(z)) + self._add_customs(z, ignored) for z in Z])
+        return np.array(
+            [evaluate(np.ascontiguousarray(z)) + self._add_customs(z, ignored) for z in Z]
+        )
 
     def loadings(self, Z: Array) -> tuple[Array, Array]:
         """Loadings W (k, d, q) and scales (k, .) at points Z (k, D)."""

@@ -11,6 +11,7 @@ In the eigenbasis of the scatter both are sums over d numbers: n never enters, a
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import eigh
@@ -19,6 +20,7 @@ from .compiled import jit
 from .low_rank import diagonal_score
 from .sums import Array
 
+MANY = 100  # columns from which all eigenvectors are dear beside the first few
 ML, REML, EVIDENCE = 0, 1, 2  # mu maximised, integrated under density one, under its prior
 CODES = {"ml": ML, "reml": REML, "evidence": EVIDENCE, "map": EVIDENCE}
 
@@ -41,54 +43,94 @@ class MeanPrior:
 
 
 @dataclass(frozen=True, repr=False)
+class Scatter:
+    """What complete rows say: how many, their mean (d,), and the scatter about it.
+
+    `root` (r, d) has root'root = scatter where there are no more rows than columns: eigenvalues of
+    the scatter are then squares of its singular values, which loses no digits.
+    """
+
+    n: float
+    mean: Array
+    scatter: Array | None
+    root: Array | None = None
+
+    @classmethod
+    def of(cls, Y: Array) -> "Scatter":
+        """From rows Y (n, d), read once."""
+        n, d = Y.shape
+        mean = Y.mean(axis=0)
+        centred = Y if np.abs(mean).max() == 0.0 else Y - mean
+        if n <= d:
+            return cls(float(n), mean, None, centred)
+        return cls(float(n), mean, centred.T @ centred)
+
+    @cached_property
+    def eigen(self) -> tuple[Array, Array]:
+        """Eigenvalues (d,), the largest first, and eigenvectors (d, d)."""
+        if self.root is not None:
+            d = self.mean.size
+            U, sizes, _ = np.linalg.svd(self.root.T)
+            values = np.zeros(d)
+            values[: sizes.size] = sizes**2
+            return values, np.ascontiguousarray(U)
+        values, vectors = eigh(self.scatter)
+        return np.maximum(values[::-1], 0.0), np.ascontiguousarray(vectors[:, ::-1])
+
+    def leading(self, q: int) -> tuple[Array, Array, float]:
+        """The q largest eigenvalues, their eigenvectors (d, q), and the sum of all others."""
+        d = self.mean.size
+        if self.scatter is None or "eigen" in self.__dict__ or d < MANY or q == 0:
+            values, vectors = self.eigen
+            return values[:q], vectors[:, :q], float(values[q:].sum())
+        values, vectors = eigh(self.scatter, subset_by_index=[d - q, d - 1])
+        rest = float(np.trace(self.scatter)) - float(values.sum())
+        return values[::-1], vectors[:, ::-1], max(rest, 0.0)
+
+
+@dataclass(frozen=True, repr=False)
 class Complete:
     """The solver where nothing is missing.
 
     Attributes
     ----------
-    n : float
-        Rows.
-    mean : ndarray (d,)
-    basis : ndarray (d, d)
-        Eigenvectors of the scatter about the mean, the largest eigenvalue first.
-    squares : ndarray (d,)
-        Its eigenvalues.
+    rows : Scatter
     prior : MeanPrior
     code : int
         What is done with mu.
+    constant : float
+        Added to every log density: of a change of units, for instance.
     """
 
-    n: float
-    mean: Array
-    basis: Array
-    squares: Array
+    rows: Scatter
     prior: MeanPrior
     code: int = EVIDENCE
-    constant: float = 0.0  # added to every log density: of a change of units, for instance
+    constant: float = 0.0
 
     @classmethod
     def of(
         cls, Y: Array, prior: MeanPrior, criterion: str = "evidence", constant: float = 0.0
     ) -> "Complete":
-        """From rows Y (n, d), read once."""
-        n, d = Y.shape
-        mean = Y.mean(axis=0)
-        centred = Y - mean
-        if n > d:
-            values, vectors = eigh(centred.T @ centred)
-        else:  # the rows' own matrix is smaller, and the rest of the space is null
-            U, sizes, _ = np.linalg.svd(centred.T, full_matrices=True)
-            values, vectors = np.zeros(d), U[:, ::-1]
-            values[d - sizes.size :] = sizes[::-1] ** 2
-        return cls(
-            float(n),
-            mean,
-            np.ascontiguousarray(vectors[:, ::-1]),
-            np.maximum(values[::-1], 0.0),
-            prior,
-            prior.code(criterion),
-            constant,
-        )
+        """From rows Y (n, d)."""
+        return cls(Scatter.of(Y), prior, prior.code(criterion), constant)
+
+    @property
+    def n(self) -> float:
+        return self.rows.n
+
+    @property
+    def mean(self) -> Array:
+        return self.rows.mean
+
+    @property
+    def squares(self) -> Array:
+        """Eigenvalues of the scatter, the largest first (d,)."""
+        return self.rows.eigen[0]
+
+    @property
+    def basis(self) -> Array:
+        """Its eigenvectors (d, d)."""
+        return self.rows.eigen[1]
 
     def under(self, criterion: str) -> "Complete":
         """The same sums for another criterion."""

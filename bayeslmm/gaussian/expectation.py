@@ -70,6 +70,18 @@ def expectation_maximisation(
     return Fitted(W, mean + problem.shift, sigma, best.value, count, settled)
 
 
+def expected_scores(Y: Array, W: Array, mean: Array, sigma: float) -> tuple[Array, Array]:
+    """Mean and sd (n, q) of every row's scores given W, mu and sigma: the E step alone."""
+    there = ~np.isnan(Y)
+    q, mask = W.shape[1], there.astype(np.float64)
+    a, b = np.tril_indices(q)
+    gram, pull = mask @ (W[:, a] * W[:, b]), np.where(there, Y - mean, 0.0) @ W
+    moments = np.empty((Y.shape[0], (q + 1) * (q + 2) // 2))
+    _expect(gram, pull, sigma**2, moments)
+    z, diagonal = _scores(moments, q), np.cumsum(np.arange(1, q + 1)) - 1
+    return z, np.sqrt(np.maximum(moments[:, diagonal] - z**2, 0.0))
+
+
 @dataclass(frozen=True, repr=False)
 class _Point:
     x: Array

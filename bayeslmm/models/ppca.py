@@ -18,6 +18,7 @@ import numpy as np
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
 from ..factors import FactorModel
+from ..factors.model import variances
 from ..fixed import normal_law
 from ..gaussian.complete import MeanPrior
 from ..laws import Law, operator_parameters
@@ -92,11 +93,12 @@ def ppca(
     _check(design, components, scale)
     priors = priors or {}
     check_names(priors, ["mu", *(["sd_W"] if components else []), "sigma"])
-    shift = np.nanmean(design.y, axis=0)
-    unit = np.ones(shift.size)
+    shift = design.y.mean(axis=0) if design.complete else np.nanmean(design.y, axis=0)
+    unit, square = np.ones(shift.size), variances(design.y - shift, design.complete)
     if scale == "sd":
-        unit = np.nanstd(design.y, axis=0, ddof=1)
-    spread = float(np.sqrt(np.nanmean(np.nanvar(design.y / unit, axis=0))))
+        count = design.there.sum(axis=0)
+        unit = np.sqrt(square * count / (count - 1.0))
+    spread = float(np.sqrt(np.mean(square / unit**2)))
     law = Law("HalfStudentT", (3.0, spread))
     own = components if ard else 1
     scales = [positive_prior("sigma", 1, None, law, priors.get("sigma"))]
