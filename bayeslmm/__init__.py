@@ -26,6 +26,7 @@ from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
 from .engines.profile import confint, lr_test
 from .fit import fit
+from .impute import impute, log_density, reconstruct, transform
 from .model import Model
 from .models.lasso import lasso
 from .models.lmm import lmm
@@ -63,10 +64,12 @@ __all__ = [
     "fixef",
     "horseshoe",
     "importance_resample",
+    "impute",
     "kernels",
     "laplace",
     "lasso",
     "lmm",
+    "log_density",
     "log_evidence",
     "log_likelihood",
     "loo",
@@ -78,11 +81,13 @@ __all__ = [
     "prior_predictive",
     "r2",
     "ranef",
+    "reconstruct",
     "report",
     "residuals",
     "ridge",
     "rvm",
     "selected",
     "simulate",
+    "transform",
     "varcorr",
 ]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
-from pymc.distributions.shape_utils import change_dist_size
 
 from .gaussian.dual_op import DualCondense, DualEvidence
 from .gaussian.op import Condense, Evidence
 from .gaussian.primal import FixedPrior
 from .model import Model
-from .space import Correlation, Positive
+from .scale_graph import positive_variable
+from .space import Correlation
 from .terms import BlockTerm
 
 
@@ -72,7 +72,7 @@ def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
 
 def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
     """Declare all variance parameters; triangular factors, scales of the blocks, and sigma."""
-    values = {s.name: _positive(s) for s in model.space.scales}
+    values = {s.name: positive_variable(s) for s in model.space.scales}
     factors = []
     for term in model.terms:
         factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
@@ -102,25 +102,6 @@ def _columns(block: BlockTerm, values: dict[str, Any], sigma: Any) -> Any:
     if law.slab is not None:
         total = total / pt.sqrt(1.0 + total**2 / values[law.slab.name])
     return total * unit
-
-
-def _positive(scale: Positive) -> Any:
-    size = None if scale.dim is None else scale.size
-    name = scale.variable
-    if scale.fixed is not None:
-        value = np.broadcast_to(scale.fixed, scale.size).astype(np.float64)
-        return pm.Deterministic(name, pt.constant(value if size else value[0]), dims=scale.dim)
-    if scale.law is not None and scale.law.name == "Jeffreys":
-        dist = pm.HalfFlat.dist(**({} if size is None else {"shape": size}))
-    elif scale.law is not None:
-        dist = scale.law.dist(size)
-    else:
-        dist = change_dist_size(scale.custom, (scale.size,) if size else ())
-    dims = None if scale.dim is None else (scale.dim,)
-    value = pm.modelcontext(None).register_rv(dist, name, dims=dims)
-    if scale.law is not None and scale.law.name == "Jeffreys":
-        pm.Potential(f"{name}_prior", -pt.log(value).sum())
-    return value
 
 
 def _correlation(c: Correlation) -> Any:

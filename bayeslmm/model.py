@@ -153,6 +153,30 @@ class Model:
 
         return log_prior(self, variables)
 
+    def simulated(self, tree: Any, rng: np.random.Generator) -> Array:
+        """One new response at a draw of the prior, or of a posterior."""
+        from .predictive import simulated
+
+        return simulated(self, tree, rng)
+
+    def prior_draws(self, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
+        """All variables by name, and the response, from the prior."""
+        from .predictive import prior_draws
+
+        return prior_draws(self, draws, rng)
+
+    def replicated(self, tree: Any, rng: np.random.Generator, groups: str) -> Array:
+        """One response for every draw of a posterior."""
+        from .predictive import replicated
+
+        return replicated(self, tree, rng, groups)
+
+    def row_densities(self, tree: Any, rng: np.random.Generator) -> Array:
+        """Log density of every row at every draw (chains, draws, n)."""
+        from .predictive import row_densities
+
+        return row_densities(self, tree, rng)
+
     def coordinates(self, posterior: Any) -> Array:
         """Coordinates of theta (k, d) at the draws of a posterior."""
         from .recover import points

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
+from .declared import Declared
 from .gaussian.sums import Array
 from .model import Model
+from .named import Named
 from .recover import theta_points, theta_variables
 from .space import Theta
 
@@ -72,7 +74,7 @@ def simulate_rows(
     return mean + sigma / np.sqrt(model.precision) * rng.standard_normal(mean.size)
 
 
-def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Array:
+def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> Array:
     """One new response, with new groups' effects: parameters from the prior, or from a posterior.
 
     Parameters
@@ -101,13 +103,19 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     >>> bl.simulate(m, seed=1).shape
     (30,)
     """
-    rng = np.random.default_rng(seed)
+    if tree is not None:
+        from .tree import check_tree
+
+        check_tree(model, tree)
+    found: Array = model.simulated(tree, np.random.default_rng(seed))
+    return found
+
+
+def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
+    """One new response (n,) of new groups, at a draw of the prior or of a posterior."""
     if tree is None:
         theta = model.space.sample(rng)
         return simulate_rows(model, theta.scales, theta.sigma, rng)
-    from .tree import check_tree
-
-    check_tree(model, tree)
     posterior = tree["posterior"].dataset
     scales, sigma = theta_points(model, posterior)
     i = int(rng.integers(sigma.size))
@@ -120,7 +128,7 @@ def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Arra
     return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
 
 
-def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None) -> Any:
+def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = None) -> Any:
     """Parameters and responses drawn from the prior.
 
     Parameters
@@ -150,7 +158,15 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
 
     if draws < 1:
         raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
-    rng = np.random.default_rng(seed)
+    variables, y = model.prior_draws(draws, np.random.default_rng(seed))
+    prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
+    response = {model.response: (model.observed[0], y[None])}
+    groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
+    return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
+
+
+def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
+    """All variables by name, and y (draws, n), from the prior."""
     thetas: list[Theta] = [model.space.sample(rng) for _ in range(draws)]
     betas = np.array([draw_beta(model, rng) for _ in range(draws)])
     effects = [draw_effects(model, t.scales, rng) for t in thetas]
@@ -163,11 +179,7 @@ def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None)
         variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
     mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
     noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
-    y = mean + noise * rng.standard_normal(mean.shape)
-    prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
-    response = {model.response: (("row",), y[None])}
-    groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
-    return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
+    return variables, mean + noise * rng.standard_normal(mean.shape)
 
 
 def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -184,7 +196,7 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
 
 
 def posterior_predictive(
-    model: Model, tree: Any, *, seed: int | None = None, groups: str = "known"
+    model: Declared, tree: Any, *, seed: int | None = None, groups: str = "known"
 ) -> Any:
     """Replicated responses, one for every draw of the posterior.
 
@@ -195,7 +207,7 @@ def posterior_predictive(
         What `fit` returned for this model.
     seed : int, optional
     groups : {"known", "new"}
-        Keep the groups' effects, or draw new ones from N(0, Psi).
+        Keep the groups' effects, or draw new ones from N(0, Psi); of a factor model the scores.
 
     Returns
     -------
@@ -220,14 +232,18 @@ def posterior_predictive(
     check_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
-    rng = np.random.default_rng(seed)
+    y = model.replicated(tree, np.random.default_rng(seed), groups)
+    return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
+
+
+def replicated(model: Model, tree: Any, rng: np.random.Generator, groups: str) -> Array:
+    """One response (chains, draws, n) for every draw of the posterior."""
     if groups == "known":
         mean, sigma = posterior_means(model, tree, rng)
     else:
         mean, sigma = _new_means(model, tree["posterior"].dataset, rng)
     noise = sigma[..., None] / np.sqrt(model.precision)
-    y = mean + noise * rng.standard_normal(mean.shape)
-    return add_group(model, tree, "posterior_predictive", {model.response: (("row",), y)})
+    return mean + noise * rng.standard_normal(mean.shape)
 
 
 def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -241,7 +257,7 @@ def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[
     return mean.reshape(*sigma.shape, -1), sigma
 
 
-def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
+def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> Any:
     """Log density of every row given its mean: the group that `az.loo` reads.
 
     Parameters
@@ -255,7 +271,8 @@ def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     -------
     DataTree
         The tree with a group ``log_likelihood`` (chain, draw, row). A row that counts f times
-        (`frequency`) has f times its log density.
+        (`frequency`) has f times its log density. A row of a factor model has that of the entries
+        that it has, its scores integrated out.
 
     Examples
     --------
@@ -268,8 +285,13 @@ def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     from .tree import add_group, check_tree
 
     check_tree(model, tree)
-    mean, sigma = posterior_means(model, tree, np.random.default_rng(seed))
+    value = model.row_densities(tree, np.random.default_rng(seed))
+    return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
+
+
+def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
+    """Log density of every row given its mean (chains, draws, n)."""
+    mean, sigma = posterior_means(model, tree, rng)
     sd = sigma[..., None] / np.sqrt(model.precision)
     value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
-    value *= model.design.frequency
-    return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
+    return value * model.design.frequency

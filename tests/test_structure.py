@@ -19,7 +19,7 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
-    ("named",),
+    ("named", "scale_graph"),
     ("shrinkage",),
     ("terms",),
     ("priors",),
@@ -39,7 +39,7 @@ ROOMS = (
     ("fit",),
     ("new_rows",),
     ("predict", "reading", "scalars", "testing"),
-    ("selected",),
+    ("selected", "impute"),
     ("criticism",),
     ("report",),
     ("cli",),
@@ -47,7 +47,7 @@ ROOMS = (
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}
 # The arrows back: a model answers what engines ask of it, by files that are loaded when asked.
-LAZY = {("model", "graphs"), ("model", "recover"), ("model", "densities")}
+LAZY = {("model", "graphs"), ("model", "recover"), ("model", "densities"), ("model", "predictive")}
 
 
 def room(path):

@@ -394,6 +394,42 @@ class FactorModel:
 
         return marginal_graph(self)
 
+    @property
+    def basis(self) -> Array:
+        """Orthonormal basis (d, d) in which loadings are a triangle (`chart`)."""
+        return self._solver.basis
+
+    def simulate_at(self, W: Array, sigma: float, rng: np.random.Generator) -> Array:
+        """One matrix (n, d) at loadings W (d, q) on the user's scale; mu from its prior."""
+        from .predictive import draw_mean, matrix_at
+
+        z = rng.standard_normal((self.design.y.shape[0], W.shape[1]))
+        return matrix_at(self, W / self.unit[:, None], sigma, draw_mean(self, rng), z, rng)
+
+    def simulated(self, tree: Any, rng: np.random.Generator) -> Array:
+        """One new matrix at a draw of the prior, or of a posterior."""
+        from .predictive import simulated
+
+        return simulated(self, tree, rng)
+
+    def prior_draws(self, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
+        """All variables by name, and the matrix, from the prior."""
+        from .predictive import prior_draws
+
+        return prior_draws(self, draws, rng)
+
+    def replicated(self, tree: Any, rng: np.random.Generator, groups: str) -> Array:
+        """One matrix for every draw of a posterior."""
+        from .predictive import replicated
+
+        return replicated(self, tree, rng, groups)
+
+    def row_densities(self, tree: Any, rng: np.random.Generator) -> Array:
+        """Log density of every row at every draw (chains, draws, n)."""
+        from .predictive import row_densities
+
+        return row_densities(self, tree, rng)
+
     def with_data(self, y: Array) -> "FactorModel":
         """The same model and priors with another matrix (n, d), in which others may be missing."""
         return replace(self, design=self.design.with_response(y))

@@ -111,3 +111,77 @@ def by_pattern(there: Array) -> tuple[Array, Array]:
     fresh = np.ones(order.size, dtype=bool)
     fresh[1:] = (packed[order[1:]] != packed[order[:-1]]).any(axis=1)
     return order, fresh
+
+
+@jit
+def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance):
+    """Mean and variance of the wanted entries given those that are there, W, sigma and mu.
+
+    y_ij = mu_j + w_j'z_i + e_ij, with the noise of a new observation where `noise` says so. The
+    wanted entries (n, d) are written row by row.
+    """
+    n, d = X.shape
+    q = W.shape[1]
+    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    L, B, x, e = np.empty((q, q)), np.empty((q, d)), np.empty(q), np.empty(q)
+    s = sigma * sigma
+    starts = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        count = 0
+        for j in range(d):
+            count += wanted[i, j]
+        starts[i + 1] = starts[i] + count
+    k = 0
+    for place in range(order.size):
+        i = order[place]
+        if fresh[place]:
+            k = _open_row(W, there[i], own, features)
+            factor(own[:k], s, L, B[:, :k])
+        if starts[i] == starts[i + 1]:
+            continue
+        for a in range(q):
+            total = 0.0
+            for j in range(k):
+                total += B[a, j] * (X[i, features[j]] - mu[features[j]])
+            x[a] = total
+        _upper_solve(L, x)
+        at = starts[i]
+        for j in range(d):
+            if not wanted[i, j]:
+                continue
+            total, spread = mu[j], 0.0
+            for a in range(q):
+                value = W[j, a]
+                total += value * x[a]
+                for c in range(a):
+                    value -= L[a, c] * e[c]
+                e[a] = value / L[a, a]
+                spread += e[a] * e[a]
+            mean[at] = total
+            variance[at] = s * (spread + noise)
+            at += 1
+
+
+@jit
+def row_densities(W, sigma, X, there, order, fresh, mu, out):
+    """out (n,): log density of the entries that every row has, given W, sigma and mu."""
+    d, q = W.shape
+    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    L, B, gap = np.empty((q, q)), np.empty((q, d)), np.empty(d)
+    s = sigma * sigma
+    k, log_det = 0, 0.0
+    for place in range(order.size):
+        i = order[place]
+        if fresh[place]:
+            k = _open_row(W, there[i], own, features)
+            log_det = factor(own[:k], s, L, B[:, :k]) + k * np.log(2.0 * np.pi)
+        square = 0.0
+        for j in range(k):
+            gap[j] = X[i, features[j]] - mu[features[j]]
+            square += gap[j] * gap[j]
+        for a in range(q):
+            total = 0.0
+            for j in range(k):
+                total += B[a, j] * gap[j]
+            square -= total * total
+        out[i] = -0.5 * (log_det + square / s)

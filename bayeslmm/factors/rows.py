@@ -1,0 +1,152 @@
+"""What a fitted factor model says of rows, the fitted ones or new: scores, entries, densities.
+
+At each draw of theta everything is Gaussian given the entries that a row has; over the draws it is
+a mixture, whose means and variances are averages of exact ones.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.latent import by_pattern, entries, row_densities
+from ..gaussian.sums import Array
+from .model import FactorModel
+from .recover import Means, score_moments
+
+WORK = 2e10  # operations beyond which draws are thinned
+HELD = 25_000_000  # draws of entries that are held at a time
+FEWEST = 200  # draws that are kept whatever the work
+
+
+@dataclass(frozen=True, repr=False)
+class Points:
+    """Draws of theta and mu, inside: W (k, d, q), sigma (k,), mu (k, d), and what is known of mu."""
+
+    model: FactorModel
+    W: Array
+    sigma: Array
+    mu: Array
+    plugged: bool
+
+    @classmethod
+    def of(cls, model: FactorModel, tree: Any) -> "Points":
+        """The draws of a tree, one where loadings and means are plugged in."""
+        posterior = tree["posterior"].dataset
+        data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)
+        fixed = str(posterior.attrs.get("fixed", "")).split(", ")
+        if "mu" in fixed:
+            data = data.isel(__draw__=[0])
+        sigma = np.ascontiguousarray(data["sigma"].values)
+        mu = (data["mu"].values - model.shift) / model.unit
+        W = np.zeros((sigma.size, model.unit.size, 0))
+        if model.components:
+            W = data["W"].transpose("__draw__", "feature", "component").values
+            W = np.ascontiguousarray(W / model.unit[:, None])
+        return cls(model, W, sigma, np.ascontiguousarray(mu), "sigma" in fixed)
+
+    def thinned(self, work: float) -> "Points":
+        """Fewer draws, at equal distances, where each of them costs so many operations."""
+        most = max(FEWEST, int(WORK / max(work, 1.0)))
+        if self.sigma.size <= most:
+            return self
+        some = np.linspace(0, self.sigma.size - 1, most).astype(int)
+        return Points(self.model, self.W[some], self.sigma[some], self.mu[some], self.plugged)
+
+    def means(self, criterion: str) -> Means:
+        """Laws of mu at the draws; one point where theta is plugged in."""
+        some = slice(0, 1) if self.plugged else slice(None)
+        if self.plugged and self.sigma.size == 1:
+            return Means(None, self.W, self.sigma, self.mu[0])
+        flat = criterion in ("ml", "reml")
+        solver = self.model.solver("reml" if flat else "evidence")
+        return Means(solver, self.W[some], self.sigma[some])
+
+
+def scores(model: FactorModel, tree: Any, X: Array) -> tuple[Array, Array]:
+    """Mean and sd (m, q) of the scores of rows X (m, d), taken inside."""
+    n, d = X.shape
+    points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
+    criterion = str(tree["posterior"].attrs.get("criterion", "evidence"))
+    return score_moments(points.means(criterion), X)
+
+
+@dataclass(frozen=True, repr=False)
+class Entries:
+    """Wanted entries of a matrix on the user's scale, row by row: mean, sd and interval (k,)."""
+
+    row: Array  # (k,) places
+    column: Array
+    mean: Array
+    sd: Array
+    lower: Array
+    upper: Array
+
+
+def predicted(
+    model: FactorModel, tree: Any, X: Array, wanted: Array, noise: bool, prob: float, seed: int
+) -> Entries:
+    """Entries of rows X (m, d) given those that are there.
+
+    The interval is equal-tailed; over draws of theta it is that of the mixture, by one draw of the
+    entry for each (normal where there are more than `HELD` of them).
+    """
+    from statistics import NormalDist
+
+    row, column = np.nonzero(wanted)
+    n, d = X.shape
+    points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
+    rng = np.random.default_rng(seed)
+    count = row.size
+    held = np.empty((points.sigma.size, count if points.sigma.size * count <= HELD else 0))
+    total, square, within = np.zeros((3, count))
+    origin = None
+    for s, (mean, variance) in enumerate(_each(points, X, wanted, noise)):
+        origin = mean if origin is None else origin
+        total += mean - origin
+        square += (mean - origin) ** 2
+        within += variance
+        if held.shape[1]:
+            held[s] = mean + np.sqrt(variance) * rng.standard_normal(count)
+    k = points.sigma.size
+    shift = total / k
+    sd = np.sqrt(np.maximum(square / k - shift**2, 0.0) + within / k)
+    centre = shift + (0.0 if origin is None else origin)
+    if held.shape[1] and k > 1 and not points.plugged:
+        tail = 0.5 * (1.0 - prob)
+        lower, upper = np.quantile(held, [tail, 1.0 - tail], axis=0)
+    else:
+        reach = NormalDist().inv_cdf(0.5 + 0.5 * prob) * sd
+        lower, upper = centre - reach, centre + reach
+    unit, shift = model.unit[column], model.shift[column]
+    ends = (shift + unit * v for v in (lower, upper))
+    return Entries(row, column, shift + unit * centre, unit * sd, *ends)
+
+
+def _each(
+    points: Points, X: Array, wanted: Array, noise: bool
+) -> Iterator[tuple[Array, Array]]:
+    """Mean and variance of the wanted entries (k,) at every draw."""
+    there = ~np.isnan(X)
+    order, fresh = by_pattern(there)
+    count = int(wanted.sum())
+    for W, sigma, mu in zip(points.W, points.sigma, points.mu):
+        mean, variance = np.empty(count), np.empty(count)
+        args = (X, there, order, fresh, mu, wanted, float(noise))
+        entries(W, sigma, *args, mean, variance)
+        yield mean, variance
+
+
+def densities(model: FactorModel, tree: Any, X: Array) -> Array:
+    """Log density (k, m) of the entries of each row X (m, d), at each draw of theta and mu.
+
+    Of the user's scale; scores are integrated out.
+    """
+    points = Points.of(model, tree)
+    there = ~np.isnan(X)
+    order, fresh = by_pattern(there)
+    out = np.empty((points.sigma.size, X.shape[0]))
+    for s, (W, sigma, mu) in enumerate(zip(points.W, points.sigma, points.mu)):
+        row_densities(W, sigma, X, there, order, fresh, mu, out[s])
+    return out - there @ np.log(model.unit)
