@@ -11,6 +11,7 @@ light.
 
 from . import bases, datasets, kernels
 from .blocks import ard, horseshoe, laplace, ridge
+from .components import Components, choose_components
 from .criticism.check import Checks, check
 from .criticism.engines import EngineComparison, compare_engines
 from .criticism.loo import loo, loo_pit
@@ -43,6 +44,7 @@ __all__ = [
     "CAVI",
     "NUTS",
     "Checks",
+    "Components",
     "DesignError",
     "EmpiricalBayes",
     "EngineComparison",
@@ -55,6 +57,7 @@ __all__ = [
     "ard",
     "bases",
     "check",
+    "choose_components",
     "compare_engines",
     "compare_models",
     "confint",

@@ -9,9 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
+from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
-from .named import Recovered, trimmed
 from .tree import add_group, build
 
 

@@ -114,9 +114,7 @@ def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     return Scores(*scores(model, tree, X), list(rows), model.component_names)
 
 
-def reconstruct(
-    model: FactorModel, tree: Any, new_data: Any = None, *, prob: float = 0.95
-) -> Any:
+def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: float = 0.95) -> Any:
     """What the components make of every entry: mu + W z, without noise.
 
     Parameters

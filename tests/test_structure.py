@@ -42,6 +42,7 @@ ROOMS = (
     ("selected", "impute"),
     ("criticism",),
     ("report",),
+    ("components",),
     ("cli",),
     ("sklearn",),
 )

@@ -226,6 +226,48 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     return LogEvidence(value, error, method, khat)
 
 
+def laplace(model: Model) -> tuple[float, Array, Array]:
+    """Laplace's approximation: log evidence, the mode, and a root of the covariance there."""
+    target = model.target()
+    centre = posterior_mode(model, target)
+    values, vectors = np.linalg.eigh(-start.hessian(target, centre))
+    values = np.maximum(values, 0.05)
+    value = target(centre)[0] - 0.5 * float(np.log(values / (2.0 * np.pi)).sum())
+    return value, centre, vectors / np.sqrt(values)
+
+
+def laplace_sampled(model: Model, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
+    """Importance sampling from Laplace's approximation with a t's tails, never refitted.
+
+    For posteriors near a Gaussian in coordinates of any number.
+    """
+    _, centre, root = laplace(model)
+    z, log_q = _student(centre, root, draws, rng)
+    logs = model.target().many(z) - log_q
+    logs = np.where(np.isfinite(logs), logs, -np.inf)
+    weights = np.exp(logs - logs.max())
+    value = float(logs.max() + np.log(weights.mean()))
+    error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
+    khat = psis(logs)[1]
+    return LogEvidence(value, error, f"importance sampling, k-hat {khat:.2f}", khat)
+
+
+def bridged(model: Model, z: Array, rng: np.random.Generator) -> LogEvidence:
+    """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
+    from arviz_stats.base import array_stats
+
+    fitted, held = z[::2], z[1::2]
+    root = _square_root(np.atleast_2d(np.cov(fitted.T)))
+    centre, target = fitted.mean(axis=0), model.target()
+    proposed, log_q = _student(centre, root, held.shape[0], rng)
+    at_draws = target.many(proposed) - log_q
+    at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
+    at_posterior = target.many(held) - _log_student(held, centre, root)
+    sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]
+    value, error = bridge(at_posterior, at_draws, r_eff=(min(1.0, min(sizes) / held.shape[0]), 1.0))
+    return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
+
+
 def _square_root(cov: Array) -> Array:
     """A root with root root' = cov, whose smallest directions are kept open."""
     values, vectors = np.linalg.eigh(cov)
@@ -244,8 +286,6 @@ def _check_sampled(model: Model, tree: Any) -> None:
 
 def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
-    from arviz_stats.base import array_stats
-
     space, z = model.space, model.coordinates(tree["posterior"].dataset)
     if len(z) < BRIDGED * space.size:
         raise ValueError(
@@ -263,16 +303,7 @@ def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
             f"there are {space.size} variance parameters, and no t comes near their posterior",
             stacklevel=3,
         )
-    fitted, held = z[::2], z[1::2]
-    root = _square_root(np.atleast_2d(np.cov(fitted.T)))
-    centre, target = fitted.mean(axis=0), model.target()
-    proposed, log_q = _student(centre, root, held.shape[0], rng)
-    at_draws = target.many(proposed) - log_q
-    at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
-    at_posterior = target.many(held) - _log_student(held, centre, root)
-    sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]
-    value, error = bridge(at_posterior, at_draws, r_eff=(min(1.0, min(sizes) / held.shape[0]), 1.0))
-    return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
+    return bridged(model, z, rng)
 
 
 def _student(

@@ -39,7 +39,9 @@ def joint_graph(model: FactorModel) -> pm.Model:
         _describe(model, W, scales[-1])
         row, column, observed, dims = _entries(model)
         if dims == ("entry",):
-            pm.Normal(model.response, mean[row, column], noise[column], observed=observed, dims=dims)
+            pm.Normal(
+                model.response, mean[row, column], noise[column], observed=observed, dims=dims
+            )
         else:
             pm.Normal(model.response, mean, noise, observed=observed, dims=dims)
     return graph

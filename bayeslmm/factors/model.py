@@ -30,7 +30,6 @@ from .maximum import Maximum, ascended, closed_form, imputed
 from .recover import Loadings, Means, draw_all, score_moments, told
 from .target import FactorTarget, Solver
 
-
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
 
 

@@ -124,9 +124,7 @@ def predicted(
     return Entries(row, column, shift + unit * centre, unit * sd, *ends)
 
 
-def _each(
-    points: Points, X: Array, wanted: Array, noise: bool
-) -> Iterator[tuple[Array, Array]]:
+def _each(points: Points, X: Array, wanted: Array, noise: bool) -> Iterator[tuple[Array, Array]]:
     """Mean and variance of the wanted entries (k,) at every draw."""
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)

@@ -29,9 +29,7 @@ class Gather(Op):
 
     def make_node(self, *inputs: Any) -> Apply:
         tensors = [pt.as_tensor_variable(i) for i in inputs]
-        outputs = [
-            pt.vector(dtype="int64" if name in INTEGERS else "float64") for name in ARRAYS
-        ]
+        outputs = [pt.vector(dtype="int64" if name in INTEGERS else "float64") for name in ARRAYS]
         return Apply(self, tensors, outputs)
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
@@ -91,9 +89,7 @@ class FactorEvidence(Op):
 
 
 @jit
-def evaluate(
-    W, sigma, location, variance, counts, starts, features, means, heights, scatter, code
-):
+def evaluate(W, sigma, location, variance, counts, starts, features, means, heights, scatter, code):
     """Value and slopes from flat inputs; -inf where float64 cannot hold the density."""
     rows = Rows(counts, starts, features, means, heights, scatter, W.shape[0])
     slope = np.zeros(W.shape)
@@ -109,9 +105,7 @@ def compile_evidence(op: FactorEvidence, node: Apply, **kwargs: Any) -> Any:
     code = op.code
 
     @jit
-    def evidence(
-        W, sigma, location, variance, counts, starts, features, means, heights, scatter
-    ):
+    def evidence(W, sigma, location, variance, counts, starts, features, means, heights, scatter):
         # Copies are plain contiguous arrays: `evaluate` is compiled once for all graphs.
         value, slope, by_sigma = evaluate(
             W.copy(),
