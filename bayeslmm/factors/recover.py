@@ -72,14 +72,25 @@ class Means:
         if isinstance(self.solver, Complete):
             m, axes, variances = self.spectral()
             inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
-            along = np.einsum("kdq,kd->kq", axes[index], white) * (inner - outer)[index]
-            return m[index] + outer[index] * white + np.einsum("kdq,kq->kd", axes[index], along)
+            if m.shape[0] > 1:
+                m, axes, inner, outer = m[index], axes[index], inner[index], outer[index]
+            along = _scores(axes, white) * (inner - outer)
+            return m + outer * white + _points(axes, along)
         out = np.empty((index.size, d))
         for k in np.unique(index):
             m, V = self.at(k)
             own = index == k
             out[own] = m + white[own] @ np.linalg.cholesky(V).T
         return out
+
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and sd (d,) of mu at the first point."""
+        if isinstance(self.solver, Complete):
+            m, axes, variances = self.spectral()
+            outer = variances[0, -1]
+            return m[0], np.sqrt(outer + axes[0] ** 2 @ (variances[0, :-1] - outer))
+        m, V = self.at(0)
+        return m, np.sqrt(np.diag(V))
 
     def spectral(self) -> tuple[Array, Array, Array]:
         """Means (k, d), axes (k, d, q) and variances (k, q + 1) of mu, the last off the axes.
@@ -98,6 +109,16 @@ class Means:
         along = np.einsum("kdq,d->kq", axes, gap) * (kept[:, :-1] - kept[:, -1:])
         m = kept[:, -1:] * gap + np.einsum("kdq,kq->kd", axes, along)
         return solver.prior.location + m, axes, own * kept
+
+
+def _scores(axes: Array, rows: Array) -> Array:
+    """Every row (., d) along its axes (k, d, q), or along those that all have (1, d, q)."""
+    return rows @ axes[0] if axes.shape[0] == 1 else np.einsum("kdq,kd->kq", axes, rows)
+
+
+def _points(axes: Array, scores: Array) -> Array:
+    """The way back: (., d) from scores (., q)."""
+    return scores @ axes[0].T if axes.shape[0] == 1 else np.einsum("kdq,kq->kd", axes, scores)
 
 
 def draw_all(
@@ -147,8 +168,10 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     k, d, q = W.shape
     rows = np.concatenate([A, -np.einsum("kdq,kd->kq", A, m)[:, None, :]], axis=1)  # (k, d + 1, q)
     centre = rows.mean(axis=0)
-    mean, square = np.empty((X.shape[0], q)), np.empty((X.shape[0], q))
-    roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
+    mean, square = np.empty((X.shape[0], q)), np.zeros((X.shape[0], q))
+    roots = []  # of one point nothing varies
+    if k > 1:
+        roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
     step = max(1, CHUNK // (d + 1))
     for start in range(0, X.shape[0], step):
         part = slice(start, start + step)
@@ -192,6 +215,8 @@ def told(
 def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:
     """Mean and sd over draws of C (d, d), a slice of the draws at a time."""
     d = W.shape[1]
+    if sigma.size == 1:
+        return covariance(W, sigma)[0], np.zeros((d, d))
     total, square = np.zeros((2, d, d))
     step = max(1, CHUNK // (d * d))
     first = covariance(W[:1], sigma[:1])[0]
