@@ -474,16 +474,16 @@ def column_moments(Y: Array, complete: bool) -> tuple[Array, Array]:
     Rows are taken some at a time, so that what is made of them stays in the processor's cache.
     """
     parts = [Y[start : start + ROWS] for start in range(0, Y.shape[0], ROWS)]
-    if complete:
-        counts, sums = np.full(Y.shape[1], Y.shape[0]), Y.sum(axis=0)
-    else:
-        counts = sum((~np.isnan(part)).sum(axis=0) for part in parts)
-        sums = sum(np.where(np.isnan(part), 0.0, part).sum(axis=0) for part in parts)
-    mean, squares = sums / counts, np.zeros(Y.shape[1])
+    counts, sums, squares = np.zeros((3, Y.shape[1]))
+    for part in parts:
+        known = 1.0 if complete else np.where(np.isnan(part), 0.0, 1.0)
+        counts += np.broadcast_to(known, part.shape).sum(axis=0)
+        sums += (part if complete else np.where(known, part, 0.0)).sum(axis=0)
+    mean = sums / counts
     for part in parts:
         centred = part - mean
         if not complete:
-            centred[np.isnan(centred)] = 0.0
+            centred = np.where(np.isnan(centred), 0.0, centred)
         squares += np.einsum("ij,ij->j", centred, centred)
     return mean, squares / counts
 
