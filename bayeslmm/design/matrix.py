@@ -54,6 +54,11 @@ class Matrix:
         """Whether nothing is missing."""
         return not np.isnan(self.y.min())  # NaN passes through a minimum
 
+    @property
+    def labels(self) -> np.ndarray | list:
+        """Labels of the rows: an array where they are numbers, which may be a million; or a list."""
+        return self.rows if self.rows.dtype.kind in "iuf" else self.rows.tolist()
+
     def encode(self, new: Any) -> tuple[np.ndarray, np.ndarray]:
         """New rows with the same columns, and their labels.
 

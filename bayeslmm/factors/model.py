@@ -374,9 +374,9 @@ class FactorModel:
         return [f"PC{k + 1}" for k in range(self.components)]
 
     @property
-    def coords(self) -> dict[str, list]:
+    def coords(self) -> dict[str, Any]:
         """Labels of every dimension of the result."""
-        coords: dict[str, list] = {"row": self.design.rows.tolist()}
+        coords: dict[str, Any] = {"row": self.design.labels}
         coords["feature"] = coords["feature_2"] = list(self.design.features)
         coords["component"] = self.component_names
         return coords
@@ -416,7 +416,9 @@ class FactorModel:
         for array in (self.shift, self.unit, prior.location, prior.variance):
             found.update(np.ascontiguousarray(array, dtype=np.float64))
         d = self.design
-        found.update(repr((self.kind, self.components, d.features, d.rows.tolist())).encode())
+        found.update(repr((self.kind, self.components, d.features)).encode())
+        labels = d.labels
+        found.update(repr(labels).encode() if isinstance(labels, list) else labels.tobytes())
         found.update(self.space.identity)
         return found.hexdigest()[:24]
 

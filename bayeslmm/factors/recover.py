@@ -17,6 +17,7 @@ from .canonical import aligned, covariance, described
 from .target import Solver
 
 CHUNK = 4_000_000  # numbers held at a time
+CACHE = 200_000  # numbers that the processor's cache holds
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,9 +128,9 @@ def draw_all(
     """One draw of mu (., d) and of all scores (., n, q) at each point of `index`."""
     mu = means.draws(index, rng)
     n, q = X.shape[0], means.W.shape[2]
-    z = np.empty((index.size, n, q))
     if not scores or not q:
-        return mu, z[:0]
+        return mu, np.empty((0, n, q))
+    z = np.empty((index.size, n, q))
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)
     for s, k in enumerate(index):
@@ -172,13 +173,14 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     roots = []  # of one point nothing varies
     if k > 1:
         roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
-    step = max(1, CHUNK // (d + 1))
+    step = max(1, CACHE // (d + 1))
     for start in range(0, X.shape[0], step):
         part = slice(start, start + step)
         block = X[part]
         mean[part] = block @ centre[:d] + centre[d]
         for c, R in enumerate(roots):
-            square[part, c] = ((block @ R[:, :d].T + R[:, d]) ** 2).sum(axis=1) / k
+            moved = block @ R[:, :d].T + R[:, d]
+            square[part, c] = np.einsum("ij,ij->i", moved, moved) / k
     return mean, np.sqrt(square + within.mean(axis=0))
 
 
