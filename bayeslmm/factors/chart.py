@@ -138,7 +138,10 @@ def add_prior(chart, T, h, mode, slope, by_h):
 
 @jit
 def pull(chart, z, T, h, mode, slope, by_h, grad):
-    """Slopes in T and h to slopes in z; returns the log Jacobian where the prior is in z."""
+    """Slopes in T and h to slopes in z; returns the log Jacobian where the prior is in z.
+
+    It is NaN where a slope is not finite, so that no one else need look.
+    """
     at, total = 0, 0.0
     for j in range(chart.q):
         for i in range(0 if chart.full else j, chart.d):
@@ -158,6 +161,9 @@ def pull(chart, z, T, h, mode, slope, by_h, grad):
             if mode == 1:
                 grad[chart.at[k]] += 1.0
                 total += z[chart.at[k]]
+    for slope_in_z in grad:
+        if not np.isfinite(slope_in_z):
+            return np.nan
     return total
 
 
