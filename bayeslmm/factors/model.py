@@ -129,8 +129,14 @@ class FactorModel:
         return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
 
     def solver(self, criterion: str = "evidence") -> Solver:
-        """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        return self._solver.under(criterion)
+        """The solver for one of the four criteria ("map" is "evidence" before its prior).
+
+        Density one of mu is density one on the user's scale.
+        """
+        found = self._solver.under(criterion)
+        if found.code != REML:
+            return found
+        return replace(found, constant=found.constant + float(np.log(self.unit).sum()))
 
     @property
     def log_jacobian(self) -> float:

@@ -1,4 +1,4 @@
-"""Loadings turned to a triangle have the law that the chart states, and the target is its density."""
+"""Loadings turned to a triangle have the law that the chart states; the target is its density."""
 
 import numpy as np
 import pymc as pm
@@ -100,7 +100,7 @@ def test_the_prior_of_two_features_and_one_component_integrates_to_one_and_to_it
 )
 def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q, full):
     """Draws under p reweighted by g / p are draws of g, whose moments are known."""
-    count, unit, U = 20_000, 0.8, turn(d)
+    count, unit, U = 10_000, 0.8, turn(d)
     own = known("sd_W", *[SD] * (q if full else 1))
     chart = chart_of(d, q, full, unit, [own, known("sigma", 1.0)])
     rng = np.random.default_rng(4)
