@@ -97,6 +97,7 @@ class Matrix:
         values = real_array(y, "the matrix")
         if values.shape != self.y.shape:
             raise DesignError(f"the matrix must have shape {self.y.shape}, got {values.shape}")
+        _refuse_infinite(values, self.features, self.rows, self.response)
         _refuse_unusable(values, self.features, self.rows)
         return Matrix(self.formula, self.response, values, self.features, self.rows, self.named)
 

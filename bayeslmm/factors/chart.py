@@ -13,7 +13,7 @@ of the features a diagonal entry may be near zero, and its sign then tears the p
 Where every component has a scale of its own (automatic relevance determination, Bishop 1999) the
 prior is no longer alike for W Q, and all entries of U'W are coordinates.
 
-    z = (log T_jj, T_ij / r, log of every free scale),    r the rms spread of the data
+    z = (log T_jj / r, T_ij / r, log of every free scale),    r the rms spread of the data
 """
 
 from collections.abc import Sequence

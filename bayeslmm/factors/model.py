@@ -32,6 +32,7 @@ from .target import FactorTarget, Solver
 from .words import row_words
 
 ROWS = 256  # that are passed at a time
+TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
 
 
@@ -135,8 +136,14 @@ class FactorModel:
         return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
 
     def solver(self, criterion: str = "evidence") -> Solver:
-        """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        return self._solver.under(criterion)
+        """The solver for one of the four criteria ("map" is "evidence" before its prior).
+
+        Density one of mu is density one on the user's scale.
+        """
+        found = self._solver.under(criterion)
+        if found.code != REML:
+            return found
+        return replace(found, constant=found.constant + float(np.log(self.unit).sum()))
 
     @property
     def log_jacobian(self) -> float:
@@ -214,11 +221,15 @@ class FactorModel:
 
     @property
     def centre(self) -> Array:
-        """Coordinates from which searches start: the maximum of the likelihood."""
-        best = self._likeliest
-        return chart_coordinates(
-            self.space.chart, self._solver.basis, best.W, self.scales_at(best.W, best.sigma)
-        )
+        """Coordinates from which searches start: the maximum of the likelihood.
+
+        A component of length zero has no slope and, in the triangle, no coordinate: it is started
+        at a little more, along the basis vector of its place.
+        """
+        best, basis, q = self._likeliest, self._solver.basis, self.components
+        zero = (best.W**2).sum(axis=0) < (TINY * self.spread) ** 2
+        W = np.where(zero, TINY * self.spread * basis[:, :q], best.W)
+        return chart_coordinates(self.space.chart, basis, W, self.scales_at(W, best.sigma))
 
     def scales_at(self, W: Array, sigma: float) -> Array:
         """All scales at loadings W: those of W that make it most probable, then sigma."""

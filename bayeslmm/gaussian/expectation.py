@@ -22,6 +22,8 @@ MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,
 DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
 STEPS = 2000
+LEAP = 3.0  # how far an extrapolation may take log sigma
+NOTHING = 1e-14  # a share of the sum of squares that float64 cannot tell from none
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,6 +52,11 @@ def expectation_maximisation(
     ridge : bool
         Bishop's automatic relevance determination: every column of W has the prior precision
         d / |w|^2, found anew after every step (Bishop 1999, equation 12).
+
+    Raises
+    ------
+    ValueError
+        Where no noise is left, so that the likelihood has no maximum.
     """
     problem = _Problem(Y, sigma, ridge)
     x = problem.start(q)
@@ -57,8 +64,16 @@ def expectation_maximisation(
     settled, count = False, 0
     while not settled and count < STEPS:
         count += 1
+        if np.isnan(best.next[-1]):
+            raise ValueError(
+                f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
+                f"is left and the likelihood has no maximum; ask for fewer components, give more "
+                f"rows, or fix sigma (priors={{'sigma': ...}})"
+            )
         trail.add(best.x, best.next)
         x = trail.extrapolated()
+        if not abs(x[-1] - best.next[-1]) < LEAP:
+            trail, x = _Trail(), best.next
         new = _Point(x, *problem.step(x))
         least = max(GAIN, DIGITS * abs(best.value))
         if not new.value >= best.value - least:  # taken back: the plain step never falls
@@ -183,7 +198,11 @@ class _Problem:
         right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
         solved = np.empty((self.d, q + 1))
         rest = _maximise(normal, right, precision, solved)
-        noise = np.sqrt((float(self.squares.sum()) - rest) / self.entries)
+        noise = self.known
+        if noise is None:
+            total = float(self.squares.sum())
+            left = total - rest - float(precision @ (solved[:, :q] ** 2).sum(axis=0))
+            noise = np.sqrt(left / self.entries) if left > NOTHING * total else np.nan
         W, mean = solved[:, :q], solved[:, q]
         if not self.ridge:
             W, mean = _expanded(W, mean, moments.mean(axis=0))
