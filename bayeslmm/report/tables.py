@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..model import Model
 from ..scalars import INTERVAL, KINDS, Scalar, chains
 from ..terms import BlockTerm
+from . import matrix_words
 from .columns import MOST, Columns
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
@@ -192,7 +193,7 @@ class Folded:
     whole: list[tuple[str, str]] = field(default_factory=list)
 
 
-def priors(model: Model) -> Folded:
+def priors(model: Declared) -> Folded:
     """The printed table; of many fixed effects the first few, and all to unfold."""
     whole = list(model.prior_table.items())
     if len(whole) <= LONG:
@@ -202,8 +203,10 @@ def priors(model: Model) -> Folded:
     return Folded([pair for pair in whole if pair[0] not in set(own)], whole)
 
 
-def laws(model: Model) -> list[str]:
+def laws(model: Declared) -> list[str]:
     """The laws of what the equation adds up, one line each."""
+    if len(model.observed[0]) > 1:
+        return matrix_words.laws(model)
     lines = []
     for term in model.terms:
         name, q = label(term.name, 40), term.shape[1]
@@ -235,8 +238,10 @@ def _columns(block: BlockTerm) -> str:
     return f"{block.columns:,}, {block.law.kind}: {label(names, 160)}{more}"
 
 
-def data_summary(model: Model) -> list[tuple[str, str]]:
+def data_summary(model: Declared) -> list[tuple[str, str]]:
     """The data in a few lines."""
+    if len(model.observed[0]) > 1:
+        return matrix_words.data_summary(model)
     d = model.design
     sd = float(np.std(d.y, ddof=1)) if d.y.size > 1 else np.nan
     low, mean, high = (number(float(f(d.y)), sd) for f in (np.min, np.mean, np.max))
