@@ -74,8 +74,9 @@ def ellipses(mean: Array, covariance: Array) -> tuple[np.ndarray, str]:
     middle = np.argsort(np.abs(area - np.median(area)), kind="stable")[:1]
     chosen = np.unique(np.concatenate([outer, np.argsort(-area, kind="stable")[:4], middle]))
     return chosen, (
-        f"Ellipses hold {PROB:.0%} of the row's posterior; of {len(mean):,} rows {chosen.size} have "
-        f"one, those furthest out in eight directions, the four least certain and a middling one."
+        f"Ellipses hold {PROB:.0%} of the row's posterior; of {len(mean):,} rows {chosen.size} "
+        f"have one, those furthest out in eight directions, the four least certain and a middling "
+        f"one."
     )
 
 
@@ -105,7 +106,7 @@ def _figure(
     height = float(np.clip((WIDTH - 0.6) * (high - low)[1] / (high - low)[0], 1.8, 4.2)) + 0.7
     points = 72.0 * min((WIDTH - 0.65) / (high - low)[0], (height - 0.8) / (high - low)[1])
     names = labels([found.features[j] for j in kept[:NAMED]], 18)
-    texts = placed(names, arrows[: len(names)] * points, 7.5)
+    texts = placed(names, arrows[: len(names)] * points, 7.5, shafts=arrows * points)
 
     def paint(axes: Any) -> None:
         axes.axhline(0.0, color=FAINT, linewidth=0.6, zorder=0)
@@ -140,6 +141,7 @@ def _write(axes: Any, name: str, arrow: Array, text: Placed) -> None:
     axes.annotate(
         name, arrow, text.offset, textcoords="offset points", ha=text.side, va="center",
         fontsize=7.5, color=COLOURS[1], zorder=5, parse_math=False,
+        bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
     )  # fmt: skip
 
 

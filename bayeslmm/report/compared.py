@@ -43,10 +43,10 @@ def compared(view: View) -> tuple[list[Image], str]:
             f"or one at the boundary."
         )
     short = label(found.reference, 12)
-    return [
-        _figure(view, ratios, "sd ratio", f"sd over that of {short}"),
-        _figure(view, distances, "distance", f"|difference of means| / sd of {short}"),
-    ], note
+    ratios = ratios.dropna(how="all")
+    images = [] if ratios.empty else [_figure(view, ratios, "sd ratio", f"sd over that of {short}")]
+    axis = f"|difference of means| / sd of {short}"
+    return [*images, _figure(view, distances, "distance", axis)], note
 
 
 def _pooled(view: View) -> str:

@@ -23,12 +23,14 @@ class Placed:
     side: str
 
 
-def placed(names: Sequence[str], tips: Array, size: float) -> list[Placed]:
+def placed(names: Sequence[str], tips: Array, size: float, shafts: Array) -> list[Placed]:
     """Places of names at tips (k, 2), in points from the origin of the arrows.
 
-    Each stands on the outer side of its tip, at the first height at which it covers no other name.
+    Each stands on the outer side of its tip, at the first height at which it covers neither another
+    name nor an arrow, of which `shafts` are the tips; else where it covers least.
     """
-    taken: list[tuple[float, float, float, float]] = []
+    along = (np.linspace(0.1, 1.0, 24)[:, None, None] * shafts).reshape(-1, 2)
+    taken = [(x - 1.0, x + 1.0, y - 1.0, y + 1.0) for x, y in along.tolist()]
     found = []
     for name, (x, y) in zip(names, tips):
         width, right = ASPECT * size * len(name), x >= 0.0

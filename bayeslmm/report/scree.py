@@ -1,7 +1,7 @@
 """Panel: eigenvalues of the covariance, those of the sample, and the level of the noise.
 
-W W' + sigma^2 I has q eigenvalues above sigma^2 and d - q equal to it. What stands out of the
-sample's eigenvalues above the noise is what components are for (Tipping & Bishop 1999, section 3.2).
+W W' + sigma^2 I has q eigenvalues above sigma^2 and d - q equal to it: components are for those of
+the sample's eigenvalues that stand above the noise (Tipping & Bishop 1999, section 3.2).
 """
 
 from dataclasses import dataclass

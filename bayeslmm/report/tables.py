@@ -86,8 +86,9 @@ def estimates(view: View) -> list[Section]:
         if len(rows) > MANY:
             few = set(_furthest(names[:ALL], by_engine))
             shown = [row for row in rows if row.name in few]
-            told = f"{len(shown)} of {len(names):,}, {FURTHEST}"
-            sections.append(Section(kind.title, shown, rows, len(names), told))
+            which = told([s for found in by_engine.values() for s in found.values()])
+            text = f"{len(shown)} of {len(names):,}, {which}"
+            sections.append(Section(kind.title, shown, rows, len(names), text))
         elif rows:
             sections.append(Section(kind.title, rows))
         if kind == KINDS[0]:
@@ -117,10 +118,27 @@ def _furthest(names: list[str], by_engine: dict[str, dict[str, Scalar]]) -> list
     """Of many names those whose mean is most sds from zero, by the engine that has them."""
 
     def distance(name: str) -> float:
-        each = (found[name] for found in by_engine.values() if name in found)
-        return max((abs(s.mean) / s.sd for s in each if s.sd > 0.0), default=0.0)
+        return max(_distance(found[name]) for found in by_engine.values() if name in found)
 
     return sorted(names, key=distance, reverse=True)[:FEW]
+
+
+def furthest(found: list[Scalar]) -> list[Scalar]:
+    """Of many numbers those whose mean is most sds from zero, in their order."""
+    kept = {s.name for s in sorted(found, key=_distance, reverse=True)[:FEW]}
+    return [s for s in found if s.name in kept]
+
+
+def told(found: list[Scalar]) -> str:
+    """Which of many numbers are shown, in words."""
+    return FURTHEST if any(s.sd > 0.0 for s in found) else "the largest"
+
+
+def _distance(scalar: Scalar) -> float:
+    """How many sds the mean is from zero; less than any where there is no sd, by its size."""
+    if scalar.sd > 0.0:
+        return abs(scalar.mean) / scalar.sd
+    return -1.0 / (abs(scalar.mean) + 1e-300)
 
 
 def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
