@@ -17,10 +17,12 @@ from .show import labels
 from .view import View
 
 EVERY = 60  # rows up to which each has its ellipse
-POINTS = 2000  # rows that are drawn
+POINTS = 1000  # rows that are drawn
 ARROWS, NAMED = 40, 12
 LEVELS = 40  # rows of a plot of dots
 RADIUS = float(np.sqrt(-2.0 * np.log(1.0 - PROB)))  # of the ellipse, in sds along its axes
+SIZE = 7.5  # points of a name
+INNER = WIDTH - 0.65  # inches between the edges of the axes
 REACH = 0.85  # length of the longest arrow beside the furthest row
 
 
@@ -99,14 +101,9 @@ def _figure(
 ) -> Image:
     rings = [_ring(mean[i], covariance[i]) for i in circled]
     whole = found.there.all(axis=1)
-    corners = np.concatenate([mean[some], *rings, 1.25 * arrows])
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    edge = 0.04 * (high - low).max()
-    low, high = low - edge, high + edge
-    height = float(np.clip((WIDTH - 0.6) * (high - low)[1] / (high - low)[0], 1.8, 4.2)) + 0.7
-    points = 72.0 * min((WIDTH - 0.65) / (high - low)[0], (height - 0.8) / (high - low)[1])
-    names = labels([found.features[j] for j in kept[:NAMED]], 18)
-    texts = placed(names, arrows[: len(names)] * points, 7.5, shafts=arrows * points)
+    names = labels([found.features[j] for j in kept[:NAMED]], 16)
+    corners = np.concatenate([mean[some], *rings, arrows])
+    low, high, height, texts = _frame(corners, arrows, names)
 
     def paint(axes: Any) -> None:
         axes.axhline(0.0, color=FAINT, linewidth=0.6, zorder=0)
@@ -137,12 +134,31 @@ def _figure(
     return draw(paint, told, height=height)
 
 
+def _frame(
+    corners: Array, arrows: Array, names: list[str]
+) -> tuple[Array, Array, float, list[Placed]]:
+    """Limits and height of the figure, and places of names: the more room these take, the less
+    is left for what they stand beside, so it is found in a few steps."""
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    for _ in range(4):
+        edge = 0.04 * (high - low).max()
+        span = high - low + 2.0 * edge
+        height = float(np.clip(INNER * span[1] / span[0], 1.4, 3.6))
+        points = 72.0 * min(INNER / span[0], height / span[1])
+        texts = placed(names, arrows[: len(names)] * points, SIZE, shafts=arrows * points)
+        boxes = np.array([text.box for text in texts]).reshape(-1, 2, 2) / points
+        low = np.minimum(corners.min(axis=0), boxes[:, :, 0].min(axis=0))
+        high = np.maximum(corners.max(axis=0), boxes[:, :, 1].max(axis=0))
+    return low - edge, high + edge, height + 0.8, texts
+
+
 def _write(axes: Any, name: str, arrow: Array, text: Placed) -> None:
-    axes.annotate(
+    written = axes.annotate(
         name, arrow, text.offset, textcoords="offset points", ha=text.side, va="center",
-        fontsize=7.5, color=COLOURS[1], zorder=5, parse_math=False,
+        fontsize=SIZE, color=COLOURS[1], zorder=5, parse_math=False,
         bbox={"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.6},
     )  # fmt: skip
+    written.set_in_layout(False)  # the limits have room for it
 
 
 def _ring(mean: Array, covariance: Array) -> Array:

@@ -52,7 +52,8 @@ def compared(view: View) -> tuple[list[Image], str]:
 def _pooled(view: View) -> str:
     """What the rows of coefficients stand for."""
     if not view.one_response:
-        return "z rows pool the scores of all rows, covariance all pairs of columns."
+        scored = "; z rows pool the scores of all rows" if view.model.components else ""
+        return f"The row covariance pools all pairs of columns{scored}."
     what = ["the levels of an effect"] if view.model.terms or not view.model.blocks else []
     what += ["the columns of a block"] if view.model.blocks else []
     return f"u_ rows pool {' or '.join(what)}."

@@ -12,14 +12,15 @@ from ..gaussian.sums import Array
 from ..scalars import PROB
 from .drawing import COLOURS, FAINT, Image, draw, name_axes
 from .factors import Factors
-from .scree import pairwise
+from .scree import of_pairs, pairwise
 from .show import label, number
 from .view import View
 
 COLUMNS = 40  # whose pairs are drawn
 DRAWS = (100, 400)  # replicates
-NUMBERS = 5e7  # of all replicates together
+NUMBERS = 4e7  # of all replicates together
 NAMED = 5
+FEW = 120  # pairs that are drawn boldly
 
 
 def covariance(view: View) -> tuple[list[Image], str]:
@@ -31,7 +32,6 @@ def covariance(view: View) -> tuple[list[Image], str]:
     shown = _shown(found)
     unit = found.spread[shown] if found.unit[1] else np.ones(shown.size)
     Y = found.Y[:, shown] / unit
-    # The rest of the package orders pairs by their upper triangle.
     pairs = np.triu_indices(shown.size)
     observed = pairwise(Y)[pairs]
     drawn = np.array([C[pairs] for C in replicates(found, shown, unit)])
@@ -65,15 +65,15 @@ def replicates(found: Factors, shown: np.ndarray, unit: Array) -> list[Array]:
     at = np.linspace(0, total - 1, few).round().astype(int)
     flat = posterior.stack(one=("chain", "draw"), create_index=False).transpose("one", ...)
     flat = flat.isel(one=at)
-    gone, scale = ~found.there[:, shown], found.taken[shown] / unit
+    seen, scale = found.there[:, shown].astype(float), found.taken[shown] / unit
+    count = seen.T @ seen
     out = []
     for k, sigma in enumerate(flat["sigma"].values):
         Y = sigma * scale * rng.standard_normal((n, shown.size))
         if "W" in flat:
             W = flat["W"].values[k][shown] / unit[:, None]
             Y += rng.standard_normal((n, W.shape[1])) @ W.T
-        Y[gone] = np.nan
-        out.append(pairwise(Y))
+        out.append(of_pairs(Y * seen, seen, count))
     return out
 
 
@@ -103,17 +103,21 @@ def _told(
 def _figure(
     pairs: Any, observed: Array, mean: Array, lower: Array, upper: Array, outside: Array
 ) -> Image:
-    own = pairs[0] == pairs[1]
+    own, few = pairs[0] == pairs[1], observed.size <= FEW
+    dense = 0.6 if few else 0.25
     ends = [min(observed.min(), lower.min()), max(observed.max(), upper.max())]
 
     def paint(axes: Any) -> None:
         axes.plot(ends, ends, color=FAINT, linewidth=0.9, zorder=0)
         for chosen, colour in ((~outside, COLOURS[0]), (outside, COLOURS[1])):
             x = observed[chosen]
-            axes.vlines(x, lower[chosen], upper[chosen], color=colour, linewidth=1.0, alpha=0.6)
+            low, high = lower[chosen], upper[chosen]
+            axes.vlines(x, low, high, color=colour, linewidth=0.6 + 0.4 * few, alpha=dense)
             for kind, face in ((~own, colour), (own, "white")):
                 both = chosen & kind
-                axes.plot(observed[both], mean[both], "o", color=colour, mfc=face, ms=3.6, mew=0.9)
+                axes.plot(
+                    observed[both], mean[both], "o", color=colour, mfc=face, ms=2.4 + few, mew=0.8
+                )
         axes.locator_params(nbins=6)
         name_axes(axes, "observed", "replicated", "Covariances (hollow: variances)")
 

@@ -17,10 +17,11 @@ STEPS = (0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 4.0, -4.0)  # lines up or down th
 
 @dataclass(frozen=True)
 class Placed:
-    """Offset from the tip in points, and the side of the text that touches it."""
+    """Offset from the tip in points, the side of the text that touches it, and where it stands."""
 
     offset: tuple[float, float]
     side: str
+    box: tuple[float, float, float, float]  # left, right, bottom, top; from the origin
 
 
 def placed(names: Sequence[str], tips: Array, size: float, shafts: Array) -> list[Placed]:
@@ -47,7 +48,7 @@ def placed(names: Sequence[str], tips: Array, size: float, shafts: Array) -> lis
         step, box = best
         taken.append(box)
         offset = (GAP if right else -GAP, 1.15 * size * step)
-        found.append(Placed(offset, "left" if right else "right"))
+        found.append(Placed(offset, "left" if right else "right", box))
     return found
 
 

@@ -77,10 +77,15 @@ def pairwise(X: Array) -> Array:
     """Covariances (d, d), each over the rows that have both; NaN where fewer than two have."""
     there = ~np.isnan(X)
     centred = np.where(there, X - np.nanmean(X, axis=0), 0.0)
-    count = there.T.astype(float) @ there
+    seen = there.astype(float)
+    return of_pairs(centred, seen, seen.T @ seen)
+
+
+def of_pairs(X: Array, seen: Array, count: Array) -> Array:
+    """The same of a matrix with zeros where `seen` has them, and counts of rows by pair."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        sums = centred.T @ there / count  # [i, j]: mean of i where j is there too
-        C: Array = centred.T @ centred / count - sums * sums.T
+        sums = X.T @ seen / count  # [i, j]: mean of i where j is there too
+        C: Array = X.T @ X / count - sums * sums.T
     return np.where(count >= 2.0, C, np.nan)
 
 
