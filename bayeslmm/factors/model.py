@@ -246,6 +246,26 @@ class FactorModel:
         shape = z.shape[:2]
         return Loadings(W.reshape(*shape, *W.shape[1:]), h.reshape(*shape, -1))
 
+    def theta_variables(self, thetas: Loadings) -> Named:
+        """The variables of theta by name at every draw (chains, draws, ...)."""
+        chains, draws = thetas.h.shape[:2]
+        found, _, _, _ = told(
+            thetas, self.reference, self.unit, bool((self.unit != 1.0).any())
+        )
+        found |= self._own_scales(thetas)
+        return {n: (dims, _spread(a, chains, draws)) for n, (dims, a) in found.items()}
+
+    def with_fixed(self, drawn: Named) -> Named:
+        """Draws of a graph's free variables (chains, draws, ...), and scales that are fixed."""
+        shape = drawn["mu"][1].shape[:2]
+        found = dict(drawn)
+        for scale in self.scales:
+            if scale.fixed is not None:
+                values = scale.fixed if scale.dim else scale.fixed[0]
+                dims = (scale.dim,) if scale.dim else ()
+                found[scale.name] = dims, np.broadcast_to(values, (*shape, *np.shape(values)))
+        return found
+
     def recover(
         self,
         thetas: Loadings,
@@ -340,6 +360,21 @@ class FactorModel:
         chart, basis = self.space.chart, self._solver.basis
         each = zip(W, np.column_stack(h))
         return np.array([chart_coordinates(chart, basis, w, own) for w, own in each])
+
+    def reader(self, graph: Any, places: Mapping[str, slice]) -> Any:
+        """Who reads the vector of an approximation on a graph."""
+        from .flat import Flat
+
+        return Flat(self, graph, places)
+
+    @property
+    def operations(self) -> float:
+        """Multiplications that one evaluation of the log posterior takes, roughly."""
+        q = self.components + 1
+        if self._by_sums:
+            return 10.0 * self.unit.size * q * q
+        lengths = self.design.there.sum(axis=1).astype(float)
+        return 4.0 * q * float((lengths**2).sum()) + self.unit.size**3
 
     @property
     def large(self) -> list[str]:

@@ -133,7 +133,7 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
     """
     n, d = X.shape
     q = W.shape[1]
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
     L, B, x, e = np.empty((q, q)), np.empty((q, d)), np.empty(q), np.empty(q)
     s = sigma * sigma
     starts = np.zeros(n + 1, np.int64)
@@ -142,18 +142,20 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
         for j in range(d):
             count += wanted[i, j]
         starts[i + 1] = starts[i] + count
-    k = 0
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            factor(own[:k], s, L, B[:, :k])
+            B = _open_row(W, there[i], room, features)
+            factor(B, s, L)
         if starts[i] == starts[i + 1]:
             continue
+        k = B.shape[1]
+        for j in range(k):
+            gap[j] = X[i, features[j]] - mu[features[j]]
         for a in range(q):
             total = 0.0
             for j in range(k):
-                total += B[a, j] * (X[i, features[j]] - mu[features[j]])
+                total += B[a, j] * gap[j]
             x[a] = total
         _upper_solve(L, x)
         at = starts[i]
@@ -177,16 +179,15 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
 def row_densities(W, sigma, X, there, order, fresh, mu, out):
     """out (n,): log density of the entries that every row has, given W, sigma and mu."""
     d, q = W.shape
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
-    L, B, gap = np.empty((q, q)), np.empty((q, d)), np.empty(d)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
+    L, B, log_det = np.empty((q, q)), np.empty((q, d)), 0.0
     s = sigma * sigma
-    k, log_det = 0, 0.0
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            log_det = factor(own[:k], s, L, B[:, :k]) + k * np.log(2.0 * np.pi)
-        square = 0.0
+            B = _open_row(W, there[i], room, features)
+            log_det = factor(B, s, L) + B.shape[1] * np.log(2.0 * np.pi)
+        k, square = B.shape[1], 0.0
         for j in range(k):
             gap[j] = X[i, features[j]] - mu[features[j]]
             square += gap[j] * gap[j]
