@@ -100,7 +100,7 @@ def test_the_prior_of_two_features_and_one_component_integrates_to_one_and_to_it
 )
 def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q, full):
     """Draws under p reweighted by g / p are draws of g, whose moments are known."""
-    count, unit, U = 10_000, 0.8, turn(d)
+    count, unit, U = 5_000, 0.8, turn(d)
     own = known("sd_W", *[SD] * (q if full else 1))
     chart = chart_of(d, q, full, unit, [own, known("sigma", 1.0)])
     rng = np.random.default_rng(4)
@@ -127,7 +127,7 @@ def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q, full)
         for f, truth in truths:
             error = (weight * f).std() / np.sqrt(count)
             assert abs((weight * f).mean() - truth) < 4 * error
-            assert error < 0.2
+            assert error < 0.3
 
 
 # The target
