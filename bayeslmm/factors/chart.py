@@ -10,10 +10,16 @@ In the eigenbasis of the data, the largest variance first, the diagonal of T is 
 wherever a component is real, so that T has one mode and is nearly Gaussian about it. (In the order
 of the features a diagonal entry may be near zero, and its sign then tears the posterior apart.)
 
-Where every component has a scale of its own (automatic relevance determination, Bishop 1999) the
-prior is no longer alike for W Q, and all entries of U'W are coordinates.
-
     z = (log T_jj / r, T_ij / r, log of every free scale),    r the rms spread of the data
+
+Where every component has a scale of its own (automatic relevance determination, Bishop 1999) the
+prior is no longer alike for W Q, and each column of U'W is taken by its direction and its length,
+
+    U'w_j = l_j v_j / |v_j|,    v_j ~ N(0, I_d),    z = (v_j, log l_j / r, log s_j / l_j)
+
+The length of v_j means nothing; it is there so that directions need no chart of the sphere. A column
+that the data do not need has l_j and s_j go to zero together: in these coordinates that is a tail
+that falls off, where in w_j and log s_j it is a pole.
 """
 
 from collections.abc import Sequence
@@ -42,7 +48,7 @@ class Chart(NamedTuple):
     code: Array  # (scales,) its law
     parameters: Array  # (scales, 3)
     fixed: Array  # (scales,)
-    constants: Array  # (q,) log normalising constants of chi(q - j)
+    constants: Array  # (q,) log normalising constants of chi(q - j); of chi(d) where full
 
 
 def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]) -> Chart:
@@ -61,7 +67,8 @@ def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]
             code.append(kind)
             parameters.append(rows[j])
             fixed.append(values[j])
-    constants = [(1.0 - 0.5 * k) * np.log(2.0) - lgamma(0.5 * k) for k in range(q, 0, -1)]
+    degrees = [d] * q if full else range(q, 0, -1)
+    constants = [(1.0 - 0.5 * k) * np.log(2.0) - lgamma(0.5 * k) for k in degrees]
     return Chart(
         d,
         q,
@@ -77,7 +84,7 @@ def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]
 
 def loadings_size(d: int, q: int, full: bool) -> int:
     """How many coordinates the loadings have."""
-    return d * q if full else d * q - q * (q - 1) // 2
+    return (d + 1) * q if full else d * q - q * (q - 1) // 2
 
 
 def size(chart: Chart) -> int:
@@ -89,14 +96,20 @@ def size(chart: Chart) -> int:
 def unpack(z, chart, T, h):
     """Coordinates to loadings T (d, q) in the basis, and scales h."""
     at = 0
-    for j in range(chart.q):
-        for i in range(chart.d):
-            T[i, j] = 0.0
-        for i in range(0 if chart.full else j, chart.d):
-            T[i, j] = chart.unit * (np.exp(z[at]) if i == j and not chart.full else z[at])
-            at += 1
     for k in range(h.size):
         h[k] = chart.fixed[k] if chart.at[k] < 0 else np.exp(z[chart.at[k]])
+    for j in range(chart.q):
+        if chart.full:
+            v, length = z[at : at + chart.d], chart.unit * np.exp(z[at + chart.d])
+            T[:, j] = v * (length / np.sqrt((v * v).sum()))
+            if chart.at[j] >= 0:
+                h[j] *= length
+            at += chart.d + 1
+            continue
+        T[:j, j] = 0.0
+        T[j, j] = chart.unit * np.exp(z[at])
+        T[j + 1 :, j] = chart.unit * z[at + 1 : at + chart.d - j]
+        at += chart.d - j
 
 
 @jit
@@ -143,28 +156,52 @@ def pull(chart, z, T, h, mode, slope, by_h, grad):
     It is NaN where a slope is not finite, so that no one else need look.
     """
     at, total = 0, 0.0
-    for j in range(chart.q):
-        for i in range(0 if chart.full else j, chart.d):
-            if i == j and not chart.full:
-                grad[at] = slope[i, j] * T[i, j]
-                if mode == 1:
-                    grad[at] += 1.0
-                    total += np.log(T[i, j])
-            else:
-                grad[at] = slope[i, j] * chart.unit
-                if mode == 1:
-                    total += np.log(chart.unit)
-            at += 1
     for k in range(h.size):
         if chart.at[k] >= 0:
             grad[chart.at[k]] = by_h[k] * h[k]
             if mode == 1:
                 grad[chart.at[k]] += 1.0
-                total += z[chart.at[k]]
+                total += np.log(h[k])
+    for j in range(chart.q):
+        if chart.full:
+            total += _pull_column(chart, z, T[:, j], j, mode, slope[:, j], grad, at)
+            at += chart.d + 1
+            continue
+        grad[at] = slope[j, j] * T[j, j]
+        if mode == 1:
+            grad[at] += 1.0
+            total += np.log(T[j, j]) + (chart.d - j - 1) * np.log(chart.unit)
+        for i in range(j + 1, chart.d):
+            grad[at + i - j] = slope[i, j] * chart.unit
+        at += chart.d - j
     for slope_in_z in grad:
         if not np.isfinite(slope_in_z):
             return np.nan
     return total
+
+
+@jit
+def _pull_column(chart, z, w, j, mode, slope, grad, at):
+    """The same for a column by direction and length: w = l v / |v|, and its scale over l.
+
+    dw = l^(d - 1) dl times the sphere, over which v / |v| is uniform.
+    """
+    d = chart.d
+    v = z[at : at + d]
+    size, along = np.sqrt((v * v).sum()), (slope * w).sum()
+    length = np.sqrt((w * w).sum())
+    for i in range(d):
+        grad[at + i] = (length * slope[i] - along * v[i] / size) / size
+        if mode == 1:
+            grad[at + i] -= v[i]
+    grad[at + d] = along
+    if chart.at[j] >= 0:
+        grad[at + d] += grad[chart.at[j]]
+    if mode != 1:
+        return 0.0
+    grad[at + d] += d
+    # The area of the sphere over (2 pi)^(d / 2) is the constant of chi(d).
+    return d * np.log(length) - 0.5 * size * size + chart.constants[j]
 
 
 @jit
@@ -218,13 +255,20 @@ def coordinates(chart: Chart, U: Array, W: Array, h: Array) -> Array:
     if not chart.full:
         T = np.linalg.qr(T.T, mode="r").T  # T = R'Q', and the rotation Q is dropped
         T = T * np.where(np.diagonal(T) < 0.0, -1.0, 1.0)
-    z = np.empty(size(chart))
-    at = 0
+    z, at = np.empty(size(chart)), 0
+    h = h.copy()
     for j in range(chart.q):
-        for i in range(0 if chart.full else j, chart.d):
-            value = T[i, j] / chart.unit
-            z[at] = np.log(value) if i == j and not chart.full else value
-            at += 1
+        w = T[0 if chart.full else j :, j]
+        if chart.full:
+            length = float(np.sqrt(w @ w))
+            z[at : at + chart.d] = w * (np.sqrt(chart.d) / length)
+            z[at + chart.d] = np.log(length / chart.unit)
+            h[j] /= length
+            at += chart.d + 1
+            continue
+        z[at] = np.log(w[0] / chart.unit)
+        z[at + 1 : at + w.size] = w[1:] / chart.unit
+        at += w.size
     free = chart.at >= 0
     z[chart.at[free]] = np.log(h[free])
     return z

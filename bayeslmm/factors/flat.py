@@ -36,6 +36,11 @@ class Flat:
     places: Mapping[str, slice]
 
     def __post_init__(self) -> None:
+        if self.model.ard and "mu" not in self.graph.named_vars:
+            raise ValueError(
+                "ADVI(marginal=True) is not for ard=True, whose loadings have many modes; use "
+                "NUTS(), or leave ard out"
+            )
         foreign = [s.name for s in self.model.scales if s.custom is not None]
         if foreign:
             raise ValueError(
@@ -65,11 +70,7 @@ class Flat:
         d, q = chart.d, chart.q
         index, factor = np.zeros(self.size, np.int64), np.ones(self.size)
         shift = np.zeros(self.size)
-        if q and model.ard:
-            place = self._at["W"]
-            index[place] = np.arange(d * q).reshape(q, d).T.ravel()  # z goes column by column
-            factor[place] = np.repeat(model.spread * model.unit, q)
-        elif q:
+        if q:
             starts = np.cumsum([0, *(d - k for k in range(q - 1))])
             index[self._at["W_square"]] = starts
             factor[self._at["W_square"]] = 2.0

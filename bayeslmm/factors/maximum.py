@@ -74,7 +74,7 @@ def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum
     if solver.code != ML:
         value -= 0.5 * d * np.log(solver.n)
     W = vectors * np.sqrt(along - sigma**2)
-    return Maximum(W, sigma, float(value) + solver.constant)
+    return Maximum(W, float(sigma), float(value + solver.constant))
 
 
 def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:

@@ -23,7 +23,7 @@ from ..laws import log_densities
 from ..named import Named, Recovered, passes
 from ..space import Positive, Space
 from ..target import foreign_log_density
-from .canonical import aligned, described, upright
+from .canonical import aligned, covariance, described, upright
 from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of, size
 from .chart import coordinates as chart_coordinates
 from .maximum import Maximum, ascended, closed_form, imputed
@@ -31,6 +31,7 @@ from .recover import Loadings, Means, draw_all, score_moments, told
 from .target import FactorTarget, Solver
 from .words import row_words
 
+LOG_2PI = float(np.log(2.0 * np.pi))
 ROWS = 256  # that are passed at a time
 TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
@@ -187,6 +188,12 @@ class FactorModel:
         ValueError
             Where it has no maximum: no noise is left, or a prior has a pole.
         """
+        if self.ard:
+            raise ValueError(
+                "EmpiricalBayes has nothing to maximise under ard=True: the density of a component "
+                "and its own sd_W grows without bound where both go to zero. Use NUTS(), or leave "
+                "ard out and ask choose_components"
+            )
         if criterion == "ml":
             return self._likeliest
         solver = self.solver(criterion)
@@ -203,8 +210,10 @@ class FactorModel:
 
     @cached_property
     def _likeliest(self) -> Maximum:
-        if self._by_sums:
-            return closed_form(self.solver("ml"), self.components, self.fixed_sigma)
+        if self.design.complete:
+            rows = self._solver if self._by_sums else Complete.of(self.X, self.mean_prior)
+            solver = replace(rows.under("ml"), constant=self.log_jacobian)
+            return closed_form(solver, self.components, self.fixed_sigma)
         return imputed(self.X, self.components, self.fixed_sigma, self.log_jacobian)
 
     def plugged(self, best: Maximum, draws: int) -> Loadings:
@@ -339,6 +348,8 @@ class FactorModel:
         sigma = found["sigma"][1]
         for name, values in described(turned, sigma.reshape(-1)).items():
             found[name] = ("component",), values.reshape(*sigma.shape, -1)
+        C = covariance(turned, sigma.reshape(-1)) * np.outer(self.unit, self.unit)
+        found["covariance"] = ("feature", "feature_2"), C.reshape(*sigma.shape, *C.shape[1:])
         if self.ard:
             dims, values = found["sd_W"]
             found["sd_W"] = dims, -np.sort(-values, axis=-1)
@@ -384,6 +395,11 @@ class FactorModel:
     def log_prior(self, variables: Named) -> Named:
         """Log prior density draw by draw, each parameter on its declared scale."""
         found: Named = {}
+        if self.components and not self.ard and {"W", "sd_W"} <= set(variables):
+            inside = variables["W"][1] / self.unit[:, None]
+            sd = np.expand_dims(variables["sd_W"][1], (-1, -2))
+            density = -0.5 * (inside / sd) ** 2 - np.log(sd * self.unit[:, None])
+            found["W"] = (), density.sum(axis=(-1, -2)) - 0.5 * inside[0, 0].size * LOG_2PI
         for scale in self.scales:
             if scale.name not in variables or not scale.free:
                 continue

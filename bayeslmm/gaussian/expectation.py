@@ -39,7 +39,7 @@ class Fitted:
 
 
 def expectation_maximisation(
-    Y: Array, q: int, sigma: float | None = None, ridge: bool = False
+    Y: Array, q: int, sigma: float | None = None
 ) -> Fitted:
     """Maximise the likelihood of rows Y (n, d) with NaN where an entry is missing.
 
@@ -49,16 +49,13 @@ def expectation_maximisation(
         Components.
     sigma : float, optional
         The noise, where it is known.
-    ridge : bool
-        Bishop's automatic relevance determination: every column of W has the prior precision
-        d / |w|^2, found anew after every step (Bishop 1999, equation 12).
 
     Raises
     ------
     ValueError
         Where no noise is left, so that the likelihood has no maximum.
     """
-    problem = _Problem(Y, sigma, ridge)
+    problem = _Problem(Y, sigma)
     x = problem.start(q)
     best, trail = _Point(x, *problem.step(x)), _Trail()
     settled, count = False, 0
@@ -136,10 +133,10 @@ class _Trail:
 class _Problem:
     """The rows, and one step of EM as a map of the parameters' vector onto itself."""
 
-    def __init__(self, Y: Array, sigma: float | None, ridge: bool) -> None:
+    def __init__(self, Y: Array, sigma: float | None) -> None:
         self.Y, self.mask = _filled(Y)
         self.n, self.d = Y.shape
-        self.known, self.ridge = sigma, ridge
+        self.known = sigma
         self.counts = self.mask.sum(axis=0)
         self.entries = float(self.counts.sum())
         self.shift = self.Y.sum(axis=0) / self.counts
@@ -188,24 +185,16 @@ class _Problem:
             + log_det
             + (float(gaps.sum()) - explained) / s
         )
-        precision = np.zeros(q)
-        if self.ridge:
-            lengths = (W**2).sum(axis=0)
-            precision = s * self.d / np.maximum(lengths, 1e-300)
-            alive = lengths > 0.0
-            value -= 0.5 * self.d * float(np.log(lengths[alive]).sum())
         normal = self.mask.T @ moments
         right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
         solved = np.empty((self.d, q + 1))
-        rest = _maximise(normal, right, precision, solved)
+        rest = _maximise(normal, right, solved)
         noise = self.known
         if noise is None:
             total = float(self.squares.sum())
-            left = total - rest - float(precision @ (solved[:, :q] ** 2).sum(axis=0))
+            left = total - rest
             noise = np.sqrt(left / self.entries) if left > NOTHING * total else np.nan
-        W, mean = solved[:, :q], solved[:, q]
-        if not self.ridge:
-            W, mean = _expanded(W, mean, moments.mean(axis=0))
+        W, mean = _expanded(solved[:, :q], solved[:, q], moments.mean(axis=0))
         return self._vector(W, mean, noise), value
 
 
@@ -299,7 +288,7 @@ def _expect(gram, pull, s, moments):
 
 
 @jit
-def _maximise(normal, right, precision, solved):
+def _maximise(normal, right, solved):
     """Least squares of every column on (z, 1); returns the sum of what it explains."""
     d, p = right.shape
     L, x, rest = np.empty((p, p)), np.empty(p), 0.0
@@ -309,8 +298,6 @@ def _maximise(normal, right, precision, solved):
             for b in range(a + 1):
                 total = normal[j, at]
                 at += 1
-                if a == b and a < p - 1:
-                    total += precision[a]
                 for c in range(b):
                     total -= L[a, c] * L[b, c]
                 L[a, b] = np.sqrt(total) if a == b else total / L[b, b]

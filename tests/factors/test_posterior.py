@@ -72,18 +72,18 @@ def test_the_formula_of_the_quadrature_is_the_dense_normal(Y, model):
 
 
 def test_the_coordinates_have_the_evidence_of_the_loadings(model, truth):
-    """Sums over a grid of T_11, T_21 and log sigma; what they cut off is 1e-5 of it."""
+    """Sums over a grid of T_11, T_21 and log sigma; they cut off 1e-4 of it."""
 
     def grid(low, high, count):
         nodes, weights = np.polynomial.legendre.leggauss(count)
         return low + 0.5 * (high - low) * (nodes + 1), 0.5 * (high - low) * weights
 
-    (t, by_t), (x, by_x), (log_s, by_s) = grid(0, 6.5, 60), grid(-5.5, 5.5, 110), grid(-2, 0.9, 36)
+    (t, by_t), (x, by_x), (log_s, by_s) = grid(0, 6, 48), grid(-5, 5, 84), grid(-2, 0.9, 28)
     target, unit = model.target(), model.spread
     Z = np.array([[np.log(a / unit), b / unit, c] for a in t for b in x for c in log_s])
-    mass = np.exp(target.many(Z).reshape(60, 110, 36) + 40.0)
+    mass = np.exp(target.many(Z).reshape(48, 84, 28) + 40.0)
     total = np.einsum("abc,a,b,c->", mass, by_t / t, by_x / unit, by_s)
-    assert np.log(total) - 40.0 == pytest.approx(truth["log evidence"], abs=5e-5)
+    assert np.log(total) - 40.0 == pytest.approx(truth["log evidence"], abs=3e-4)
 
 
 def test_nuts_draws_the_posterior_of_the_quadrature(model, truth):
