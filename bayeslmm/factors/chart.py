@@ -13,13 +13,13 @@ of the features a diagonal entry may be near zero, and its sign then tears the p
     z = (log T_jj / r, T_ij / r, log of every free scale),    r the rms spread of the data
 
 Where every component has a scale of its own (automatic relevance determination, Bishop 1999) the
-prior is no longer alike for W Q, and each column of U'W is taken by its direction and its length,
+prior is no longer alike for W Q, and all of U'w_j is taken, its length bent,
 
-    U'w_j = l_j v_j / |v_j|,    v_j ~ N(0, I_d),    z = (v_j, log l_j / r, log s_j / l_j)
+    U'w_j = l v_j / |v_j|,    log l = log |v_j| - (d - 1) softplus(-k log(|v_j| / c)) / k,
 
-The length of v_j means nothing; it is there so that directions need no chart of the sphere. A column
-that the data do not need has l_j and s_j go to zero together: in these coordinates that is a tail
-that falls off, where in w_j and log s_j it is a pole.
+by c, the length that noise alone makes. Above c that is w_j itself; below, l falls as |v_j|^d. With
+log(s_j / l) for its scale, the posterior of a column that the data do not need is flat at v_j = 0,
+where in w_j and log s_j it has a pole.
 """
 
 from collections.abc import Sequence
@@ -34,6 +34,7 @@ from ..gaussian.sums import Array
 from ..laws import density
 from ..space import CUSTOM, FIXED, Positive
 
+BEND = 4.0  # how sharply lengths bend at c
 NONE, POSTERIOR, NATURAL = 0, 1, 2  # the prior: left out; in coordinates; on the natural scale
 
 
@@ -48,10 +49,13 @@ class Chart(NamedTuple):
     code: Array  # (scales,) its law
     parameters: Array  # (scales, 3)
     fixed: Array  # (scales,)
-    constants: Array  # (q,) log normalising constants of chi(q - j); of chi(d) where full
+    constants: Array  # (q,) log normalising constants of chi(q - j)
+    floor: float  # c / unit
 
 
-def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]) -> Chart:
+def chart_of(
+    d: int, q: int, full: bool, unit: float, scales: Sequence[Positive], floor: float = 1.0
+) -> Chart:
     """The coordinates of d x q loadings and some scales, sigma last."""
     from math import lgamma
 
@@ -67,8 +71,7 @@ def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]
             code.append(kind)
             parameters.append(rows[j])
             fixed.append(values[j])
-    degrees = [d] * q if full else range(q, 0, -1)
-    constants = [(1.0 - 0.5 * k) * np.log(2.0) - lgamma(0.5 * k) for k in degrees]
+    constants = [(1.0 - 0.5 * k) * np.log(2.0) - lgamma(0.5 * k) for k in range(q, 0, -1)]
     return Chart(
         d,
         q,
@@ -79,17 +82,26 @@ def chart_of(d: int, q: int, full: bool, unit: float, scales: Sequence[Positive]
         np.array(parameters),
         np.array(fixed, np.float64),
         np.array(constants, np.float64),
+        floor,
     )
 
 
 def loadings_size(d: int, q: int, full: bool) -> int:
     """How many coordinates the loadings have."""
-    return (d + 1) * q if full else d * q - q * (q - 1) // 2
+    return d * q if full else d * q - q * (q - 1) // 2
 
 
 def size(chart: Chart) -> int:
     """Number of coordinates."""
     return loadings_size(chart.d, chart.q, chart.full) + int((chart.at >= 0).sum())
+
+
+@jit
+def bend(chart, log_size):
+    """log(l / |v|), and d log l / d log |v|, at log |v| (both in units)."""
+    x = -BEND * (log_size - np.log(chart.floor))
+    soft = x + np.log1p(np.exp(-x)) if x > 0.0 else np.log1p(np.exp(x))
+    return -(chart.d - 1.0) * soft / BEND, 1.0 + (chart.d - 1.0) / (1.0 + np.exp(-x))
 
 
 @jit
@@ -100,11 +112,13 @@ def unpack(z, chart, T, h):
         h[k] = chart.fixed[k] if chart.at[k] < 0 else np.exp(z[chart.at[k]])
     for j in range(chart.q):
         if chart.full:
-            v, length = z[at : at + chart.d], chart.unit * np.exp(z[at + chart.d])
-            T[:, j] = v * (length / np.sqrt((v * v).sum()))
+            v = z[at : at + chart.d]
+            size = np.sqrt((v * v).sum())
+            ratio = chart.unit * np.exp(bend(chart, np.log(size))[0])
+            T[:, j] = ratio * v
             if chart.at[j] >= 0:
-                h[j] *= length
-            at += chart.d + 1
+                h[j] *= ratio * size
+            at += chart.d
             continue
         T[:j, j] = 0.0
         T[j, j] = chart.unit * np.exp(z[at])
@@ -165,7 +179,7 @@ def pull(chart, z, T, h, mode, slope, by_h, grad):
     for j in range(chart.q):
         if chart.full:
             total += _pull_column(chart, z, T[:, j], j, mode, slope[:, j], grad, at)
-            at += chart.d + 1
+            at += chart.d
             continue
         grad[at] = slope[j, j] * T[j, j]
         if mode == 1:
@@ -182,26 +196,27 @@ def pull(chart, z, T, h, mode, slope, by_h, grad):
 
 @jit
 def _pull_column(chart, z, w, j, mode, slope, grad, at):
-    """The same for a column by direction and length: w = l v / |v|, and its scale over l.
+    """The same for a column whose length is bent, w = ratio v; its scale is told over its length.
 
-    dw = l^(d - 1) dl times the sphere, over which v / |v| is uniform.
+    With b = d log l / d log |v|, |dw / dv| = ratio^d b.
     """
     d = chart.d
     v = z[at : at + d]
-    size, along = np.sqrt((v * v).sum()), (slope * w).sum()
-    length = np.sqrt((w * w).sum())
-    for i in range(d):
-        grad[at + i] = (length * slope[i] - along * v[i] / size) / size
-        if mode == 1:
-            grad[at + i] -= v[i]
-    grad[at + d] = along
+    square = (v * v).sum()
+    log_size = 0.5 * np.log(square)
+    bent, b = bend(chart, log_size)
+    ratio = chart.unit * np.exp(bent)
+    outward = (slope * w).sum() * (b - 1.0)  # along log |v|, beyond what w = ratio v gives
     if chart.at[j] >= 0:
-        grad[at + d] += grad[chart.at[j]]
-    if mode != 1:
-        return 0.0
-    grad[at + d] += d
-    # The area of the sphere over (2 pi)^(d / 2) is the constant of chi(d).
-    return d * np.log(length) - 0.5 * size * size + chart.constants[j]
+        outward += grad[chart.at[j]] * b
+    total = 0.0
+    if mode == 1:
+        total = d * np.log(ratio) + np.log(b)
+        share = (b - 1.0) / (d - 1.0)
+        outward += d * (b - 1.0) - BEND * (d - 1.0) * share * (1.0 - share) / b
+    for i in range(d):
+        grad[at + i] = ratio * slope[i] + outward * v[i] / square
+    return total
 
 
 @jit
@@ -249,6 +264,19 @@ def unpack_many(Z, chart):
     return T, h
 
 
+def unbent(chart: Chart, length: float) -> float:
+    """|v| at a length l, by Newton's method on logarithms, which rise together."""
+    goal = np.log(length)
+    x = max(goal, np.log(chart.floor) + (goal - np.log(chart.floor)) / chart.d)
+    for _ in range(100):
+        bent, b = bend(chart, x)
+        step = (goal - x - bent) / b
+        x += step
+        if abs(step) < 1e-14:
+            break
+    return float(np.exp(x))
+
+
 def coordinates(chart: Chart, U: Array, W: Array, h: Array) -> Array:
     """z at loadings W (d, q) and scales h."""
     T = U.T @ W
@@ -261,10 +289,9 @@ def coordinates(chart: Chart, U: Array, W: Array, h: Array) -> Array:
         w = T[0 if chart.full else j :, j]
         if chart.full:
             length = float(np.sqrt(w @ w))
-            z[at : at + chart.d] = w * (np.sqrt(chart.d) / length)
-            z[at + chart.d] = np.log(length / chart.unit)
+            z[at : at + chart.d] = w * (unbent(chart, length / chart.unit) / length)
             h[j] /= length
-            at += chart.d + 1
+            at += chart.d
             continue
         z[at] = np.log(w[0] / chart.unit)
         z[at + 1 : at + w.size] = w[1:] / chart.unit

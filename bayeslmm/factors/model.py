@@ -168,10 +168,12 @@ class FactorModel:
 
     @cached_property
     def space(self) -> FactorSpace:
-        d = self.design.y.shape[1]
-        return FactorSpace(
-            self.scales, chart_of(d, self.components, self.ard, self.spread, self.scales)
-        )
+        n, d = self.design.y.shape
+        floor = 1.0
+        if self.ard:  # the length that a component has where there is none
+            floor = self._likeliest.sigma * float(np.sqrt(d / n)) / self.spread
+        chart = chart_of(d, self.components, self.ard, self.spread, self.scales, floor)
+        return FactorSpace(self.scales, chart)
 
     def target(self, criterion: str = "evidence", prior: bool = True) -> FactorTarget:
         """The log density of theta's coordinates, and its gradient, as a callable."""

@@ -107,6 +107,11 @@ def ppca(
         scales.insert(0, positive_prior("sd_W", own, dim, law, priors.get("sd_W")))
     for each in scales:
         _refuse_flat(each)
+    if ard and components > 1 and scales[0].custom is not None:
+        raise DesignError(
+            "with ard=True sd_W takes a prior that can be written as text, such as "
+            "'HalfStudentT(3, 1)' or 'Gamma(2, 1)', not another PyMC distribution"
+        )
     mean, words = _mean_prior(priors.get("mu"), design, shift, unit, spread)
     told = ["one for each component" if ard else "", ""][-len(scales) :]
     table = {"W": "Normal(0, sd_W)"} if components else {}
