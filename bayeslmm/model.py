@@ -198,7 +198,7 @@ class Model:
         """Where a criterion is largest, if the model knows: it does not, and engines search."""
 
     def reader(self, graph: Any, places: Mapping[str, slice]) -> None:
-        """Who reads the vector of an approximation on a graph: nobody here, `engines.values` does."""
+        """Who reads an approximation's vector on a graph: nobody here, `engines.values` does."""
 
     @property
     def operations(self) -> float:
@@ -209,6 +209,8 @@ class Model:
         sums = self.sums
         m, q = sums.random + sums.fixed, sums.effects
         return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
+
+    matrix = False  # whether every row has many responses, and the columns are unknown
 
     @property
     def large(self) -> list[str]:

@@ -50,7 +50,7 @@ def passes(draws: int, numbers: int) -> bool:
 
 
 def trimmed(variables: Mapping, large: Collection[str], keep: Collection[str] = ()) -> Recovered:
-    """Drawn variables (chains, draws, ...); those of `large` that pass the budget as mean and sd."""
+    """Drawn variables (chains, draws, ...); of `large` those past the budget as mean and sd."""
     kept, moments = dict(variables), {}
     for name in large:
         if name in kept and name not in keep and passes(1, kept[name][1].size):

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
+from .declared import rows_only
 from .design import NewGroup
 from .gaussian.sums import Array
 from .model import Model
@@ -136,6 +137,7 @@ def predict(
     """
     if groups not in ("known", "none"):
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
+    rows_only(model, "predict", "use impute, reconstruct or transform")
     check_tree(model, tree)
     rng = np.random.default_rng(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .declared import rows_only
 from .gaussian.sums import Array
 from .model import Model
 from .reading import check_prob, groups, is_block, local_scales, summary
@@ -156,6 +157,7 @@ def _model(tree: Any, model: Model | None) -> Model:
         model = model_of(tree)
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
+    rows_only(model, "selected", "see W in tree['posterior']")
     check_tree(model, tree)
     return model
 

@@ -12,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared, rows_only
+from ..factors import FactorModel
 from ..model import Model
+from ..reading import plugged
 from .leave_out.passes import Pass, leave_out
 from .leave_out.units import name_some
 
 
 def loo(
-    model: Model,
+    model: Declared,
     tree: Any,
     *,
     unit: str = "row",
@@ -89,6 +92,8 @@ def loo(
     """
     from .leave_out.elpd import elpd_of
 
+    if isinstance(model, FactorModel):
+        return _of_matrix(model, tree, unit, refit)
     found = leave_out(model, tree, unit, refit=refit, seed=seed)
     _warn(found)
     units, values = found.units, found.values
@@ -102,6 +107,33 @@ def loo(
         found.samples,
         found.note,
     )
+
+
+def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool) -> Any:
+    from .leave_out.elpd import elpd_of
+    from .leave_out.matrix_rows import matrix_rows
+    from .leave_out.smoothing import good_k
+
+    if unit != "row" or refit:
+        raise ValueError(
+            f"of a {model.kind} rows are left out (unit='row'), without refits; got unit={unit!r}, "
+            f"refit={refit!r}"
+        )
+    elpd, p, khat = matrix_rows(model, tree)
+    draws = int(tree["posterior"]["sigma"].size)
+    bad = np.flatnonzero(khat > good_k(draws))
+    labels = model.design.rows
+    if bad.size:
+        warnings.warn(
+            f"k-hat is above {good_k(draws):.2f} for {bad.size} of {len(labels)} x row "
+            f"({name_some(labels[bad])}): without them the loadings would be quite different, and "
+            f"their values are not to be trusted",
+            stacklevel=3,
+        )
+    note = ""
+    if plugged(tree):
+        note = "Loadings are plugged in, estimated from all rows: elpd is too high."
+    return elpd_of("row", labels, elpd, p, khat, draws, note)
 
 
 def loo_pit(model: Model, tree: Any, *, refit: bool = False, seed: int | None = None) -> Any:
@@ -142,6 +174,7 @@ def loo_pit(model: Model, tree: Any, *, refit: bool = False, seed: int | None = 
     """
     import pandas as pd
 
+    rows_only(model, "loo_pit", "see log_density for rows that stand out")
     found = leave_out(model, tree, "row", pit=True, refit=refit, seed=seed)
     _warn(found)
     return pd.Series(found.values.pit, index=model.design.rows, name="loo_pit")

@@ -141,8 +141,8 @@ def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
                 f"{name!r} and {first[0]!r} count their rows differently (frequency=): only models "
                 f"of the same rows can be compared"
             )
-        if not np.array_equal(ours.y, theirs.y):
-            if np.array_equal(np.sort(ours.y), np.sort(theirs.y)):
+        if not np.array_equal(ours.y, theirs.y, equal_nan=True):
+            if np.array_equal(np.sort(ours.y), np.sort(theirs.y), equal_nan=True):
                 raise ValueError(
                     f"{name!r} and {first[0]!r} have the same responses in another order: declare "
                     f"both from one table"

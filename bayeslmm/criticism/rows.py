@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..coefficients import pieces
+from ..declared import rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import mean_of, posterior_means
@@ -39,6 +40,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """
     import pandas as pd
 
+    rows_only(model, "fitted", "use reconstruct")
     check_tree(model, tree)
     mean, sd = _fitted(model, tree, seed)
     return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
@@ -101,6 +103,7 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     """
     import pandas as pd
 
+    rows_only(model, "residuals", "use reconstruct")
     check_tree(model, tree)
     values = model.design.y - mean_by_row(model, tree)
     if standardized:
@@ -142,6 +145,7 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     from ..recover import theta_points
 
     check_prob(prob)
+    rows_only(model, "r2", "see explained_ratio in tree['posterior']")
     check_tree(model, tree)
     posterior, _ = groups(tree)
     design = model.design

@@ -49,6 +49,11 @@ class Matrix:
         """Which entries are known, (n, d)."""
         return ~np.isnan(self.y)
 
+    @property
+    def frequency(self) -> np.ndarray:
+        """How many times each row counts, (n,): once."""
+        return np.ones(len(self.y))
+
     @cached_property
     def complete(self) -> bool:
         """Whether nothing is missing."""

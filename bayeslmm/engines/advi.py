@@ -6,21 +6,16 @@ marginal graph only theta, and the coefficients are recovered exactly. PyMC make
 Adam; the schedule, when to stop, and the verdict are ours.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..coordinates import unpack_many
-from ..densities import log_complete
-from ..gaussian.sums import Array
 from ..model import Model
-from ..recover import Thetas, one_chain, theta_variables
-from .approximation import sd_ratios, verdict
+from .approximation import verdict
 from .ascent import Ascent
 from .descent import SHORTEST
 from .improper import refuse_improper
 from .protocol import Outcome, check_integers
-from .values import Points
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ..model import Model
 from ..recover import one_chain
 from .approximation import sd_ratios, verdict
 from .meanfield import State
-from .protocol import Outcome, check_integers
+from .protocol import Outcome, check_integers, refuse_matrix
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class CAVI:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Ascend, draw from the approximation, and judge it."""
+        refuse_matrix(self, model)
         if model.blocks:
             raise ValueError(
                 f"CAVI knows conjugate laws of grouping factors only, and "

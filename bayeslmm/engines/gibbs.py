@@ -18,7 +18,7 @@ from ..recover import one_chain, theta_variables
 from ..space import Positive
 from .convergence import judge
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers
+from .protocol import Outcome, check_integers, refuse_matrix
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
@@ -58,6 +58,7 @@ class Gibbs:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sweep; nothing is tuned, the first sweeps are thrown away."""
+        refuse_matrix(self, model)
         refuse_groups(model)
         refuse_improper(model)
         data, centre = rows_of(model)

@@ -43,6 +43,15 @@ class Outcome:
     coords: dict[str, Any] = field(default_factory=dict)
 
 
+def refuse_matrix(engine: Any, model: Any) -> None:
+    """Refuse a model whose design is unknown, where an engine asks for coefficients given it."""
+    if model.matrix:
+        raise ValueError(
+            f"{type(engine).__name__} is for coefficients of known columns; a {model.kind} has "
+            f"unknown ones: use NUTS(), ADVI(marginal=True) or EmpiricalBayes('ml')"
+        )
+
+
 def check_integers(engine: Any, **least: int) -> None:
     """Refuse an option of an engine that is no integer, or below its least value."""
     for name, bound in least.items():

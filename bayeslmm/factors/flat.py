@@ -146,7 +146,10 @@ class Flat:
         evaluate = self.graph.compile_logp()
         shapes = self.graph.initial_point()
         points = (
-            {name: row[place].reshape(np.shape(shapes[name])) for name, place in self.places.items()}
+            {
+                name: row[place].reshape(np.shape(shapes[name]))
+                for name, place in self.places.items()
+            }
             for row in v
         )
         return np.array([float(evaluate(point)) for point in points])

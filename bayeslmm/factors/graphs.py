@@ -2,8 +2,8 @@
 
 The joint graph is the textbook's: loadings, means and scores are random variables. The marginal
 graph has theta alone, in the coordinates in which chains agree (`chart`): the squares of the
-triangle's diagonal, s^2 chi^2(q - k), and its lower entries, N(0, s^2); W is what they make. Entries
-that are missing are left out of both.
+triangle's diagonal, s^2 chi^2(q - k), and its lower entries, N(0, s^2); W is what they make.
+Entries that are missing are left out of both.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ SHOWN = 100  # columns up to which a graph keeps the covariance
 
 def joint_graph(model: FactorModel) -> pm.Model:
     """Loadings, means, every row's scores, and Y given all of them."""
-    unit, prior = model.unit, model.mean_prior
+    unit = model.unit
     with pm.Model(coords=_coords(model)) as graph:
         scales = [positive_variable(s) for s in model.scales]
         W = None

@@ -100,6 +100,7 @@ class FactorModel:
     blocks = ()
     parts = ()
     advice: tuple[str, ...] = ()
+    matrix = True  # every row has many responses, and the columns are unknown
 
     @property
     def formula(self) -> str:
@@ -260,9 +261,7 @@ class FactorModel:
     def theta_variables(self, thetas: Loadings) -> Named:
         """The variables of theta by name at every draw (chains, draws, ...)."""
         chains, draws = thetas.h.shape[:2]
-        found, _, _, _ = told(
-            thetas, self.reference, self.unit, bool((self.unit != 1.0).any())
-        )
+        found, _, _, _ = told(thetas, self.reference, self.unit, bool((self.unit != 1.0).any()))
         found |= self._own_scales(thetas)
         return {n: (dims, _spread(a, chains, draws)) for n, (dims, a) in found.items()}
 

@@ -119,7 +119,7 @@ def replicated(model: FactorModel, tree: Any, rng: np.random.Generator, groups: 
 
 
 def row_densities(model: FactorModel, tree: Any, rng: np.random.Generator) -> Array:
-    """Log density of every row's entries at every draw (chains, draws, n), scores integrated out."""
+    """Log density of every row's entries at every draw (chains, draws, n), z integrated out."""
     shape = tree["posterior"].dataset["sigma"].shape
     found = densities(model, tree, model.X)
     return np.broadcast_to(found, (int(np.prod(shape)), found.shape[1])).reshape(*shape, -1)

@@ -22,7 +22,7 @@ FEWEST = 200  # draws that are kept whatever the work
 
 @dataclass(frozen=True, repr=False)
 class Points:
-    """Draws of theta and mu, inside: W (k, d, q), sigma (k,), mu (k, d), and what is known of mu."""
+    """Draws of theta and mu, inside: W (k, d, q), sigma (k,), mu (k, d)."""
 
     model: FactorModel
     W: Array

@@ -38,9 +38,7 @@ class Fitted:
     settled: bool
 
 
-def expectation_maximisation(
-    Y: Array, q: int, sigma: float | None = None
-) -> Fitted:
+def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fitted:
     """Maximise the likelihood of rows Y (n, d) with NaN where an entry is missing.
 
     Parameters

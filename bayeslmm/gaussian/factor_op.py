@@ -1,8 +1,8 @@
 """Probabilistic PCA as PyTensor Ops: the log density of a matrix given loadings and noise.
 
-`Gather` turns the entries that are there into patterns once, when PyTensor compiles (without missing
-entries there is one, and n never enters the sampler); `FactorEvidence` is the log density with
-means and scores integrated out, and its slopes. Both are without state and survive pickling.
+`Gather` turns the entries that are there into patterns once, when PyTensor compiles (without
+missing entries there is one, and n never enters the sampler); `FactorEvidence` is the log density
+with means and scores integrated out, and its slopes. Both are without state and survive pickling.
 """
 
 from typing import Any

@@ -128,13 +128,13 @@ def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q):
 
 
 def test_columns_of_bent_length_have_the_law_of_iid_loadings_under_their_own_scales():
-    """Each coordinate of w and log s, by a Jacobian of differences, near the bend and far from it."""
+    """The density of w and log s times a Jacobian of differences, near the bend and far off."""
     d, q, unit = 4, 2, 0.8
     own = Positive("sd_W", q, law=Law("LogNormal", (0.0, 0.5)))
     chart = chart_of(d, q, True, unit, [own, known("sigma", 1.0)], 0.3)
     rng = np.random.default_rng(5)
-    for size in (0.05, 0.3, 2.0):
-        z = np.concatenate([size * rng.standard_normal(q * d), rng.standard_normal(q)])
+    for reach in (0.05, 0.3, 2.0):
+        z = np.concatenate([reach * rng.standard_normal(q * d), rng.standard_normal(q)])
         T, h = (a[0] for a in unpack_many(z[None], chart))
         truth = stats.norm(0.0, h[:q]).logpdf(T).sum() + stats.lognorm(0.5).logpdf(h[:q]).sum()
         e = 1e-6 * np.eye(z.size)
