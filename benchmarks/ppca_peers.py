@@ -7,14 +7,18 @@
 runs over rows: sums over the entries that a row has are products with the mask.
 """
 
+import sys
+from types import ModuleType
+
 import numpy as np
 
 
-def plain_em(Y, q, relative=1e-9, seed=0, steps=500):
+def plain_em(Y, q, relative=1e-6, expanded=False, steps=500):
     """W, mu, sigma and the log likelihood of each step, of rows Y (n, d) with NaN.
 
     It starts from principal axes of the rows with gaps filled by the mean, and ends where the log
-    likelihood moves by less than `relative`.
+    likelihood moves by less than `relative`. `expanded` gives the scores their covariance back
+    after every step (Liu, Rubin & Wu 1998): a few lines, and dozens of steps less.
     """
     n, d = Y.shape
     there = ~np.isnan(Y)
@@ -46,4 +50,43 @@ def plain_em(Y, q, relative=1e-9, seed=0, steps=500):
         solved = np.linalg.solve(normal, right[:, :, None])[:, :, 0]
         s = (float((X**2).sum()) - float((solved * right).sum())) / entries
         W, mu = solved[:, :q], solved[:, q]
+        if expanded:
+            mean = z.mean(axis=0)
+            spread = second[:, :q, :q].mean(axis=0) - np.outer(mean, mean)
+            W, mu = W @ np.linalg.cholesky(spread), mu + W @ mean
     return W, mu + shift, np.sqrt(s), path
+
+
+def pyppca(Y, q):
+    """pyppca's fit, with what newer NumPy has no more put in its place.
+
+    It gives every row the same covariance of scores, and stops where its objective moves by 1e-4.
+    """
+    try:
+        import numpy.matlib  # noqa: F401
+    except ImportError:
+        matlib = ModuleType("numpy.matlib")
+        matlib.repmat = lambda a, rows, columns: np.tile(np.atleast_2d(a), (rows, columns))
+        sys.modules["numpy.matlib"] = matlib
+    from pyppca import ppca
+
+    np.random.seed(0)  # noqa: NPY002 (it draws its start from there)
+    _, variance, _, _, filled = ppca(Y, q, False)
+    return float(np.sqrt(variance)), np.real(filled)
+
+
+def joint(Y, q):
+    """The textbook model in PyMC, every row's scores a random variable: 4 chains x 1,000 draws."""
+    import pymc as pm
+
+    n, d = Y.shape
+    spread = float(np.sqrt(Y.var(axis=0).mean()))
+    with pm.Model():
+        scale = pm.HalfStudentT("sd_W", nu=3.0, sigma=spread)
+        W = pm.Normal("W", 0.0, scale, shape=(d, q))
+        z = pm.Normal("z", 0.0, 1.0, shape=(n, q))
+        mu = pm.Normal("mu", Y.mean(axis=0), 10.0 * spread, shape=d)
+        sigma = pm.HalfStudentT("sigma", nu=3.0, sigma=spread)
+        pm.Deterministic("covariance", W @ W.T + sigma**2 * np.eye(d))
+        pm.Normal("Y", mu + z @ W.T, sigma, observed=Y)
+        return pm.sample(1000, tune=1000, chains=4, cores=1, random_seed=1, progressbar=False)

@@ -61,7 +61,7 @@ class Matrix:
 
     @property
     def labels(self) -> np.ndarray | list:
-        """Labels of the rows: an array where they are numbers, which may be a million; or a list."""
+        """Labels of the rows: an array where they are numbers, as of a million rows; or a list."""
         return self.rows if self.rows.dtype.kind in "iuf" else self.rows.tolist()
 
     def encode(self, new: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -162,9 +162,8 @@ class FactorModel:
     @cached_property
     def spread(self) -> float:
         """Rms sd of the columns inside."""
-        if self._by_sums:
-            rows = self._solver.rows
-            return float(np.sqrt(rows.total / self.X.size))
+        if self._by_sums and isinstance(self._solver, Complete):
+            return float(np.sqrt(self._solver.rows.total / self.X.size))
         return float(np.sqrt(np.mean(column_moments(self.X, self.design.complete)[1])))
 
     @cached_property

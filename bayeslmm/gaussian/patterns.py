@@ -124,7 +124,7 @@ class Patterns:
 
 @jit
 def _open(Wt, rows, p, room):
-    """A pattern's features (k,), and its loadings (q, k) from W' (q, d), to be factored in place."""
+    """A pattern's features (k,), and its loadings (q, k) out of W' (q, d), to be factored."""
     features = rows.features[rows.starts[p] : rows.starts[p + 1]]
     q, k = Wt.shape[0], features.size
     B = room[: q * k].reshape(q, k)
