@@ -197,6 +197,19 @@ class Model:
     def maximum(self, criterion: str) -> None:
         """Where a criterion is largest, if the model knows: it does not, and engines search."""
 
+    def reader(self, graph: Any, places: Mapping[str, slice]) -> None:
+        """Who reads the vector of an approximation on a graph: nobody here, `engines.values` does."""
+
+    @property
+    def operations(self) -> float:
+        """Multiplications that one evaluation of the log posterior takes, roughly."""
+        if self.dual:
+            n, wide = self.design.y.size, sum(b.columns for b in self.blocks if not b.law.shared)
+            return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)
+        sums = self.sums
+        m, q = sums.random + sums.fixed, sums.effects
+        return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
+
     @property
     def large(self) -> list[str]:
         """Names of variables that may be too large for their draws to be kept."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from .gaussian.sums import Array
 
@@ -16,6 +17,31 @@ class Recovered:
 
     variables: Named
     moments: Named = field(default_factory=dict)
+
+
+@dataclass(frozen=True, repr=False)
+class Reading:
+    """What draws (k, D) of an approximation's vector say.
+
+    Attributes
+    ----------
+    log_target : ndarray (k,)
+        Log density that the approximation stands for, on the scale that it lives on.
+    judged : dict
+        Variables by name, (k, ...), whose widths and places are judged.
+    ratios : list
+        Widths of coefficients against exact ones, where there are any.
+    thetas : optional
+        Draws of theta, from which all else is recovered exactly; else `variables`.
+    variables : dict
+        Drawn variables by name, one chain.
+    """
+
+    log_target: Array
+    judged: Named
+    ratios: list
+    thetas: Any = None
+    variables: Named = field(default_factory=dict)
 
 
 def passes(draws: int, numbers: int) -> bool:

@@ -203,6 +203,24 @@ def groups(tree: Any) -> tuple[Any, Any]:
     return tree["posterior"].dataset, exact
 
 
+def moments(tree: Any, name: str) -> tuple[Any, Any] | None:
+    """Mean and sd of a variable as labelled arrays; exact ones where they were kept, else of draws.
+
+    None where the tree has no such variable. The sd of what was plugged in is NaN.
+    """
+    posterior, exact = groups(tree)
+    drawn = name in posterior
+    if exact is not None and f"{name}_mean" in exact and (plugged(tree) or not drawn):
+        return exact[f"{name}_mean"], exact[f"{name}_sd"]
+    if not drawn:
+        return None
+    draws = posterior[name]
+    if not (draws != draws.isel(chain=0, draw=0)).any():
+        first = draws.isel(chain=0, draw=0, drop=True)
+        return first, first * np.nan
+    return draws.mean(("chain", "draw")), draws.std(("chain", "draw"))
+
+
 def plugged(tree: Any) -> bool:
     """Whether the variances were plugged in, so that the kept moments are the whole answer."""
     return bool(tree["posterior"].attrs.get("fixed"))

@@ -15,6 +15,8 @@ import numpy as np
 from .gaussian.sums import Array
 
 PROB = 0.95
+MOST = 500  # numbers of one variable whose chains are judged; of loadings there may be thousands
+EXACT = {"beta": "fixed", "mu": "feature"}  # what has an exact normal law beside what is plugged in
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
 Z = NormalDist().inv_cdf(0.5 + PROB / 2.0)
 
@@ -36,11 +38,15 @@ class Kind:
 
 KINDS = (
     Kind("Fixed effects", "beta"),
+    Kind("Means of columns", "mu"),
+    Kind("Loadings", "W"),
     Kind("Standard deviations", "sd_"),
     Kind("Correlations of random effects", "corr_"),
     Kind("Penalties and slabs of blocks", "lam", ("lam_", "slab2_")),
     Kind("Noise", "sigma"),
-    Kind("Shares of variance", "icc_", ("h2_",)),
+    Kind("Noise of columns", "noise_sd"),
+    Kind("Variance along components", "explained_variance"),
+    Kind("Shares of variance", "icc_", ("h2_", "explained_ratio")),
 )
 
 
@@ -73,9 +79,10 @@ def scalars(tree: Any) -> list[Scalar]:
         for variable in posterior.data_vars:
             if not kind.holds(str(variable)):
                 continue
-            for name, draws in elements(posterior[variable], errors):
-                given = exact.get((variable, name)) or errors.get(name)
-                found.append(_scalar(name, kind, draws, given, chained))
+            for i, (name, draws) in enumerate(elements(posterior[variable], errors)):
+                normal, known = exact.get((variable, name)), errors.get(name)
+                judged = chained and i < MOST
+                found.append(_scalar(name, kind, draws, normal, known, judged))
     return found
 
 
@@ -89,14 +96,18 @@ def chains(tree: Any) -> int:
 
 
 def _scalar(
-    name: str, kind: Kind, draws: Array, given: tuple[float, float] | None, chained: bool
+    name: str,
+    kind: Kind,
+    draws: Array,
+    normal: tuple[float, float] | None,
+    known: tuple[float, float] | None,
+    chained: bool,
 ) -> Scalar:
-    constant = bool(np.ptp(draws) == 0.0)
-    if kind.prefix == "beta" and given is not None:
-        mean, sd = given
+    if normal is not None:
+        mean, sd = normal
         return Scalar(name, kind, mean, sd, mean - Z * sd, mean + Z * sd, draws=draws)
-    if constant:
-        value, sd = given or (float(draws.flat[0]), np.nan)
+    if bool(np.ptp(draws) == 0.0):
+        value, sd = known or (float(draws.flat[0]), np.nan)
         return Scalar(name, kind, value, sd)
     lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0])
     rhat, ess = diagnostics(draws) if chained else (np.nan, np.nan)
@@ -106,8 +117,9 @@ def _scalar(
 def elements(array: Any, known: dict[str, tuple[float, float]]) -> Iterator[tuple[str, Array]]:
     """The scalars of one variable: their names, and draws (chains, draws).
 
-    Names are those of the fixed effects themselves, sd_Subject[Days], corr_Subject[a, b]; one
-    effect alone needs no bracket. A correlation that is zero by declaration is left out.
+    Names are those of the fixed effects themselves, sd_Subject[Days], corr_Subject[a, b] (each pair
+    once), W[column, PC1]; one effect alone needs no bracket. A correlation that is zero by
+    declaration is left out.
     """
     array = array.transpose("chain", "draw", ...)
     values, name = np.asarray(array.values, dtype=np.float64), str(array.name)
@@ -123,11 +135,12 @@ def elements(array: Any, known: dict[str, tuple[float, float]]) -> Iterator[tupl
                 values[..., j],
             )
     else:
-        labels = [str(v) for v in array[dims[0]].values]
-        for j, first in enumerate(labels):
-            for i in range(j + 1, len(labels)):
-                full, draws = f"{name}[{first}, {labels[i]}]", values[..., j, i]
-                if full in known or draws.any():
+        rows, columns = ([str(v) for v in array[d].values] for d in dims)
+        paired = dims[1] == f"{dims[0]}_2"
+        for j, first in enumerate(rows):
+            for i in range(j + 1 if paired else 0, len(columns)):
+                full, draws = f"{name}[{first}, {columns[i]}]", values[..., j, i]
+                if not paired or full in known or draws.any():
                     yield full, draws
 
 
@@ -142,15 +155,20 @@ def standard_errors(tree: Any) -> dict[str, tuple[float, float]]:
 
 
 def exact_moments(tree: Any) -> dict[tuple[Any, str], tuple[float, float]]:
-    """Exact mean and sd of beta given plugged-in variances; empty where they were drawn."""
+    """Exact mean and sd of beta or mu beside what is plugged in; empty where that was drawn."""
     if not tree["posterior"].attrs.get("fixed") or "posterior_moments" not in tree:
         return {}
     moments = tree["posterior_moments"].dataset
-    if "beta_mean" not in moments or "beta_sd" not in moments:
-        return {}
-    names = [str(v) for v in moments["fixed"].values]
-    pairs = zip(moments["beta_mean"].values.tolist(), moments["beta_sd"].values.tolist())
-    return {("beta", name): pair for name, pair in zip(names, pairs)}
+    found: dict[tuple[Any, str], tuple[float, float]] = {}
+    for variable, dim in EXACT.items():
+        if f"{variable}_mean" not in moments or f"{variable}_sd" not in moments:
+            continue
+        labels = [str(v) for v in moments[dim].values]
+        pairs = zip(moments[f"{variable}_mean"].values, moments[f"{variable}_sd"].values)
+        names = [label if variable == "beta" else f"{variable}[{label}]" for label in labels]
+        names = [variable] if variable != "beta" and len(labels) == 1 else names
+        found |= {(variable, n): (float(m), float(sd)) for n, (m, sd) in zip(names, pairs)}
+    return found
 
 
 def diagnostics(draws: Array) -> tuple[float, float]:

@@ -221,6 +221,77 @@ def test_columns_of_a_block_that_cannot_be_used_are_one_line(tmp_path, term, mes
     assert message in done.stderr
 
 
+IRIS = str(bl.datasets.path("iris"))
+PPCA = ["--model", "ppca", "--components", 2]
+
+
+def test_a_report_of_principal_components_keeps_missing_values(tmp_path):
+    table = pd.read_csv(IRIS)
+    table.loc[[3, 9], "Petal.Width"] = np.nan
+    table.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--draws", 100, "--tune", 100, "--chains", 2, "--seed", 1, "-q"]
+    out = tmp_path / "r.md"
+    done = run("report", tmp_path / "t.csv", *PPCA, "--without", "Species", *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    text = out.read_text(encoding="utf-8")
+    for words in ("NUTS", "EB (ml)", "2 of 600 entries", "## Scores and loadings"):
+        assert words in text
+
+
+def test_principal_components_are_the_model_of_python(tmp_path):
+    out = tmp_path / "fit.nc"
+    options = ["--scale", "sd", "--ard", "--without", "Species", "--without", "Petal.Width"]
+    done = run("fit", IRIS, *PPCA, *options, "--prior", "sigma=0.5", "-e", "eb", "-o", out)
+    assert done.exit_code == 0, done.output
+    for words in ("W[Petal.Length, PC2]", "explained_variance[PC1]", "Verdict: to be trusted"):
+        assert words in done.output
+    table = bl.datasets.load("iris").drop(columns=["Species", "Petal.Width"])
+    same = bl.ppca(table, 2, scale="sd", ard=True, priors={"sigma": 0.5})
+    with xr.open_datatree(out, engine="h5netcdf") as tree:
+        assert tree.attrs["model_digest"] == same.digest
+        assert tree.attrs["criterion"] == "ml"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["y ~ x", *PPCA], "--model ppca takes no formula"),
+        (["--model", "lmm"], "--model lmm needs a formula"),
+        (["--model", "ppca"], "--model ppca needs --components"),
+        ([*PPCA, "--missing", "drop"], "--missing does not go with --model ppca"),
+        ([*PPCA, "--noise-sd", "x"], "--noise-sd does not go with --model ppca"),
+        ([*PPCA, "--group", "Species"], "--group does not go with --model ppca"),
+        ([*PPCA, "--lam", 2], "--lam goes with --model lasso"),
+        ([*PPCA, "--term", "ridge: s1"], "--term goes with --model lmm"),
+        (["y ~ x", "--components", 2], "--components goes with --model ppca"),
+        (["y ~ x", "--without", "x"], "--without goes with --model ppca"),
+        (["y ~ x", "--ard"], "--ard goes with --model ppca"),
+    ],
+)
+def test_options_that_do_not_go_together_exit_with_2(tmp_path, monkeypatch, arguments, message):
+    monkeypatch.setenv("COLUMNS", "200")
+    for command, out in (("fit", "x.nc"), ("report", "x.html")):
+        done = run(command, IRIS, *arguments, "-e", "eb", "-o", tmp_path / out)
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "holds text or labels, not numbers"),
+        ([], "here: --without Species"),
+        (["--without", "Spezies"], "there is no column 'Spezies'; the table has Sepal.Length"),
+        (["--without", "Species", "--components", 4], "components must be below"),
+    ],
+)
+def test_a_matrix_that_cannot_be_used_is_one_line(tmp_path, options, message):
+    done = run("fit", IRIS, *PPCA, *options, "-e", "eb", "-o", tmp_path / "x.nc")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("bayeslmm: ")
+    assert message in done.stderr
+
+
 def test_the_version_is_told():
     assert run("--version").output.startswith("bayeslmm 0.")
 

@@ -1,4 +1,4 @@
-"""`bayeslmm fit` and `bayeslmm report`: a table and a formula become a file, from a shell.
+"""`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell.
 
 Exit codes: 0 done; 1 the data, the model or a file cannot be used (one line on stderr says why);
 2 the command line cannot be understood; 130 interrupted (what was drawn is kept in the file).
@@ -12,9 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from .engines import makers
-from .models import Declare, declare, engines_of, plain
+from .models import check_formula, declare, engines_of, usual_criterion
 from .options import (
+    Ard,
     Chains,
+    Components,
     CriterionOption,
     Decimal,
     Degree,
@@ -27,7 +29,6 @@ from .options import (
     Kernel,
     Lam,
     Marginal,
-    Missing,
     MissingOption,
     ModelName,
     ModelOption,
@@ -35,6 +36,7 @@ from .options import (
     Offset,
     Priors,
     Quiet,
+    ScaleOption,
     Seed,
     Separator,
     Steps,
@@ -43,11 +45,12 @@ from .options import (
     Tune,
     Weights,
     Width,
+    Without,
 )
 
 app = typer.Typer(
     name="bayeslmm",
-    help="Bayesian linear mixed models: a table and a formula become a posterior.",
+    help="Bayesian linear mixed models and their family: a table becomes a posterior.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -60,14 +63,18 @@ INTERRUPTED = 130
 @app.command()
 def fit(
     table: Table,
-    formula: Formula,
     output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
+    formula: Formula = None,
     model: ModelOption = ModelName.lmm,
     term: Terms = None,
     lam: Lam = None,
     kernel: Kernel = None,
     width: Width = None,
     degree: Degree = None,
+    components: Components = None,
+    scale: ScaleOption = None,
+    ard: Ard = None,
+    without: Without = None,
     engine: Engines = None,
     criterion: CriterionOption = None,
     draws: Draws = None,
@@ -82,7 +89,7 @@ def fit(
     offset: Offset = None,
     frequency: Frequency = None,
     noise_sd: NoiseSd = None,
-    missing: MissingOption = Missing.error,
+    missing: MissingOption = None,
     group: Group = None,
     separator: Separator = None,
     decimal: Decimal = None,
@@ -95,15 +102,18 @@ def fit(
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
     shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
-    declared = declare(model, missing.value, criterion, **shape)
-    make = makers(named, "reml" if plain(model, term) else "evidence", **sampler, **ascent)
-    columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
+    shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
+    rows = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
+    rows |= {"missing": missing, "group": group}
+    check_formula(model, formula)
+    declared = declare(model, rows, criterion, **shape)
+    make = makers(named, usual_criterion(model, term), **sampler, **ascent)
     with _told():
         from ..report.files import whole
 
         target = _target(output, table, (".nc",))
         data = _read(table, group, (separator, decimal))
-        made = _made(declared, formula, data, prior, missing, columns)
+        made = declared(formula, data, priors=_priors(prior or []))
         _say(quiet, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
         with whole(target) as draft:
@@ -115,7 +125,7 @@ def fit(
 @app.command()
 def report(
     table: Table,
-    formula: Formula,
+    formula: Formula = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="HTML or Markdown file to write.")
     ] = Path("report.html"),
@@ -125,6 +135,10 @@ def report(
     kernel: Kernel = None,
     width: Width = None,
     degree: Degree = None,
+    components: Components = None,
+    scale: ScaleOption = None,
+    ard: Ard = None,
+    without: Without = None,
     engine: Engines = None,
     criterion: CriterionOption = None,
     draws: Draws = None,
@@ -139,32 +153,35 @@ def report(
     offset: Offset = None,
     frequency: Frequency = None,
     noise_sd: NoiseSd = None,
-    missing: MissingOption = Missing.error,
+    missing: MissingOption = None,
     group: Group = None,
     separator: Separator = None,
     decimal: Decimal = None,
-    title: Annotated[str | None, typer.Option(help="Heading; the formula by default.")] = None,
+    title: Annotated[str | None, typer.Option(help="Heading; by default the formula.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model by one or several engines and write one self-contained page."""
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
     shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
-    declared = declare(model, missing.value, criterion, **shape)
+    shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
+    rows = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
+    rows |= {"missing": missing, "group": group}
+    check_formula(model, formula)
+    declared = declare(model, rows, criterion, **shape)
     make = makers(
         engines_of(model, engine, page=True),
-        "reml" if plain(model, term) else "evidence",
+        usual_criterion(model, term),
         **sampler,
         **ascent,
     )
-    columns = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
     trees: dict[str, Any] = {}
     with _told():
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
         data = _read(table, group, (separator, decimal))
-        made = _made(declared, formula, data, prior, missing, columns)
+        made = declared(formula, data, priors=_priors(prior or []))
         _say(quiet, repr(made), "")
         for engine_of in make:
             try:
@@ -198,7 +215,7 @@ def options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Bayesian linear mixed models: a table and a formula become a posterior."""
+    """Bayesian linear mixed models and their family: a table becomes a posterior."""
 
 
 @contextmanager
@@ -230,18 +247,6 @@ def _read(path: Path, labels: list[str] | None, marks: tuple[str | None, str | N
     from ..report.table_file import Form, read_table_file
 
     return read_table_file(path, labels or (), Form.of(*marks))
-
-
-def _made(
-    declared: Declare,
-    formula: str,
-    data: Any,
-    priors: list[str] | None,
-    missing: Missing,
-    columns: dict[str, Any],
-) -> Any:
-    """The model of a table."""
-    return declared(formula, data, priors=_priors(priors or []), missing=missing.value, **columns)
 
 
 def _priors(given: list[str]) -> dict[str, Any]:

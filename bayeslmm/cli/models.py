@@ -1,5 +1,6 @@
 """Models by the names and options of the command line."""
 
+import shlex
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -13,25 +14,40 @@ USES = {
     ModelName.lmm: ("term",),
     ModelName.lasso: ("lam",),
     ModelName.rvm: ("kernel", "width", "degree"),
+    ModelName.ppca: ("components", "scale", "ard", "without"),
 }
+CRITERIA = {ModelName.lmm: "reml", ModelName.ppca: "ml"}  # usual of empirical Bayes, or "evidence"
 KERNELS = {
     KernelName.gaussian: ("width",),
     KernelName.linear_spline: (),
     KernelName.polynomial: ("degree",),
 }
-type Declare = Callable[..., Any]  # formula, table, **what `lmm` takes -> Model
+type Declare = Callable[..., Any]  # formula, table, priors -> model
+
+
+def check_formula(name: ModelName, formula: str | None) -> None:
+    """Refuse a formula where the whole table is the response, and its absence elsewhere."""
+    if name is ModelName.ppca and formula is not None:
+        raise typer.BadParameter(
+            f"--model ppca takes no formula, for every column is a response, but got {formula!r}; "
+            f"--without COLUMN leaves a column out"
+        )
+    if name is not ModelName.ppca and formula is None:
+        raise typer.BadParameter(
+            f"--model {name} needs a formula after the table, such as 'y ~ x + (x | group)'"
+        )
 
 
 def declare(
-    name: ModelName, missing: str, criterion: Criterion | None = None, **given: Any
+    name: ModelName, rows: dict[str, Any], criterion: Criterion | None = None, **given: Any
 ) -> Declare:
     """How to make the model; an option that it does not take is refused, not ignored.
 
     Parameters
     ----------
     name
-    missing
-        What happens to rows with missing values.
+    rows
+        Options about the rows of one response; None where the shell did not say.
     criterion
         Of empirical Bayes, where the shell said one.
     given
@@ -42,20 +58,25 @@ def declare(
         if option not in USES[name]:
             owners = [other.value for other, options in USES.items() if option in options]
             raise typer.BadParameter(f"--{option} goes with --model {' or '.join(owners)}")
+    if name is ModelName.ppca:
+        return _matrix(said, rows)
+    missing = str(rows["missing"] or "error")
+    columns = {option: rows[option] for option in ("weights", "offset", "frequency", "noise_sd")}
+    columns["missing"] = missing
     if name is ModelName.lasso:
         if criterion is not None:
             raise typer.BadParameter(
                 "--criterion does not go with --model lasso, whose lam has one maximum"
             )
-        return partial(_lasso, said)
+        return partial(_lasso, said, **columns)
     if name is ModelName.rvm:
-        return partial(_rvm, _kernel(said))
+        return partial(_rvm, _kernel(said), **columns)
     terms = [read_term(text) for text in said.get("term", ())]
     if terms and missing == "drop":
         raise typer.BadParameter(
             "--missing drop does not go with --term: take the rows out of the table first"
         )
-    return partial(_lmm, terms)
+    return partial(_lmm, terms, **columns)
 
 
 def engines_of(name: ModelName, given: list[EngineName] | None, page: bool) -> list[EngineName]:
@@ -67,9 +88,9 @@ def engines_of(name: ModelName, given: list[EngineName] | None, page: bool) -> l
     return [EngineName.nuts, EngineName.eb] if page else [EngineName.nuts]
 
 
-def plain(name: ModelName, terms: list[str] | None) -> bool:
-    """Whether it is a mixed model as lme4 has them, for which the shell's default is REML."""
-    return name is ModelName.lmm and not terms
+def usual_criterion(name: ModelName, terms: list[str] | None) -> str:
+    """What empirical Bayes maximises where the shell does not say; lme4's for its own models."""
+    return "evidence" if terms else CRITERIA.get(name, "evidence")
 
 
 def _lmm(terms: list[Term], formula: str, data: Any, **options: Any) -> Any:
@@ -90,6 +111,36 @@ def _rvm(kernel: Callable[[], Any], formula: str, data: Any, **options: Any) -> 
     from ..models.rvm import rvm
 
     return rvm(formula, data, kernel=kernel(), **options)
+
+
+def _matrix(said: dict[str, Any], rows: dict[str, Any]) -> Declare:
+    """A maker of a model of the whole table; what is about one response is refused."""
+    for option, value in rows.items():
+        if value is not None:
+            flag = f"--{option.replace('_', '-')}"
+            why = ", which keeps rows with missing values" if option == "missing" else ""
+            raise typer.BadParameter(f"{flag} does not go with --model ppca{why}")
+    if "components" not in said:
+        raise typer.BadParameter("--model ppca needs --components, such as --components 2")
+    return partial(_ppca, said.pop("without", []), said)
+
+
+def _ppca(without: list[str], said: dict[str, Any], formula: None, data: Any, priors: Any) -> Any:
+    from ..design.errors import DesignError
+    from ..models.ppca import ppca
+
+    names = [str(name) for name in data.columns]
+    for name in without:
+        if name not in names:
+            shown = ", ".join(names[:12]) + (", ..." if names[12:] else "")
+            raise ValueError(f"--without: there is no column {name!r}; the table has {shown}")
+    table = data[[name for name in names if name not in without]]
+    try:
+        return ppca(table, **said, priors=priors)
+    except DesignError as error:
+        labels = [name for name in table.columns if table[name].dtype.kind not in "iufb"]
+        here = " ".join(f"--without {shlex.quote(name)}" for name in labels)
+        raise ValueError(f"{error}; here: {here}" if labels else str(error)) from None
 
 
 def _kernel(said: dict[str, Any]) -> Callable[[], Any]:

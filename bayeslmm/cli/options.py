@@ -23,6 +23,7 @@ class ModelName(StrEnum):
     lmm = "lmm"
     lasso = "lasso"
     rvm = "rvm"
+    ppca = "ppca"
 
 
 class KernelName(StrEnum):
@@ -31,6 +32,12 @@ class KernelName(StrEnum):
     gaussian = "gaussian"
     linear_spline = "linear_spline"
     polynomial = "polynomial"
+
+
+class Scale(StrEnum):
+    """What columns of a matrix are divided by."""
+
+    sd = "sd"
 
 
 class Criterion(StrEnum):
@@ -50,7 +57,10 @@ class Missing(StrEnum):
 
 
 Table = Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.")]
-Formula = Annotated[str, typer.Argument(help='lme4 formula: "y ~ x + (x | group)".')]
+Formula = Annotated[
+    str | None,
+    typer.Argument(help='lme4 formula: "y ~ x + (x | group)"; --model ppca takes none.'),
+]
 Engines = Annotated[
     list[EngineName] | None,
     typer.Option(
@@ -64,7 +74,8 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="lmm: mixed model; lasso: Bayesian lasso; rvm: relevance vector machine.",
+        help="lmm: mixed model; lasso: Bayesian lasso; rvm: relevance vector machine; ppca: "
+        "probabilistic PCA of all columns.",
     ),
 ]
 Terms = Annotated[
@@ -87,10 +98,26 @@ Width = Annotated[
     float | None, typer.Option(help="--kernel gaussian: exp(-d^2 / width^2), in units of x.")
 ]
 Degree = Annotated[int | None, typer.Option(help="--kernel polynomial: (x . z + 1)^degree.")]
+Components = Annotated[
+    int | None, typer.Option(min=0, help="--model ppca: how many components; it needs this.")
+]
+ScaleOption = Annotated[
+    Scale | None, typer.Option(help="--model ppca: divide each column by its sd.")
+]
+Ard = Annotated[
+    bool | None, typer.Option("--ard", help="--model ppca: each component has its own scale.")
+]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN", help="--model ppca: leave out, such as labels. May be repeated."
+    ),
+]
 CriterionOption = Annotated[
     Criterion | None,
     typer.Option(
-        help="What --engine eb maximises; reml by default, evidence with --term, lasso and rvm."
+        help="What --engine eb maximises; reml by default, evidence with --term, lasso and rvm, "
+        "ml with ppca."
     ),
 ]
 Draws = Annotated[
@@ -128,7 +155,10 @@ Weights = Annotated[str | None, typer.Option(help="Column of precisions (sigma^2
 Offset = Annotated[str | None, typer.Option(help="Column: known part of the mean.")]
 Frequency = Annotated[str | None, typer.Option(help="Column: how often each row counts.")]
 NoiseSd = Annotated[str | None, typer.Option(help="Column: known noise sd of each row.")]
-MissingOption = Annotated[Missing, typer.Option(help="Rows with missing values.")]
+MissingOption = Annotated[
+    Missing | None,
+    typer.Option(help="Rows with missing values: error by default; --model ppca keeps them."),
+]
 Group = Annotated[
     list[str] | None,
     typer.Option(metavar="COLUMN", help="Read as labels: 007 stays 007. May be repeated."),

@@ -5,7 +5,7 @@ distance one that sits elsewhere: |mean - reference mean| / reference sd. Draws 
 whose k-hat allows it are also weighted by their importance.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
-from ..reading import groups, ranef
+from ..reading import groups, moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
 from . import tables
@@ -32,8 +32,9 @@ class EngineComparison:
     parameters : pandas.DataFrame
         One row a parameter and engine: mean, sd, sd ratio and distance to the reference, and
         mean and sd after importance weighting (NaN where that is not possible). A row such as
-        u_Subject[Days] pools the levels, and u_x the columns of a block: its sd is the root mean
-        square over them, its distance likewise; it has no mean.
+        u_Subject[Days] pools the levels, u_x the columns of a block, z[PC1] the rows' scores and
+        covariance the pairs of columns: its sd is the root mean square over them, its distance
+        likewise; it has no mean.
     reference : str
         The engine that the others are compared with.
     """
@@ -102,15 +103,15 @@ def compare_engines(
         reference = (chained or list(results))[0]
     elif reference not in results:
         raise ValueError(f"reference={reference!r} is none of {', '.join(map(repr, results))}")
-    each = {name: _quantities(tree) for name, tree in results.items()}
-    base = {q.name: q for q in each[reference]}
-    rows, index = [], []
-    for parameter in dict.fromkeys(q.name for found in each.values() for q in found):
-        for engine, found in each.items():
-            for q in found:
-                if q.name == parameter:
-                    rows.append(_row(q, base.get(parameter)))
-                    index.append((parameter, engine))
+    each = {name: {q.name: q for q in _quantities(tree)} for name, tree in results.items()}
+    base = each[reference]
+    index = [
+        (parameter, engine)
+        for parameter in dict.fromkeys(name for found in each.values() for name in found)
+        for engine, found in each.items()
+        if parameter in found
+    ]
+    rows = [_row(each[engine][parameter], base.get(parameter)) for parameter, engine in index]
     columns = ["mean", "sd", "sd ratio", "distance", "weighted mean", "weighted sd"]
     labels = pd.MultiIndex.from_tuples(index, names=["parameter", "engine"])
     table = pd.DataFrame(rows, index=labels, columns=columns)
@@ -158,7 +159,20 @@ def _quantities(tree: Any) -> list[Quantity]:
             name = f"u_{factor}[{effect}]"
             found.append(Quantity(name, own["mean"].to_numpy(), own["sd"].to_numpy()))
     found += [Quantity(f"u_{b}", *block_moments(tree, b)) for b in block_names(tree)]
-    return found
+    return [*found, *_matrix(tree)]
+
+
+def _matrix(tree: Any) -> Iterator[Quantity]:
+    """Of a model of many columns the scores, by component, and the covariance, each pooled."""
+    scores, covariance = moments(tree, "z"), moments(tree, "covariance")
+    if scores is not None:
+        mean, sd = (array.transpose("row", "component") for array in scores)
+        for k, component in enumerate(mean["component"].values):
+            yield Quantity(f"z[{component}]", mean.values[:, k], sd.values[:, k])
+    if covariance is not None:
+        pairs = np.triu_indices(covariance[0].sizes["feature"])
+        mean, sd = (array.transpose("feature", "feature_2").values[pairs] for array in covariance)
+        yield Quantity("covariance", mean, sd)
 
 
 def _weighted(scalar: Scalar, weights: Array | None) -> tuple[float, float]:

@@ -25,7 +25,10 @@ def real_array(values: Any, what: str) -> np.ndarray:
     """
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(float), np.nan)
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise DesignError(f"{what} must be a rectangle of real numbers: {error}") from None
     if array.dtype.kind == "O":
         try:
             if any(isinstance(value, str) for value in array.ravel().tolist()):

@@ -49,10 +49,15 @@ class Matrix:
         """Which entries are known, (n, d)."""
         return ~np.isnan(self.y)
 
-    @property
+    @cached_property
     def complete(self) -> bool:
         """Whether nothing is missing."""
-        return bool(self.there.all())
+        return not np.isnan(self.y.min())  # NaN passes through a minimum
+
+    @property
+    def labels(self) -> np.ndarray | list:
+        """Labels of the rows: an array where they are numbers, which may be a million; or a list."""
+        return self.rows if self.rows.dtype.kind in "iuf" else self.rows.tolist()
 
     def encode(self, new: Any) -> tuple[np.ndarray, np.ndarray]:
         """New rows with the same columns, and their labels.
@@ -92,6 +97,7 @@ class Matrix:
         values = real_array(y, "the matrix")
         if values.shape != self.y.shape:
             raise DesignError(f"the matrix must have shape {self.y.shape}, got {values.shape}")
+        _refuse_infinite(values, self.features, self.rows, self.response)
         _refuse_unusable(values, self.features, self.rows)
         return Matrix(self.formula, self.response, values, self.features, self.rows, self.named)
 
@@ -167,8 +173,9 @@ def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarra
     n, d = values.shape
     if n < 2 or d < 1:
         raise DesignError(f"at least two rows and one column are needed, got shape {values.shape}")
-    if not np.isnan(values).any():
-        _refuse_constant(values.min(axis=0), values.max(axis=0), names)
+    low, high = values.min(axis=0), values.max(axis=0)
+    if not np.isnan(low).any():  # NaN passes through a minimum
+        _refuse_constant(low, high, names)
         return
     there = ~np.isnan(values)
     if not there.any():

@@ -77,21 +77,19 @@ class ADVI:
         ascent = Ascent(model, graph, self.steps, self.full_rank, rng)
         ascent.run(progress)
         v, log_q = ascent.sample(self.draws, rng)
-        points = ascent.values.read(v)
-        log_weight = _log_target(model, points) - log_q
-        h, corr, scales = unpack_many(points.z, model.layout)
-        theta = theta_variables(model, h, corr)
-        ratios, drawn = [], dict(theta)
-        if not self.marginal:
-            drawn["beta"] = (("fixed",), points.beta)
-            ratios = sd_ratios(model, scales, h[:, -1], points.beta, points.effects, rng)
-        attrs = {**ascent.attrs, **verdict(model, log_weight, drawn, ratios, rng, ascent.unsettled)}
+        found = ascent.values.reading(v, rng)
+        log_weight = found.log_target - log_q
+        settled = ascent.unsettled
+        judged = verdict(model, log_weight, found.judged, found.ratios, rng, settled)
         tables, coords = ascent.trace()
-        stats = {"log_weight": log_weight[None]}
-        found = Outcome(sample_stats=stats, attrs=attrs, tables=tables, coords=coords)
-        if self.marginal:
-            return replace(found, thetas=Thetas.at(model, points.z[None]))
-        return replace(found, variables=one_chain(model, theta, points.beta, points.effects))
+        return Outcome(
+            thetas=found.thetas,
+            variables=found.variables,
+            sample_stats={"log_weight": log_weight[None]},
+            attrs={**ascent.attrs, **judged},
+            tables=tables,
+            coords=coords,
+        )
 
 
 def _refuse(model: Model, marginal: bool) -> None:
@@ -108,13 +106,3 @@ def _refuse(model: Model, marginal: bool) -> None:
             f"{zero[0]} is fixed at zero, so the coefficients have no density to approximate; use "
             f"ADVI(marginal=True), or drop the term"
         )
-
-
-def _log_target(model: Model, points: Points) -> Array:
-    """log p(v, y) at the points, on the scale that the approximation lives on."""
-    target = model.target()
-    if not points.effects and not points.beta.shape[1]:
-        return target.many(points.z) + points.log_jacobian
-    h, _, scales = unpack_many(points.z, model.layout)
-    complete = log_complete(model, scales, h[:, -1], points.beta, points.effects)
-    return target.prior_many(points.z) + points.log_jacobian + complete

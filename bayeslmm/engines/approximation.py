@@ -142,12 +142,7 @@ def affordable(model: Model) -> int:
         return 0
     if model.space.size > DIMENSIONS:
         return 0
-    if model.dual:
-        n, wide = model.design.y.size, sum(b.columns for b in model.blocks if not b.law.shared)
-        return int(min(4000, 2.0 * SPEED / (n**3 / 3.0 + n**2 * wide + 1e4 * n)))
-    sums = model.sums
-    m, q = sums.random + sums.fixed, sums.effects
-    return int(min(4000, SPEED / (m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)))
+    return int(min(4000, SPEED / model.operations))
 
 
 def verdict(

@@ -15,9 +15,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
-from . import start
 from .descent import BLOCK, WINDOW, Schedule, adam, trend
-from .mode import posterior_mode
 from .values import Values
 
 LARGEST = 1000  # coordinates whose full covariance can be estimated in reasonable time
@@ -37,14 +35,15 @@ class Ascent:
         with _quiet():
             self.inference = family(model=graph, random_seed=int(rng.integers(2**31)))
         group = self.inference.approx.groups[0]
-        self.values = Values(model, graph, {n: place for n, place, *_ in group.ordering.values()})
+        places = {n: place for n, place, *_ in group.ordering.values()}
+        self.values = model.reader(graph, places) or Values(model, graph, places)
         if full_rank and self.values.size > LARGEST:
             raise ValueError(
                 f"full_rank=True would estimate the covariance of {self.values.size:,} "
                 f"coordinates, {self.values.size**2 / 2:,.0f} numbers; use marginal=True, which "
                 f"approximates {model.space.size} and keeps the coefficients exact"
             )
-        mean, sd = _beginning(model, self.values)
+        mean, sd = self.values.beginning()
         by_name = {p.name: p for p in self.inference.approx.params}
         params = [by_name["mu"], by_name["L_tril" if self.full else "rho"]]
         params[0].set_value(mean)
@@ -137,20 +136,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         log.setLevel(level)
-
-
-def _beginning(model: Model, values: Values) -> tuple[Array, Array]:
-    """Where q starts, mean and sd (D,): the mode of theta, and the exact coefficients there."""
-    target = model.target()
-    z = posterior_mode(model, target)
-    theta = model.space.constrain(z, model.layout)
-    exact = model.solver().condition(theta.scales, theta.sigma)
-    covs = exact.effects_cov
-    sds = model.in_units(tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in covs))
-    width = start.width(target, z) if z.size else z
-    sd = values.spread(width, np.sqrt(np.diag(exact.beta_cov)), sds)
-    effects = model.in_units(exact.effects)
-    return values.write(z, exact.beta, effects), np.maximum(sd, 1e-12)
 
 
 def _lower(diagonal: Array, below: Array | None = None) -> Array:

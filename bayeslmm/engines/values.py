@@ -13,8 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from ..coordinates import unpack_many
+from ..densities import log_complete
 from ..gaussian.sums import Array
 from ..model import Model
+from ..named import Reading
+from ..recover import Thetas, one_chain, theta_variables
+from . import start
+from .approximation import sd_ratios
+from .mode import posterior_mode
 
 
 @dataclass(frozen=True, repr=False)
@@ -103,6 +110,33 @@ class Values:
         )
         return Points(z, jacobian, beta, effects)
 
+    def reading(self, v: Array, rng: np.random.Generator) -> Reading:
+        """What draws v (k, D) of an approximation say of the posterior."""
+        model, points = self.model, self.read(v)
+        h, corr, scales = unpack_many(points.z, model.layout)
+        theta = theta_variables(model, h, corr)
+        log_target = _log_target(model, points)
+        if not points.effects and not points.beta.shape[1]:
+            return Reading(log_target, theta, [], thetas=Thetas.at(model, points.z[None]))
+        ratios = sd_ratios(model, scales, h[:, -1], points.beta, points.effects, rng)
+        drawn = one_chain(model, theta, points.beta, points.effects)
+        judged = {**theta, "beta": (("fixed",), points.beta)}
+        return Reading(log_target, judged, ratios, variables=drawn)
+
+    def beginning(self) -> tuple[Array, Array]:
+        """Where q starts, mean and sd (D,): the mode of theta, and the exact coefficients there."""
+        model = self.model
+        target = model.target()
+        z = posterior_mode(model, target)
+        theta = model.space.constrain(z, model.layout)
+        exact = model.solver().condition(theta.scales, theta.sigma)
+        covs = exact.effects_cov
+        sds = model.in_units(tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in covs))
+        width = start.width(target, z) if z.size else z
+        sd = self.spread(width, np.sqrt(np.diag(exact.beta_cov)), sds)
+        effects = model.in_units(exact.effects)
+        return self.write(z, exact.beta, effects), np.maximum(sd, 1e-12)
+
     def write(self, z: Array, beta: Array, effects: tuple[Array, ...]) -> Array:
         """v (D,) at one point; what the graph does not have is left out."""
         v = self.spread(z, beta, effects)
@@ -125,6 +159,16 @@ class Values:
             if term.coefficients in self._places:
                 v[self._places[term.coefficients]] = u.ravel()
         return v
+
+
+def _log_target(model: Model, points: Points) -> Array:
+    """log p(v, y) at the points, on the scale that the approximation lives on."""
+    target = model.target()
+    if not points.effects and not points.beta.shape[1]:
+        return target.many(points.z) + points.log_jacobian
+    h, _, scales = unpack_many(points.z, model.layout)
+    complete = log_complete(model, scales, h[:, -1], points.beta, points.effects)
+    return target.prior_many(points.z) + points.log_jacobian + complete
 
 
 def _indices(place: slice) -> list[int]:

@@ -13,7 +13,7 @@ of the features a diagonal entry may be near zero, and its sign then tears the p
 Where every component has a scale of its own (automatic relevance determination, Bishop 1999) the
 prior is no longer alike for W Q, and all entries of U'W are coordinates.
 
-    z = (log T_jj, T_ij / r, log of every free scale),    r the rms spread of the data
+    z = (log T_jj / r, T_ij / r, log of every free scale),    r the rms spread of the data
 """
 
 from collections.abc import Sequence
@@ -138,7 +138,10 @@ def add_prior(chart, T, h, mode, slope, by_h):
 
 @jit
 def pull(chart, z, T, h, mode, slope, by_h, grad):
-    """Slopes in T and h to slopes in z; returns the log Jacobian where the prior is in z."""
+    """Slopes in T and h to slopes in z; returns the log Jacobian where the prior is in z.
+
+    It is NaN where a slope is not finite, so that no one else need look.
+    """
     at, total = 0, 0.0
     for j in range(chart.q):
         for i in range(0 if chart.full else j, chart.d):
@@ -158,6 +161,9 @@ def pull(chart, z, T, h, mode, slope, by_h, grad):
             if mode == 1:
                 grad[chart.at[k]] += 1.0
                 total += z[chart.at[k]]
+    for slope_in_z in grad:
+        if not np.isfinite(slope_in_z):
+            return np.nan
     return total
 
 

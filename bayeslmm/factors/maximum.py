@@ -3,8 +3,8 @@
     W = U_q (Lambda_q - sigma^2 I)^(1/2),    sigma^2 = mean of the d - q smallest eigenvalues
 
 of the covariance of the rows (Tipping & Bishop 1999, equations 7 and 8), its divisor n where mu is
-maximised and n - 1 where it is integrated. Otherwise EM (`gaussian.imputing`), or an ascent along
-the exact gradient.
+maximised and n - 1 where it is integrated. Otherwise EM (`gaussian.expectation`), or an ascent
+along the exact gradient.
 """
 
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum
             raise ValueError(
                 f"{q} components follow {solver.n:.0f} rows of {d} columns exactly, so that no "
                 f"noise is left and the likelihood has no maximum; ask for fewer components, give "
-                f"more rows, fix sigma (priors={{'sigma': ...}}), or use NUTS()"
+                f"more rows, or fix sigma (priors={{'sigma': ...}})"
             )
         sigma = float(np.sqrt(others / count / (d - q)))
     along = np.maximum(values, sigma**2)

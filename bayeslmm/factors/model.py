@@ -29,7 +29,10 @@ from .chart import coordinates as chart_coordinates
 from .maximum import Maximum, ascended, closed_form, imputed
 from .recover import Loadings, Means, draw_all, score_moments, told
 from .target import FactorTarget, Solver
+from .words import row_words
 
+ROWS = 256  # that are passed at a time
+TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
 
 
@@ -105,7 +108,13 @@ class FactorModel:
     @cached_property
     def X(self) -> Array:
         """The rows as the model takes them, (n, d)."""
-        return (self.design.y - self.shift) / self.unit
+        X: Array = self.design.y - self.shift
+        return X / self.unit if self.scaled else X
+
+    @property
+    def scaled(self) -> bool:
+        """Whether columns are divided by units of their own."""
+        return bool((self.unit != 1.0).any())
 
     @property
     def ard(self) -> bool:
@@ -127,12 +136,20 @@ class FactorModel:
         return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
 
     def solver(self, criterion: str = "evidence") -> Solver:
-        """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        return self._solver.under(criterion)
+        """The solver for one of the four criteria ("map" is "evidence" before its prior).
+
+        Density one of mu is density one on the user's scale.
+        """
+        found = self._solver.under(criterion)
+        if found.code != REML:
+            return found
+        return replace(found, constant=found.constant + float(np.log(self.unit).sum()))
 
     @property
     def log_jacobian(self) -> float:
         """What dividing columns by their units takes from the log density of Y."""
+        if not self.scaled:
+            return 0.0
         return -float(self.design.there.sum(axis=0) @ np.log(self.unit))
 
     @property
@@ -143,7 +160,10 @@ class FactorModel:
     @cached_property
     def spread(self) -> float:
         """Rms sd of the columns inside."""
-        return float(np.sqrt(np.mean(variances(self.X, self.design.complete))))
+        if self._by_sums:
+            rows = self._solver.rows
+            return float(np.sqrt(rows.total / self.X.size))
+        return float(np.sqrt(np.mean(column_moments(self.X, self.design.complete)[1])))
 
     @cached_property
     def space(self) -> FactorSpace:
@@ -201,11 +221,15 @@ class FactorModel:
 
     @property
     def centre(self) -> Array:
-        """Coordinates from which searches start: the maximum of the likelihood."""
-        best = self._likeliest
-        return chart_coordinates(
-            self.space.chart, self._solver.basis, best.W, self.scales_at(best.W, best.sigma)
-        )
+        """Coordinates from which searches start: the maximum of the likelihood.
+
+        A component of length zero has no slope and, in the triangle, no coordinate: it is started
+        at a little more, along the basis vector of its place.
+        """
+        best, basis, q = self._likeliest, self._solver.basis, self.components
+        zero = (best.W**2).sum(axis=0) < (TINY * self.spread) ** 2
+        W = np.where(zero, TINY * self.spread * basis[:, :q], best.W)
+        return chart_coordinates(self.space.chart, basis, W, self.scales_at(W, best.sigma))
 
     def scales_at(self, W: Array, sigma: float) -> Array:
         """All scales at loadings W: those of W that make it most probable, then sigma."""
@@ -222,6 +246,26 @@ class FactorModel:
         shape = z.shape[:2]
         return Loadings(W.reshape(*shape, *W.shape[1:]), h.reshape(*shape, -1))
 
+    def theta_variables(self, thetas: Loadings) -> Named:
+        """The variables of theta by name at every draw (chains, draws, ...)."""
+        chains, draws = thetas.h.shape[:2]
+        found, _, _, _ = told(
+            thetas, self.reference, self.unit, bool((self.unit != 1.0).any())
+        )
+        found |= self._own_scales(thetas)
+        return {n: (dims, _spread(a, chains, draws)) for n, (dims, a) in found.items()}
+
+    def with_fixed(self, drawn: Named) -> Named:
+        """Draws of a graph's free variables (chains, draws, ...), and scales that are fixed."""
+        shape = drawn["mu"][1].shape[:2]
+        found = dict(drawn)
+        for scale in self.scales:
+            if scale.fixed is not None:
+                values = scale.fixed if scale.dim else scale.fixed[0]
+                dims = (scale.dim,) if scale.dim else ()
+                found[scale.name] = dims, np.broadcast_to(values, (*shape, *np.shape(values)))
+        return found
+
     def recover(
         self,
         thetas: Loadings,
@@ -235,8 +279,7 @@ class FactorModel:
         """
         chains, draws = thetas.h.shape[:2]
         count = chains * draws
-        scaled = bool((self.unit != 1.0).any())
-        variables, moments, W, sigma = told(thetas, self.reference, self.unit, scaled)
+        variables, moments, W, sigma = told(thetas, self.reference, self.unit, self.scaled)
         variables |= self._own_scales(thetas)
         solver = None
         if thetas.mean is None:
@@ -250,9 +293,9 @@ class FactorModel:
             mean, sd = score_moments(law, self.X)
             moments |= {"z_mean": (("row", "component"), mean), "z_sd": (("row", "component"), sd)}
         if thetas.plugged and thetas.mean is None:
-            m, V = solver.mean_law(W[0], float(sigma[0]))
+            m, sd = law.moments()
             moments["mu_mean"] = (("feature",), self.shift + self.unit * m)
-            moments["mu_sd"] = (("feature",), self.unit * np.sqrt(np.diag(V)))
+            moments["mu_sd"] = (("feature",), self.unit * sd)
         shaped = {
             name: (dims, _spread(values, chains, draws))
             for name, (dims, values) in variables.items()
@@ -318,6 +361,21 @@ class FactorModel:
         each = zip(W, np.column_stack(h))
         return np.array([chart_coordinates(chart, basis, w, own) for w, own in each])
 
+    def reader(self, graph: Any, places: Mapping[str, slice]) -> Any:
+        """Who reads the vector of an approximation on a graph."""
+        from .flat import Flat
+
+        return Flat(self, graph, places)
+
+    @property
+    def operations(self) -> float:
+        """Multiplications that one evaluation of the log posterior takes, roughly."""
+        q = self.components + 1
+        if self._by_sums:
+            return 10.0 * self.unit.size * q * q
+        lengths = self.design.there.sum(axis=1).astype(float)
+        return 4.0 * q * float((lengths**2).sum()) + self.unit.size**3
+
     @property
     def large(self) -> list[str]:
         """Names of variables that may be too large for their draws to be kept."""
@@ -362,9 +420,9 @@ class FactorModel:
         return [f"PC{k + 1}" for k in range(self.components)]
 
     @property
-    def coords(self) -> dict[str, list]:
+    def coords(self) -> dict[str, Any]:
         """Labels of every dimension of the result."""
-        coords: dict[str, list] = {"row": self.design.rows.tolist()}
+        coords: dict[str, Any] = {"row": self.design.labels}
         coords["feature"] = coords["feature_2"] = list(self.design.features)
         coords["component"] = self.component_names
         return coords
@@ -436,12 +494,13 @@ class FactorModel:
     @cached_property
     def digest(self) -> str:
         """Digest of the declaration and its data: equal for equal models, in any process."""
-        found = sha256()  # processors have it built in, and matrices are large
-        prior = self.mean_prior
-        for array in (self.design.y, self.shift, self.unit, prior.location, prior.variance):
+        found, prior = sha256(row_words(self.design.y)), self.mean_prior
+        for array in (self.shift, self.unit, prior.location, prior.variance):
             found.update(np.ascontiguousarray(array, dtype=np.float64))
         d = self.design
-        found.update(repr((self.kind, self.components, d.features, d.rows.tolist())).encode())
+        found.update(repr((self.kind, self.components, d.features)).encode())
+        labels = d.labels
+        found.update(repr(labels).encode() if isinstance(labels, list) else labels.tobytes())
         found.update(self.space.identity)
         return found.hexdigest()[:24]
 
@@ -493,14 +552,24 @@ class FactorModel:
         )
 
 
-def variances(X: Array, complete: bool) -> Array:
-    """Variances of the columns (d,) over the entries that are there, divisor their number."""
-    if complete:
-        mean = X.mean(axis=0)
-        centred = X if np.abs(mean).max() == 0.0 else X - mean
-        found: Array = np.einsum("ij,ij->j", centred, centred) / X.shape[0]
-        return found
-    return np.asarray(np.nanvar(X, axis=0))
+def column_moments(Y: Array, complete: bool) -> tuple[Array, Array]:
+    """Means and variances of columns (d,) over the entries that are there, divisor their number.
+
+    Rows are taken some at a time, so that what is made of them stays in the processor's cache.
+    """
+    parts = [Y[start : start + ROWS] for start in range(0, Y.shape[0], ROWS)]
+    counts, sums, squares = np.zeros((3, Y.shape[1]))
+    for part in parts:
+        known = 1.0 if complete else np.where(np.isnan(part), 0.0, 1.0)
+        counts += np.broadcast_to(known, part.shape).sum(axis=0)
+        sums += (part if complete else np.where(known, part, 0.0)).sum(axis=0)
+    mean = sums / counts
+    for part in parts:
+        centred = part - mean
+        if not complete:
+            centred = np.where(np.isnan(centred), 0.0, centred)
+        squares += np.einsum("ij,ij->j", centred, centred)
+    return mean, squares / counts
 
 
 def _counted(count: int, noun: str) -> str:

@@ -17,6 +17,7 @@ from .canonical import aligned, covariance, described
 from .target import Solver
 
 CHUNK = 4_000_000  # numbers held at a time
+CACHE = 200_000  # numbers that the processor's cache holds
 
 
 @dataclass(frozen=True, repr=False)
@@ -72,14 +73,25 @@ class Means:
         if isinstance(self.solver, Complete):
             m, axes, variances = self.spectral()
             inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
-            along = np.einsum("kdq,kd->kq", axes[index], white) * (inner - outer)[index]
-            return m[index] + outer[index] * white + np.einsum("kdq,kq->kd", axes[index], along)
+            if m.shape[0] > 1:
+                m, axes, inner, outer = m[index], axes[index], inner[index], outer[index]
+            along = _scores(axes, white) * (inner - outer)
+            return m + outer * white + _points(axes, along)
         out = np.empty((index.size, d))
         for k in np.unique(index):
             m, V = self.at(k)
             own = index == k
             out[own] = m + white[own] @ np.linalg.cholesky(V).T
         return out
+
+    def moments(self) -> tuple[Array, Array]:
+        """Mean and sd (d,) of mu at the first point."""
+        if isinstance(self.solver, Complete):
+            m, axes, variances = self.spectral()
+            outer = variances[0, -1]
+            return m[0], np.sqrt(outer + axes[0] ** 2 @ (variances[0, :-1] - outer))
+        m, V = self.at(0)
+        return m, np.sqrt(np.diag(V))
 
     def spectral(self) -> tuple[Array, Array, Array]:
         """Means (k, d), axes (k, d, q) and variances (k, q + 1) of mu, the last off the axes.
@@ -100,15 +112,25 @@ class Means:
         return solver.prior.location + m, axes, own * kept
 
 
+def _scores(axes: Array, rows: Array) -> Array:
+    """Every row (., d) along its axes (k, d, q), or along those that all have (1, d, q)."""
+    return rows @ axes[0] if axes.shape[0] == 1 else np.einsum("kdq,kd->kq", axes, rows)
+
+
+def _points(axes: Array, scores: Array) -> Array:
+    """The way back: (., d) from scores (., q)."""
+    return scores @ axes[0].T if axes.shape[0] == 1 else np.einsum("kdq,kq->kd", axes, scores)
+
+
 def draw_all(
     means: Means, X: Array, index: Array, rng: np.random.Generator, scores: bool = True
 ) -> tuple[Array, Array]:
     """One draw of mu (., d) and of all scores (., n, q) at each point of `index`."""
     mu = means.draws(index, rng)
     n, q = X.shape[0], means.W.shape[2]
-    z = np.empty((index.size, n, q))
     if not scores or not q:
-        return mu, z[:0]
+        return mu, np.empty((0, n, q))
+    z = np.empty((index.size, n, q))
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)
     for s, k in enumerate(index):
@@ -147,15 +169,18 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     k, d, q = W.shape
     rows = np.concatenate([A, -np.einsum("kdq,kd->kq", A, m)[:, None, :]], axis=1)  # (k, d + 1, q)
     centre = rows.mean(axis=0)
-    mean, square = np.empty((X.shape[0], q)), np.empty((X.shape[0], q))
-    roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
-    step = max(1, CHUNK // (d + 1))
+    mean, square = np.empty((X.shape[0], q)), np.zeros((X.shape[0], q))
+    roots = []  # of one point nothing varies
+    if k > 1:
+        roots = [np.linalg.qr(rows[:, :, c] - centre[:, c], mode="r") for c in range(q)]
+    step = max(1, CACHE // (d + 1))
     for start in range(0, X.shape[0], step):
         part = slice(start, start + step)
         block = X[part]
         mean[part] = block @ centre[:d] + centre[d]
         for c, R in enumerate(roots):
-            square[part, c] = ((block @ R[:, :d].T + R[:, d]) ** 2).sum(axis=1) / k
+            moved = block @ R[:, :d].T + R[:, d]
+            square[part, c] = np.einsum("ij,ij->i", moved, moved) / k
     return mean, np.sqrt(square + within.mean(axis=0))
 
 
@@ -192,6 +217,8 @@ def told(
 def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:
     """Mean and sd over draws of C (d, d), a slice of the draws at a time."""
     d = W.shape[1]
+    if sigma.size == 1:
+        return covariance(W, sigma)[0], np.zeros((d, d))
     total, square = np.zeros((2, d, d))
     step = max(1, CHUNK // (d * d))
     first = covariance(W[:1], sigma[:1])[0]

@@ -54,8 +54,10 @@ class FactorTarget:
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
         value = self._evaluate(z, grad) + self.solver.constant
-        value += self._add_customs(z, grad)
-        return (value if np.isfinite(grad).all() else np.nan), grad
+        if self.customs:
+            value += self._add_customs(z, grad)
+            value = value if np.isfinite(grad).all() else np.nan
+        return value, grad
 
     def _add_customs(self, z: Array, grad: Array) -> float:
         total = 0.0

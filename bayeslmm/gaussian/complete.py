@@ -20,6 +20,7 @@ from .compiled import jit
 from .low_rank import diagonal_score
 from .sums import Array
 
+NEAR = 0.01  # share of a column's squares, below which its mean takes no digits from its scatter
 MANY = 100  # columns from which all eigenvectors are dear beside the first few
 ML, REML, EVIDENCE = 0, 1, 2  # mu maximised, integrated under density one, under its prior
 CODES = {"ml": ML, "reml": REML, "evidence": EVIDENCE, "map": EVIDENCE}
@@ -57,13 +58,24 @@ class Scatter:
 
     @classmethod
     def of(cls, Y: Array) -> "Scatter":
-        """From rows Y (n, d), read once."""
+        """From rows Y (n, d), read once where they are already taken about nearly their mean."""
         n, d = Y.shape
         mean = Y.mean(axis=0)
-        centred = Y if np.abs(mean).max() == 0.0 else Y - mean
         if n <= d:
-            return cls(float(n), mean, None, centred)
-        return cls(float(n), mean, centred.T @ centred)
+            return cls(float(n), mean, None, Y - mean)
+        scatter = Y.T @ Y
+        if (n * mean**2 > NEAR * np.diagonal(scatter)).any():
+            centred = Y - mean
+            return cls(float(n), mean, centred.T @ centred)
+        return cls(float(n), mean, scatter - n * np.outer(mean, mean))
+
+    @cached_property
+    def total(self) -> float:
+        """Trace of the scatter."""
+        if self.scatter is None:
+            assert self.root is not None
+            return float((self.root**2).sum())
+        return float(np.trace(self.scatter))
 
     @cached_property
     def eigen(self) -> tuple[Array, Array]:
@@ -84,7 +96,7 @@ class Scatter:
             values, vectors = self.eigen
             return values[:q], vectors[:, :q], float(values[q:].sum())
         values, vectors = eigh(self.scatter, subset_by_index=[d - q, d - 1])
-        rest = float(np.trace(self.scatter)) - float(values.sum())
+        rest = self.total - float(values.sum())
         return values[::-1], vectors[:, ::-1], max(rest, 0.0)
 
 

@@ -22,6 +22,8 @@ MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,
 DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
 STEPS = 2000
+LEAP = 3.0  # how far an extrapolation may take log sigma
+NOTHING = 1e-14  # a share of the sum of squares that float64 cannot tell from none
 
 
 @dataclass(frozen=True, repr=False)
@@ -50,32 +52,43 @@ def expectation_maximisation(
     ridge : bool
         Bishop's automatic relevance determination: every column of W has the prior precision
         d / |w|^2, found anew after every step (Bishop 1999, equation 12).
+
+    Raises
+    ------
+    ValueError
+        Where no noise is left, so that the likelihood has no maximum.
     """
     problem = _Problem(Y, sigma, ridge)
     x = problem.start(q)
     best, trail = _Point(x, *problem.step(x)), _Trail()
-    for count in range(1, STEPS + 1):
+    settled, count = False, 0
+    while not settled and count < STEPS:
+        count += 1
+        if np.isnan(best.next[-1]):
+            raise ValueError(
+                f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
+                f"is left and the likelihood has no maximum; ask for fewer components, give more "
+                f"rows, or fix sigma (priors={{'sigma': ...}})"
+            )
         trail.add(best.x, best.next)
         x = trail.extrapolated()
+        if not abs(x[-1] - best.next[-1]) < LEAP:
+            trail, x = _Trail(), best.next
         new = _Point(x, *problem.step(x))
-        if not new.value >= best.value:  # taken back: the plain step never falls
+        least = max(GAIN, DIGITS * abs(best.value))
+        if not new.value >= best.value - least:  # taken back: the plain step never falls
             trail = _Trail()
             new = _Point(best.next, *problem.step(best.next))
         gained, best = new.value - best.value, new
-        least = max(GAIN, DIGITS * abs(new.value))
-        if trail.quiet(least, gained):
-            break
-    settled = count < STEPS
+        settled = trail.quiet(least, gained)
     W, mean, sigma = problem.parameters(best.x)
     return Fitted(W, mean + problem.shift, sigma, best.value, count, settled)
 
 
 def expected_scores(Y: Array, W: Array, mean: Array, sigma: float) -> tuple[Array, Array]:
     """Mean and sd (n, q) of every row's scores given W, mu and sigma: the E step alone."""
-    there = ~np.isnan(Y)
-    q, mask = W.shape[1], there.astype(np.float64)
-    a, b = np.tril_indices(q)
-    gram, pull = mask @ (W[:, a] * W[:, b]), np.where(there, Y - mean, 0.0) @ W
+    q, (known, mask) = W.shape[1], _filled(Y)
+    gram, pull = _sums(known, mask, W, mean)
     moments = np.empty((Y.shape[0], (q + 1) * (q + 2) // 2))
     _expect(gram, pull, sigma**2, moments)
     z, diagonal = _scores(moments, q), np.cumsum(np.arange(1, q + 1)) - 1
@@ -110,25 +123,30 @@ class _Trail:
         return self.images[-1] - weights @ moves
 
     def quiet(self, least: float, gained: float) -> bool:
-        """Whether two steps, one after the other, gained next to nothing."""
+        """Whether the last step gained next to nothing, and the next would not gain more.
+
+        Either the one before did not either, or it gained a thousand times as much: near its fixed
+        point the extrapolation converges so, and nothing else does.
+        """
         before, self._last = self._last, abs(gained)
-        return max(before, self._last) < least
+        sudden = np.isfinite(before) and self._last < 1e-3 * before
+        return self._last < least and bool(sudden or before < least)
 
 
 class _Problem:
     """The rows, and one step of EM as a map of the parameters' vector onto itself."""
 
     def __init__(self, Y: Array, sigma: float | None, ridge: bool) -> None:
-        there = ~np.isnan(Y)
-        self.shift = np.nanmean(Y, axis=0)
-        self.Y = np.where(there, Y - self.shift, 0.0)
-        self.mask = there.astype(np.float64)
+        self.Y, self.mask = _filled(Y)
         self.n, self.d = Y.shape
         self.known, self.ridge = sigma, ridge
-        self.entries = float(there.sum())
         self.counts = self.mask.sum(axis=0)
+        self.entries = float(self.counts.sum())
+        self.shift = self.Y.sum(axis=0) / self.counts
+        self.Y -= self.shift
+        self.Y *= self.mask
         self.sums = self.Y.sum(axis=0)
-        self.squares = (self.Y**2).sum(axis=0)
+        self.squares = np.einsum("ij,ij->j", self.Y, self.Y)
 
     def start(self, q: int) -> Array:
         """Principal axes with gaps filled by the mean, by a randomised power iteration."""
@@ -138,7 +156,7 @@ class _Problem:
             return self._vector(np.zeros((self.d, 0)), np.zeros(self.d), np.sqrt(spread))
         rng = np.random.default_rng(0)
         basis = np.linalg.qr(rng.standard_normal((self.d, min(self.d, q + 8))))[0]
-        for _ in range(6):
+        for _ in range(3):
             basis = np.linalg.qr(self.Y.T @ (self.Y @ basis))[0]
         _, sizes, axes = np.linalg.svd(self.Y @ basis, full_matrices=False)
         share = self.entries / (self.n * self.d)  # gaps at the mean shrink what is seen
@@ -160,9 +178,7 @@ class _Problem:
         """Where EM goes from x, and the log likelihood at x."""
         W, mean, sigma = self.parameters(x)
         q, s = self.q, sigma**2
-        a, b = np.tril_indices(q)
-        gram = self.mask @ (W[:, a] * W[:, b])
-        pull = self.Y @ W - self.mask @ (mean[:, None] * W)
+        gram, pull = _sums(self.Y, self.mask, W, mean)
         gaps = self.squares - 2.0 * mean * self.sums + self.counts * mean**2
         moments = np.empty((self.n, (q + 1) * (q + 2) // 2))
         log_det, explained = _expect(gram, pull, s, moments)
@@ -182,11 +198,28 @@ class _Problem:
         right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
         solved = np.empty((self.d, q + 1))
         rest = _maximise(normal, right, precision, solved)
-        noise = np.sqrt((float(self.squares.sum()) - rest) / self.entries)
+        noise = self.known
+        if noise is None:
+            total = float(self.squares.sum())
+            left = total - rest - float(precision @ (solved[:, :q] ** 2).sum(axis=0))
+            noise = np.sqrt(left / self.entries) if left > NOTHING * total else np.nan
         W, mean = solved[:, :q], solved[:, q]
         if not self.ridge:
             W, mean = _expanded(W, mean, moments.mean(axis=0))
         return self._vector(W, mean, noise), value
+
+
+def _filled(Y: Array) -> tuple[Array, Array]:
+    """Rows (n, d) with zero where an entry is missing, and one where it is not."""
+    gone = np.isnan(Y)
+    return np.where(gone, 0.0, Y), (~gone).astype(np.float64)
+
+
+def _sums(Y: Array, mask: Array, W: Array, mean: Array) -> tuple[Array, Array]:
+    """Of every row its packed W_o'W_o and W_o'(y - mu)_o: what the E step reads."""
+    a, b = np.tril_indices(W.shape[1])
+    found = mask @ np.hstack([W[:, a] * W[:, b], mean[:, None] * W])  # the mask is passed once
+    return found[:, : a.size], Y @ W - found[:, a.size :]
 
 
 def _expanded(W: Array, mean: Array, moments: Array) -> tuple[Array, Array]:

@@ -24,15 +24,18 @@ def _upper_solve(L, x):
 
 
 @jit
-def _open_row(W, there, own, features):
-    """The loadings of the entries that a row has; returns how many."""
-    k = 0
+def _open_row(W, there, room, features):
+    """The loadings (q, k) of the entries that a row has, to be factored in place."""
+    k, q = 0, W.shape[1]
     for j in range(W.shape[0]):
         if there[j]:
-            own[k] = W[j]
             features[k] = j
             k += 1
-    return k
+    B = room[: q * k].reshape(q, k)
+    for a in range(q):
+        for j in range(k):
+            B[a, j] = W[features[j], a]
+    return B
 
 
 @jit
@@ -42,18 +45,20 @@ def draw_scores(W, sigma, X, there, order, fresh, mu, white, out):
     Rows are taken in `order`; where `fresh` is false a row has the pattern of the one before it.
     """
     d, q = W.shape
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
     L, B, x = np.empty((q, q)), np.empty((q, d)), np.empty(q)
-    k = 0
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            factor(own[:k], sigma * sigma, L, B[:, :k])
+            B = _open_row(W, there[i], room, features)
+            factor(B, sigma * sigma, L)
+        k = B.shape[1]
+        for j in range(k):
+            gap[j] = X[i, features[j]] - mu[features[j]]
         for a in range(q):
             total = sigma * white[i, a]
             for j in range(k):
-                total += B[a, j] * (X[i, features[j]] - mu[features[j]])
+                total += B[a, j] * gap[j]
             x[a] = total
         _upper_solve(L, x)
         out[i] = x
@@ -66,15 +71,15 @@ def add_moments(W, sigma, X, there, order, fresh, mu, V, mean, square):
     z_i = A (y_i - mu)_o + noise, A = M^-1 W_o': its variance is diag(sigma^2 M^-1 + A V_oo A').
     """
     d, q = W.shape
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
     L, B, variance = np.empty((q, q)), np.empty((q, d)), np.empty(q)
-    A, e = np.empty((q, d)), np.empty(q)
-    k = 0
+    A, e, line = np.empty((q, d)), np.empty(q), np.empty(d)
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            factor(own[:k], sigma * sigma, L, B[:, :k])
+            B = _open_row(W, there[i], room, features)
+            factor(B, sigma * sigma, L)
+            k = B.shape[1]
             for a in range(q):
                 e[:] = 0.0
                 e[a] = 1.0
@@ -86,26 +91,32 @@ def add_moments(W, sigma, X, there, order, fresh, mu, V, mean, square):
                 variance[a] = 0.0
                 for b in range(a, q):
                     variance[a] += sigma * sigma * e[b] * e[b]
-                for j in range(k):
-                    A[a, j] = 0.0
-                    for b in range(a, q):
+                A[a] = 0.0
+                for b in range(a, q):
+                    for j in range(k):
                         A[a, j] += e[b] * B[b, j]
-            for a in range(q if V.size else 0):
-                for j in range(k):
+            for j in range(k if V.size else 0):
+                row = V[features[j]]
+                for l in range(k):
+                    line[l] = row[features[l]]
+                for a in range(q):
                     total = 0.0
                     for l in range(k):
-                        total += V[features[j], features[l]] * A[a, l]
+                        total += line[l] * A[a, l]
                     variance[a] += A[a, j] * total
+        k = B.shape[1]
+        for j in range(k):
+            gap[j] = X[i, features[j]] - mu[features[j]]
         for a in range(q):
             total = 0.0
             for j in range(k):
-                total += A[a, j] * (X[i, features[j]] - mu[features[j]])
+                total += A[a, j] * gap[j]
             mean[i, a] += total
             square[i, a] += total * total + variance[a]
 
 
 def by_pattern(there: Array) -> tuple[Array, Array]:
-    """An order of the rows (n,) in which rows of one pattern follow each other, and where one begins."""
+    """An order of the rows (n,) that puts those of one pattern together, and where one begins."""
     packed = np.packbits(there, axis=1)
     order = np.lexsort(packed.T[::-1])
     fresh = np.ones(order.size, dtype=bool)
@@ -122,7 +133,7 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
     """
     n, d = X.shape
     q = W.shape[1]
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
     L, B, x, e = np.empty((q, q)), np.empty((q, d)), np.empty(q), np.empty(q)
     s = sigma * sigma
     starts = np.zeros(n + 1, np.int64)
@@ -131,18 +142,20 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
         for j in range(d):
             count += wanted[i, j]
         starts[i + 1] = starts[i] + count
-    k = 0
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            factor(own[:k], s, L, B[:, :k])
+            B = _open_row(W, there[i], room, features)
+            factor(B, s, L)
         if starts[i] == starts[i + 1]:
             continue
+        k = B.shape[1]
+        for j in range(k):
+            gap[j] = X[i, features[j]] - mu[features[j]]
         for a in range(q):
             total = 0.0
             for j in range(k):
-                total += B[a, j] * (X[i, features[j]] - mu[features[j]])
+                total += B[a, j] * gap[j]
             x[a] = total
         _upper_solve(L, x)
         at = starts[i]
@@ -166,16 +179,15 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
 def row_densities(W, sigma, X, there, order, fresh, mu, out):
     """out (n,): log density of the entries that every row has, given W, sigma and mu."""
     d, q = W.shape
-    own, features = np.empty((d, q)), np.empty(d, np.int64)
-    L, B, gap = np.empty((q, q)), np.empty((q, d)), np.empty(d)
+    room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
+    L, B, log_det = np.empty((q, q)), np.empty((q, d)), 0.0
     s = sigma * sigma
-    k, log_det = 0, 0.0
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
-            k = _open_row(W, there[i], own, features)
-            log_det = factor(own[:k], s, L, B[:, :k]) + k * np.log(2.0 * np.pi)
-        square = 0.0
+            B = _open_row(W, there[i], room, features)
+            log_det = factor(B, s, L) + B.shape[1] * np.log(2.0 * np.pi)
+        k, square = B.shape[1], 0.0
         for j in range(k):
             gap[j] = X[i, features[j]] - mu[features[j]]
             square += gap[j] * gap[j]

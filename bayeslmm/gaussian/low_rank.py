@@ -14,47 +14,46 @@ from .compiled import jit
 
 
 @jit
-def factor(W, s, L, B):
-    """L (q, q) and B (q, k) of C; returns log|C|, NaN where s is too small beside W."""
-    k, q = W.shape
+def factor(B, s, L):
+    """L (q, q) of C, and B (q, k): from W' to L^-1 W'. Returns log|C|, NaN where s is too small."""
+    q, k = B.shape
+    log_det = (k - q) * np.log(s)
     for a in range(q):
         for b in range(a + 1):
             total = s if a == b else 0.0
             for i in range(k):
-                total += W[i, a] * W[i, b]
+                total += B[a, i] * B[b, i]
             L[a, b] = total
-    log_det = (k - q) * np.log(s)
     for a in range(q):
-        for b in range(a + 1):
-            total = L[a, b]
+        for b in range(a):
             for c in range(b):
-                total -= L[a, c] * L[b, c]
-            if a == b:
-                if not total > 0.0:
-                    return np.nan
-                L[a, a] = np.sqrt(total)
-                log_det += np.log(total)
-            else:
-                L[a, b] = total / L[b, b]
-    for i in range(k):
-        for a in range(q):
-            total = W[i, a]
-            for c in range(a):
-                total -= L[a, c] * B[c, i]
-            B[a, i] = total / L[a, a]
+                L[a, b] -= L[a, c] * L[b, c]
+            L[a, b] /= L[b, b]
+            L[a, a] -= L[a, b] * L[a, b]
+        if not L[a, a] > 0.0:
+            return np.nan
+        log_det += np.log(L[a, a])
+        L[a, a] = np.sqrt(L[a, a])
+        for c in range(a):
+            for i in range(k):
+                B[a, i] -= L[a, c] * B[c, i]
+        for i in range(k):
+            B[a, i] /= L[a, a]
     return log_det
 
 
 @jit
 def backsolve(L, B, K):
-    """K (k, q) = W M^-1 from B = L^-1 W'."""
+    """K (q, k) = M^-1 W' from B = L^-1 W'; it may be B itself."""
     q, k = B.shape
-    for i in range(k):
-        for a in range(q - 1, -1, -1):
-            total = B[a, i]
-            for c in range(a + 1, q):
-                total -= L[c, a] * K[i, c]
-            K[i, a] = total / L[a, a]
+    for a in range(q - 1, -1, -1):
+        for i in range(k):
+            K[a, i] = B[a, i]
+        for c in range(a + 1, q):
+            for i in range(k):
+                K[a, i] -= L[c, a] * K[c, i]
+        for i in range(k):
+            K[a, i] /= L[a, a]
 
 
 @jit
@@ -83,40 +82,42 @@ def diagonal_score(W, s, count, squares, weight, gap, slope):
     Adds the slope in W to `slope` (k, q); returns the value and the slope in s.
     """
     k, q = W.shape
-    L, B, K = np.empty((q, q)), np.empty((q, k)), np.empty((k, q))
-    log_det = factor(W, s, L, B)
+    L, B, K = np.empty((q, q)), np.empty((q, k)), np.empty((q, k))
+    B[:] = W.T
+    log_det = factor(B, s, L)
     if np.isnan(log_det):
         return np.nan, 0.0
     backsolve(L, B, K)
-    solved = np.empty(k)
+    solved, part = np.empty(k), np.empty(k)
     trace = weight * solve(B, s, gap, solved)
     square = 0.0  # tr C^-1 S C^-1
-    for i in range(k):
-        square += weight * solved[i] * solved[i]
-    gram = np.zeros((q, q))  # B B'
-    inner = np.zeros((q, q))  # B diag(squares) K
-    along = np.zeros(q)  # gap' K
     total = float(k)  # s tr C^-1
     for i in range(k):
-        for a in range(q):
-            along[a] += gap[i] * K[i, a]
-            for b in range(q):
-                gram[a, b] += B[a, i] * B[b, i]
-                inner[a, b] += B[a, i] * squares[i] * K[i, b]
-    for i in range(k):
-        own, twice = 0.0, 0.0
-        for a in range(q):
-            own += B[a, i] * B[a, i]
-            part = 0.0
-            for b in range(q):
-                part += gram[a, b] * B[b, i]
-            twice += B[a, i] * part
-        total -= own
-        trace += squares[i] * (1.0 - own) / s
-        square += squares[i] * (1.0 - 2.0 * own + twice) / (s * s)
+        square += weight * solved[i] * solved[i]
+        trace += squares[i] / s
+        square += squares[i] / (s * s)
+    for a in range(q):
         for b in range(q):
-            part = squares[i] * K[i, b]
-            for a in range(q):
-                part -= B[a, i] * inner[a, b]
-            slope[i, b] += part / s + weight * solved[i] * along[b] - count * K[i, b]
+            gram, within = 0.0, 0.0  # of B B' and B diag(squares) B'
+            for i in range(k):
+                gram += B[a, i] * B[b, i]
+                within += B[a, i] * B[b, i] * squares[i]
+            square += gram * within / (s * s)
+            if a == b:
+                total -= gram
+                trace -= within / s
+                square -= 2.0 * within / (s * s)
+    for b in range(q):
+        along = 0.0
+        for i in range(k):
+            along += gap[i] * K[b, i]
+            part[i] = squares[i] * K[b, i]
+        for a in range(q):
+            inner = 0.0
+            for i in range(k):
+                inner += B[a, i] * squares[i] * K[b, i]
+            for i in range(k):
+                part[i] -= B[a, i] * inner
+        for i in range(k):
+            slope[i, b] += part[i] / s + weight * solved[i] * along - count * K[b, i]
     return -0.5 * (count * log_det + trace), 0.5 * (square - count * total / s)

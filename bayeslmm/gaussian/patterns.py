@@ -123,6 +123,18 @@ class Patterns:
 
 
 @jit
+def _open(Wt, rows, p, room):
+    """A pattern's features (k,), and its loadings (q, k) from W' (q, d), to be factored in place."""
+    features = rows.features[rows.starts[p] : rows.starts[p + 1]]
+    q, k = Wt.shape[0], features.size
+    B = room[: q * k].reshape(q, k)
+    for a in range(q):
+        for i in range(k):
+            B[a, i] = Wt[a, features[i]]
+    return features, B
+
+
+@jit
 def mean_of(W, sigma, rows, location, variance, code, P, mean):
     """mu's conditional mean (d,); P's lower triangle <- its covariance.
 
@@ -137,22 +149,25 @@ def mean_of(W, sigma, rows, location, variance, code, P, mean):
         for i in range(d):
             P[i, i] = 1.0 / variance[i]
             pull[i] = location[i] / variance[i]
-    L, B, own, solved = np.empty((q, q)), np.empty((q, d)), np.empty((d, q)), np.empty(d)
+    Wt, L, room = np.ascontiguousarray(W.T), np.empty((q, q)), np.empty(q * d)
+    solved, dots = np.empty(d), np.empty(d)
     for p in range(rows.counts.size):
-        at, k = rows.starts[p], rows.starts[p + 1] - rows.starts[p]
-        n, features = rows.counts[p], rows.features[at : at + k]
-        for i in range(k):
-            own[i] = W[features[i]]
-        log_det = factor(own[:k], s, L, B[:, :k])
+        n = rows.counts[p]
+        features, B = _open(Wt, rows, p, room)
+        k = features.size
+        log_det = factor(B, s, L)
         total -= 0.5 * n * (log_det + k * np.log(2.0 * np.pi))
-        solve(B[:, :k], s, rows.means[at : at + k], solved)
+        solve(B, s, rows.means[rows.starts[p] : rows.starts[p + 1]], solved)
         for i in range(k):
             pull[features[i]] += n * solved[i]
+            dots[: i + 1] = 0.0
+            for a in range(q):
+                for j in range(i + 1):
+                    dots[j] += B[a, i] * B[a, j]
+            row = P[features[i]]
             for j in range(i + 1):
-                dot = 1.0 if i == j else 0.0
-                for a in range(q):
-                    dot -= B[a, i] * B[a, j]
-                P[features[i], features[j]] += n * dot / s
+                row[features[j]] -= n / s * dots[j]
+            row[features[i]] += n / s
     if not cholesky_lower(P):
         return np.nan, np.nan
     log_det = 0.0
@@ -180,6 +195,9 @@ def score(W, sigma, rows, location, variance, code, slope):
     value, log_det = mean_of(W, sigma, rows, location, variance, code, V, mean)
     if np.isnan(value):
         return np.nan, 0.0
+    for i in range(d):
+        for j in range(i):
+            V[j, i] = V[i, j]
     if code != ML:
         value += 0.5 * log_det
         if code == EVIDENCE:
@@ -187,94 +205,103 @@ def score(W, sigma, rows, location, variance, code, slope):
                 value -= 0.5 * (np.log(variance[i]) + (mean[i] - location[i]) ** 2 / variance[i])
         else:
             value += 0.5 * d * np.log(2.0 * np.pi)
-    L, B, own, K = np.empty((q, q)), np.empty((q, d)), np.empty((d, q)), np.empty((d, q))
-    gap, solved, inner, moved = np.empty(d), np.empty(d), np.empty((d, q)), np.empty((q, d))
+    slope_t = np.zeros((q, d))  # features side by side, as in every array of a pattern
+    Wt, L, rooms = np.ascontiguousarray(W.T), np.empty((q, q)), np.empty((4, q * d))
+    gap, line = np.empty(d), np.empty(d)
     by_s = 0.0
     for p in range(rows.counts.size):
-        at, k = rows.starts[p], rows.starts[p + 1] - rows.starts[p]
-        n, features = rows.counts[p], rows.features[at : at + k]
+        n = rows.counts[p]
+        features, B = _open(Wt, rows, p, rooms[0])
+        k = features.size
         for i in range(k):
-            own[i] = W[features[i]]
-            gap[i] = rows.means[at + i] - mean[features[i]]
-        factor(own[:k], s, L, B[:, :k])
-        backsolve(L, B[:, :k], K[:k])
-        # inner = E[S] K, row by row of the scatter's factor; squares = tr C^-1 E[S] C^-1
-        inner[:k] = 0.0
-        value -= 0.5 * n * _add_row(B, s, K, gap[:k], n, solved, inner)
-        squares = 0.0
-        for i in range(k):
-            squares += n * solved[i] * solved[i]
+            gap[i] = rows.means[rows.starts[p] + i] - mean[features[i]]
+        factor(B, s, L)
+        moved = rooms[1, : q * k].reshape(q, k)  # B E[S], row by row of the scatter's factor
+        moved[:] = 0.0
+        trace, squares = _add_row(B, s, gap[:k], n, line, moved)  # tr C^-1 E[S], tr C^-1 E[S] C^-1
         for r in range(rows.heights[p], rows.heights[p + 1], k):
-            row = rows.scatter[r : r + k]
-            value -= 0.5 * _add_row(B, s, K, row, 1.0, solved, inner)
-            for i in range(k):
-                squares += solved[i] * solved[i]
+            more = _add_row(B, s, rows.scatter[r : r + k], 1.0, line, moved)
+            trace += more[0]
+            squares += more[1]
+        value -= 0.5 * trace
         if code != ML:
-            squares += n * _add_mean(V, features, B, s, K, n, moved, inner)
-        _add_slope(B, s, K, n, k, features, inner, slope)
-        trace = float(k)
-        for a in range(q):
-            for i in range(k):
-                trace -= B[a, i] * B[a, i]
-        by_s += 0.5 * (squares - n * trace / s)
+            by_mean = rooms[2, : q * k].reshape(q, k)
+            squares += n * _add_mean(V, features, B, s, n, line, by_mean, moved)
+        K = rooms[3, : q * k].reshape(q, k)
+        backsolve(L, B, K)
+        backsolve(L, moved, moved)
+        free = _add_slope(B, s, K, n, features, moved, line, slope_t)
+        by_s += 0.5 * (squares - n * free / s)
+    slope += slope_t.T
     return value, 2.0 * sigma * by_s
 
 
 @jit
-def _add_row(B, s, K, row, weight, solved, inner):
-    """inner += weight row (row'K); solved = C^-1 row; returns row' C^-1 row."""
-    k, q = row.size, B.shape[0]
-    square = solve(B[:, :k], s, row, solved)
+def _add_row(B, s, x, weight, line, moved):
+    """moved += weight B x x'; returns weight times x' C^-1 x and |C^-1 x|^2."""
+    q, k = B.shape
+    for i in range(k):
+        line[i] = x[i]
     for a in range(q):
         dot = 0.0
         for i in range(k):
-            dot += row[i] * K[i, a]
+            dot += B[a, i] * x[i]
         for i in range(k):
-            inner[i, a] += weight * dot * row[i]
-    return square
+            line[i] -= dot * B[a, i]
+            moved[a, i] += weight * dot * x[i]
+    product, square = 0.0, 0.0
+    for i in range(k):
+        product += x[i] * line[i]
+        square += line[i] * line[i]
+    return weight * product / s, weight * square / (s * s)
 
 
 @jit
-def _add_mean(V, features, B, s, K, n, moved, inner):
-    """inner += n V_oo K for mu's covariance; returns tr C^-1 V_oo C^-1.
+def _add_mean(V, features, B, s, n, line, by_mean, moved):
+    """moved += n B V_oo for mu's covariance; returns tr C^-1 V_oo C^-1.
 
-    V's lower triangle is read. tr V (I - B'B)^2 = tr V - 2 tr BVB' + tr BB' BVB'.
+    tr V (I - B'B)^2 = tr V - 2 tr BVB' + tr BB' BVB'.
     """
-    q, k = B.shape[0], features.size
+    q, k = B.shape
     total = 0.0
-    for a in range(q):
-        for i in range(k):
-            moved[a, i] = 0.0
+    by_mean[:] = 0.0
     for i in range(k):
+        row = V[features[i]]
+        total += row[features[i]]
         for j in range(k):
-            v = V[max(features[i], features[j]), min(features[i], features[j])]
-            if i == j:
-                total += v
-            for a in range(q):
-                inner[i, a] += n * v * K[j, a]
-                moved[a, i] += B[a, j] * v
+            line[j] = row[features[j]]
+        for a in range(q):
+            for j in range(k):
+                by_mean[a, j] += B[a, i] * line[j]
     for a in range(q):
         for b in range(q):
             gram, both = 0.0, 0.0
             for i in range(k):
                 gram += B[a, i] * B[b, i]
-                both += moved[a, i] * B[b, i]
+                both += by_mean[a, i] * B[b, i]
             total += gram * both
             if a == b:
                 total -= 2.0 * both
+        for i in range(k):
+            moved[a, i] += n * by_mean[a, i]
     return total / (s * s)
 
 
 @jit
-def _add_slope(B, s, K, n, k, features, inner, slope):
-    """slope += C^-1 inner - n K, at the pattern's features."""
-    q = B.shape[0]
+def _add_slope(B, s, K, n, features, inner, line, slope_t):
+    """slope_t += inner C^-1 - n K at the pattern's features, inner = K E[S]; returns s tr C^-1."""
+    q, k = B.shape
+    free = float(k)
     for b in range(q):
         for i in range(k):
-            slope[features[i], b] += inner[i, b] / s - n * K[i, b]
+            line[i] = inner[b, i]
+            free -= B[b, i] * B[b, i]
         for a in range(q):
             dot = 0.0
             for i in range(k):
-                dot += B[a, i] * inner[i, b]
+                dot += B[a, i] * inner[b, i]
             for i in range(k):
-                slope[features[i], b] -= dot * B[a, i] / s
+                line[i] -= dot * B[a, i]
+        for i in range(k):
+            slope_t[b, features[i]] += line[i] / s - n * K[b, i]
+    return free

@@ -18,7 +18,7 @@ import numpy as np
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
 from ..factors import FactorModel
-from ..factors.model import variances
+from ..factors.model import column_moments
 from ..fixed import normal_law
 from ..gaussian.complete import MeanPrior
 from ..laws import Law, operator_parameters
@@ -93,8 +93,8 @@ def ppca(
     _check(design, components, scale)
     priors = priors or {}
     check_names(priors, ["mu", *(["sd_W"] if components else []), "sigma"])
-    shift = design.y.mean(axis=0) if design.complete else np.nanmean(design.y, axis=0)
-    unit, square = np.ones(shift.size), variances(design.y - shift, design.complete)
+    shift, square = column_moments(design.y, design.complete)
+    unit = np.ones(shift.size)
     if scale == "sd":
         count = design.there.sum(axis=0)
         unit = np.sqrt(square * count / (count - 1.0))

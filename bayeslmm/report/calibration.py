@@ -18,6 +18,8 @@ def calibration(view: View) -> tuple[list[Image], str]:
     """LOO-PIT of the first engine: ECDF difference with a 95% band, and a histogram."""
     from ..criticism.loo import loo_pit
 
+    if not view.one_response:
+        return [], ""
     engine, tree = view.first
     tree, note = _lighter(view, tree)
     try:

@@ -43,14 +43,17 @@ def compared(view: View) -> tuple[list[Image], str]:
             f"or one at the boundary."
         )
     short = label(found.reference, 12)
-    return [
-        _figure(view, ratios, "sd ratio", f"sd over that of {short}"),
-        _figure(view, distances, "distance", f"|difference of means| / sd of {short}"),
-    ], note
+    ratios = ratios.dropna(how="all")
+    images = [] if ratios.empty else [_figure(view, ratios, "sd ratio", f"sd over that of {short}")]
+    axis = f"|difference of means| / sd of {short}"
+    return [*images, _figure(view, distances, "distance", axis)], note
 
 
 def _pooled(view: View) -> str:
     """What the rows of coefficients stand for."""
+    if not view.one_response:
+        scored = "; z rows pool the scores of all rows" if view.model.components else ""
+        return f"The row covariance pools all pairs of columns{scored}."
     what = ["the levels of an effect"] if view.model.terms or not view.model.blocks else []
     what += ["the columns of a block"] if view.model.blocks else []
     return f"u_ rows pool {' or '.join(what)}."

@@ -3,22 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..model import Model
 from ..reading import plugged
 from ..scalars import INTERVAL
 from . import tables
+from .biplot import biplot
 from .bound import bound
 from .calibration import calibration
 from .caterpillar import caterpillar
 from .coefficients import coefficients
 from .compared import compared
+from .covariance import covariance
 from .densities import fixed_effects, variances
 from .drawing import Image
 from .fitted_curve import fitted_curve
 from .kept import kept
+from .loadings import loadings
+from .missing import missing
 from .mixing import mixing
 from .rows import rows
+from .scree import scree
 from .tables import Folded, Row, Section
 from .trust import Trust, trust
 from .view import View
@@ -60,6 +65,26 @@ PANELS = (
         kept,
     ),
     Panel("Fitted curve", "", fitted_curve),
+    Panel(
+        "Scores and loadings",
+        "Rows that lie together are alike; an arrow points to where its column is large.",
+        biplot,
+        key=False,
+    ),
+    Panel(
+        "How many components?",
+        "The eigenvalues of the covariance; what stands above the noise asks for a component.",
+        scree,
+    ),
+    Panel("Loadings", f"Mean and {INTERVAL} of each column's loading.", loadings),
+    Panel(
+        "Does the model give back the covariances?",
+        "Where it does, the observed ones lie on the line, within the intervals of data that the "
+        "posterior draws with the same entries missing.",
+        covariance,
+        key=False,
+    ),
+    Panel("What is missing?", "", missing, key=False),
     Panel(
         "Do the rows look like the model's?",
         "Residuals should scatter evenly about zero and follow the line; responses drawn from the "
@@ -105,7 +130,8 @@ class Content:
     """All that a report says."""
 
     title: str
-    model: Model
+    model: Declared
+    said: str  # what the user gave: a formula or a matrix
     laws: list[str]
     data: list[tuple[str, str]]
     priors: Folded
@@ -129,8 +155,9 @@ def content(view: View, title: str | None = None) -> Content:
         if images or note
     ]
     return Content(
-        title=title or view.model.design.formula,
+        title=title or view.model.formula,
         model=view.model,
+        said="formula" if view.one_response else "matrix",
         laws=tables.laws(view.model),
         data=tables.data_summary(view.model),
         priors=tables.priors(view.model),
@@ -148,7 +175,10 @@ def content(view: View, title: str | None = None) -> Content:
 def _note(view: View) -> str:
     """How to read the table of estimates: every interval named, every dash explained."""
     text = f"Every interval is the {INTERVAL}."
-    if any(plugged(tree) for tree in view.trees.values()):
+    maximised = [tree for tree in view.trees.values() if plugged(tree)]
+    if any("variance_parameters" not in tree for tree in maximised):
+        text += " What was plugged in has its estimate as mean, and neither sd nor interval."
+    if any("variance_parameters" in tree for tree in maximised):
         text += (
             " Of a parameter that was plugged in, mean is the estimate and sd its standard error; "
             "it has no interval here, for its law is far from normal where groups are few: "

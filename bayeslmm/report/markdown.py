@@ -44,7 +44,7 @@ def _lines(page: Content) -> Iterator[str]:
     yield f"# {escaped(page.title)}"
     yield from ("", escaped(page.model.kind))
     yield from ("", "## Model", "")
-    equations = [page.model.design.formula, page.model.equation, *page.laws]
+    equations = [page.model.formula, page.model.equation, *page.laws]
     yield from ("    " + clean(line) for line in equations)
     yield from ("", escaped(page.model.sizes), "", "### Data", "")
     yield from table(["", ""], [[name, value] for name, value in page.data])

@@ -19,6 +19,7 @@ from .view import View
 
 WORST = 2  # parameters an engine
 LEAST = 20  # thinned draws a chain
+DERIVED = ("icc_", "noise_sd")  # kinds: shares of variance, and sigma in other units
 STYLES = ("-", "--", "-.", ":")
 
 
@@ -53,8 +54,8 @@ def _drawn(view: View, engine: str) -> list[Scalar]:
 
 def _worst(found: list[Scalar]) -> list[Scalar]:
     able = [s for s in found if s.draws is not None and np.isfinite(s.ess)]
-    # A share of variance is a function of the others: its own ranks say nothing new.
-    able = [s for s in able if s.kind.prefix != "icc_"]
+    # What is a function of the others says nothing new by its own ranks.
+    able = [s for s in able if s.kind.prefix not in DERIVED]
     return sorted(able, key=lambda s: s.ess)[:WORST]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..model import Model
+from ..declared import MODELS, Declared
 from ..tree import check_tree
 from .content import content
 from .drawing import key
@@ -19,7 +19,7 @@ ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 
 def report(
-    model: Model,
+    model: Declared,
     results: Any,
     path: str | os.PathLike[str],
     *,
@@ -31,12 +31,13 @@ def report(
     all. What it shows follows from the results: the model, its priors and data; whether each engine
     can be trusted, and what to do where not; all estimates; engines compared, densities, random
     effects, coefficients of blocks of columns, the curve of a kernel of one input, residuals,
-    calibration, chains and bounds, where there are any.
+    calibration, scores and loadings, eigenvalues, covariances, missing entries, chains and bounds,
+    where there are any.
 
     Parameters
     ----------
-    model : Model
-        What `bayeslmm.lmm` returned.
+    model : Model or FactorModel
+        What `bayeslmm.lmm`, or another maker of models, returned.
     results : DataTree, or dict of str to DataTree
         What `bayeslmm.fit` returned for this model; several under the names that the page shows.
     path : path-like
@@ -108,7 +109,7 @@ def breakable(text: object, limit: int) -> Any:
 
 def _check(model: Any, results: Any) -> dict[str, Any]:
     """The trees by name, each with a posterior of this model's rows."""
-    if not isinstance(model, Model):
+    if not isinstance(model, MODELS):
         raise TypeError(
             f"report takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
         )

@@ -19,6 +19,8 @@ NUMBERS = 2e7  # of all replicates together
 
 def rows(view: View) -> tuple[list[Image], str]:
     """Residuals against fitted values, their quantiles, and the posterior predictive density."""
+    if not view.one_response:
+        return [], ""
     engine, _ = view.first
     design = view.model.design
     residual = (design.y - view.fitted) * np.sqrt(view.model.precision)

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..model import Model
 from ..scalars import INTERVAL, KINDS, Scalar, chains
 from ..terms import BlockTerm
+from . import matrix_words
 from .columns import MOST, Columns
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
@@ -85,8 +86,9 @@ def estimates(view: View) -> list[Section]:
         if len(rows) > MANY:
             few = set(_furthest(names[:ALL], by_engine))
             shown = [row for row in rows if row.name in few]
-            told = f"{len(shown)} of {len(names):,}, {FURTHEST}"
-            sections.append(Section(kind.title, shown, rows, len(names), told))
+            which = told([s for found in by_engine.values() for s in found.values()])
+            text = f"{len(shown)} of {len(names):,}, {which}"
+            sections.append(Section(kind.title, shown, rows, len(names), text))
         elif rows:
             sections.append(Section(kind.title, rows))
         if kind == KINDS[0]:
@@ -116,10 +118,27 @@ def _furthest(names: list[str], by_engine: dict[str, dict[str, Scalar]]) -> list
     """Of many names those whose mean is most sds from zero, by the engine that has them."""
 
     def distance(name: str) -> float:
-        each = (found[name] for found in by_engine.values() if name in found)
-        return max((abs(s.mean) / s.sd for s in each if s.sd > 0.0), default=0.0)
+        return max(_distance(found[name]) for found in by_engine.values() if name in found)
 
     return sorted(names, key=distance, reverse=True)[:FEW]
+
+
+def furthest(found: list[Scalar]) -> list[Scalar]:
+    """Of many numbers those whose mean is most sds from zero, in their order."""
+    kept = {s.name for s in sorted(found, key=_distance, reverse=True)[:FEW]}
+    return [s for s in found if s.name in kept]
+
+
+def told(found: list[Scalar]) -> str:
+    """Which of many numbers are shown, in words."""
+    return FURTHEST if any(s.sd > 0.0 for s in found) else "the largest"
+
+
+def _distance(scalar: Scalar) -> float:
+    """How many sds the mean is from zero; less than any where there is no sd, by its size."""
+    if scalar.sd > 0.0:
+        return abs(scalar.mean) / scalar.sd
+    return -1.0 / (abs(scalar.mean) + 1e-300)
 
 
 def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
@@ -192,7 +211,7 @@ class Folded:
     whole: list[tuple[str, str]] = field(default_factory=list)
 
 
-def priors(model: Model) -> Folded:
+def priors(model: Declared) -> Folded:
     """The printed table; of many fixed effects the first few, and all to unfold."""
     whole = list(model.prior_table.items())
     if len(whole) <= LONG:
@@ -202,8 +221,10 @@ def priors(model: Model) -> Folded:
     return Folded([pair for pair in whole if pair[0] not in set(own)], whole)
 
 
-def laws(model: Model) -> list[str]:
+def laws(model: Declared) -> list[str]:
     """The laws of what the equation adds up, one line each."""
+    if len(model.observed[0]) > 1:
+        return matrix_words.laws(model)
     lines = []
     for term in model.terms:
         name, q = label(term.name, 40), term.shape[1]
@@ -235,8 +256,10 @@ def _columns(block: BlockTerm) -> str:
     return f"{block.columns:,}, {block.law.kind}: {label(names, 160)}{more}"
 
 
-def data_summary(model: Model) -> list[tuple[str, str]]:
+def data_summary(model: Declared) -> list[tuple[str, str]]:
     """The data in a few lines."""
+    if len(model.observed[0]) > 1:
+        return matrix_words.data_summary(model)
     d = model.design
     sd = float(np.std(d.y, ddof=1)) if d.y.size > 1 else np.nan
     low, mean, high = (number(float(f(d.y)), sd) for f in (np.min, np.mean, np.max))

@@ -3,10 +3,10 @@
 from typing import Any
 
 from ..criticism.check import check
-from ..scalars import INTERVAL, KINDS, scalars
+from ..scalars import INTERVAL, KINDS, Scalar, scalars
 from ..selected import block_names, selected
 from .show import NONE, interval, label, number
-from .tables import INCLUDED, chained
+from .tables import FEW, INCLUDED, MANY, chained, furthest, told
 
 COLUMNS = 10  # of one block
 
@@ -28,8 +28,8 @@ def terminal(tree: Any) -> str:
     lines: list[list[str]] = [["", *head]]
     for kind in KINDS:
         own = [s for s in found if s.kind == kind]
-        lines += [[kind.title]] if own else []
-        for s in own:
+        lines += [[f"{kind.title}{_of_many(own)}"]] if own else []
+        for s in furthest(own) if len(own) > MANY else own:
             cells = [s.name, number(s.mean, s.sd), number(s.sd, s.sd)]
             cells.append(interval(s.lower, s.upper, s.sd))
             cells += [f"{s.rhat:.3f}", f"{s.ess:,.0f}"] if chained(found) else []
@@ -38,6 +38,11 @@ def terminal(tree: Any) -> str:
             for name in block_names(tree):
                 lines += _block(tree, name, len(head))
     return "\n".join(align(lines))
+
+
+def _of_many(found: list[Scalar]) -> str:
+    """How many of how many are shown, where there are many."""
+    return f" ({FEW} of {len(found):,}, {told(found)})" if len(found) > MANY else ""
 
 
 def _block(tree: Any, name: str, width: int) -> list[list[str]]:

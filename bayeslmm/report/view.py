@@ -8,11 +8,12 @@ from typing import Any
 from ..criticism.check import Checks, check
 from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
+from ..declared import Declared
 from ..gaussian.sums import Array
-from ..model import Model
 from ..reading import ranef
 from ..scalars import PROB, Scalar, scalars
 from .columns import Columns, columns_of
+from .factors import Factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Block:
 class View:
     """A model and its results."""
 
-    model: Model
+    model: Declared
     trees: Mapping[str, Any]
 
     @cached_property
@@ -53,6 +54,16 @@ class View:
     def first(self) -> tuple[str, Any]:
         """The engine that stands first: panels that show one engine show this."""
         return next(iter(self.trees.items()))
+
+    @property
+    def one_response(self) -> bool:
+        """Whether every row has one response, so that it has a residual and a place."""
+        return len(self.model.observed[0]) == 1
+
+    @cached_property
+    def factors(self) -> Factors | None:
+        """What a model of a matrix says of its columns and rows; None of other models."""
+        return None if self.one_response else Factors(self.model.observed[1], self.trees)
 
     @cached_property
     def blocks(self) -> dict[str, dict[str, Block]]:

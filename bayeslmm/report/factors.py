@@ -1,0 +1,104 @@
+"""What trees say of a matrix: loadings, scores and eigenvalues by engine, ready to be drawn.
+
+A figure shows few columns of many, and columns on scales of their own share no axis: which are
+shown, and in what unit, is decided here for all panels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..reading import moments
+from ..scalars import PROB, Z
+from .columns import ALIKE
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """Mean, sd and interval of a variable; NaN but for the mean where it was plugged in."""
+
+    mean: Array
+    sd: Array
+    lower: Array
+    upper: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """A matrix (n, d), NaN where an entry is missing, and the trees of one model of it."""
+
+    Y: Array
+    trees: Mapping[str, Any]
+
+    @property
+    def first(self) -> str:
+        """The engine that panels of one engine show."""
+        return next(iter(self.trees))
+
+    @cached_property
+    def there(self) -> Array:
+        return ~np.isnan(self.Y)
+
+    @cached_property
+    def features(self) -> list[str]:
+        """Names of the columns."""
+        return [str(v) for v in self.trees[self.first]["constant_data"]["feature"].values]
+
+    @cached_property
+    def taken(self) -> Array:
+        """What the model divides columns by, (d,)."""
+        held: Array = self.trees[self.first]["constant_data"]["unit"].values
+        return held
+
+    @cached_property
+    def spread(self) -> Array:
+        """Sds of the columns, (d,)."""
+        return np.asarray(np.nanstd(self.Y, axis=0))
+
+    @cached_property
+    def unit(self) -> tuple[Array, str]:
+        """What loadings are divided by to share an axis, and that in words."""
+        if self.spread.max() <= ALIKE * self.spread.min():
+            return np.ones(self.spread.size), ""
+        return self.spread, " / sd of its column"
+
+    def draws(self, engine: str, name: str) -> Array | None:
+        """Draws of a variable (k, ...), chains together; None where they were not kept."""
+        posterior = self.trees[engine]["posterior"].dataset
+        if name not in posterior:
+            return None
+        array = posterior[name].transpose("chain", "draw", ...).values
+        return array.reshape(-1, *array.shape[2:])
+
+    def estimate(self, engine: str, name: str) -> Estimate | None:
+        """Mean, sd and interval of a variable; None where the tree has it in no form."""
+        found = moments(self.trees[engine], name)
+        if found is None:
+            return None
+        mean, sd = (array.values for array in found)
+        lower, upper = mean - Z * sd, mean + Z * sd
+        draws = self.draws(engine, name)
+        exact = self.trees[engine].get("posterior_moments", {})
+        if draws is not None and f"{name}_mean" not in exact and np.isfinite(sd).any():
+            lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0], axis=0)
+        return Estimate(mean, sd, lower, upper)
+
+    @cached_property
+    def loadings(self) -> dict[str, Estimate]:
+        """Engine -> loadings (d, q), in units that share an axis."""
+        found = {engine: self.estimate(engine, "W") for engine in self.trees}
+        by = self.unit[0][:, None]
+        return {
+            engine: Estimate(e.mean / by, e.sd / by, e.lower / by, e.upper / by)
+            for engine, e in found.items()
+            if e is not None and e.mean.size
+        }
+
+    def longest(self, most: int) -> np.ndarray:
+        """Places of at most so many columns, those of the longest loadings, in their order."""
+        length = np.max([np.linalg.norm(e.mean, axis=1) for e in self.loadings.values()], axis=0)
+        return np.sort(np.argsort(-length, kind="stable")[:most])
