@@ -54,7 +54,8 @@ print(model)
 #
 # Empirical Bayes under `"ml"` plugs in the maximum, which has a closed form: the eigenvectors of
 # the covariance, each scaled by the square root of its eigenvalue less the noise. Classical PCA
-# (scikit-learn's, R's `prcomp`) finds the same axes; it divides by n - 1 where the likelihood has n.
+# (scikit-learn's, R's `prcomp`) finds the same axes, and divides by n - 1 where the likelihood has
+# n.
 
 # %%
 eb = bl.fit(model, bl.EmpiricalBayes("ml"), seed=1)

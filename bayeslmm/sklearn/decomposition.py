@@ -17,6 +17,7 @@ from ..factors.rows import density_at
 from ..gaussian.sums import Array
 from ..impute import impute, log_density, transform
 from ..models.ppca import ppca
+from ..reading import moments
 from .common import infer, named
 
 ENGINES: dict[str, Callable[[], Any]] = {"eb": lambda: EmpiricalBayes("ml"), "nuts": NUTS}
@@ -233,8 +234,7 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
 
 def _mean(tree: Any, name: str) -> Array:
     """Posterior mean of a variable, exact where it is kept."""
-    if "posterior_moments" in tree.children and f"{name}_mean" in tree["posterior_moments"]:
-        found: Array = tree["posterior_moments"][f"{name}_mean"].values
-    else:
-        found = tree["posterior"][name].mean(("chain", "draw")).values
-    return found
+    found = moments(tree, name)
+    assert found is not None
+    mean: Array = found[0].values
+    return mean
