@@ -1,5 +1,5 @@
-"""Doctests of the one file that needs an optional package are collected where it is installed."""
+"""Doctests of the one folder that needs an optional package are collected where it is installed."""
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("sklearn") else ["bayeslmm/sklearn.py"]
+collect_ignore = [] if find_spec("sklearn") else ["bayeslmm/sklearn"]

@@ -15,12 +15,20 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bayeslmm.sklearn import BayesianLasso, RVMRegressor
+from bayeslmm.sklearn import PPCA, BayesianLasso, RVMRegressor
 
 SHORT = bl.Gibbs(draws=200, tune=100, chains=2)
 
 
-@parametrize_with_checks([RVMRegressor(), RVMRegressor(kernel=None), BayesianLasso(engine=SHORT)])
+@parametrize_with_checks(
+    [
+        RVMRegressor(),
+        RVMRegressor(kernel=None),
+        BayesianLasso(engine=SHORT),
+        PPCA(1),
+        PPCA(1, scale="sd"),
+    ]
+)
 def test_the_rules_of_estimators(estimator, check):
     check(estimator)
 

@@ -142,9 +142,20 @@ def densities(model: FactorModel, tree: Any, X: Array) -> Array:
     Of the user's scale; scores are integrated out.
     """
     points = Points.of(model, tree)
+    return _densities(model, points.W, points.sigma, points.mu, X)
+
+
+def density_at(model: FactorModel, W: Array, sigma: float, mu: Array, X: Array) -> Array:
+    """The same (m,) at one W (d, q), sigma and mu (d,), inside; rows X on the user's scale."""
+    inside = (X - model.shift) / model.unit
+    return _densities(model, W[None], np.array([sigma]), mu[None], inside)[0]
+
+
+def _densities(model: FactorModel, W: Array, sigma: Array, mu: Array, X: Array) -> Array:
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)
-    out = np.empty((points.sigma.size, X.shape[0]))
-    for s, (W, sigma, mu) in enumerate(zip(points.W, points.sigma, points.mu)):
-        row_densities(W, sigma, X, there, order, fresh, mu, out[s])
+    out = np.empty((sigma.size, X.shape[0]))
+    for s in range(sigma.size):
+        own = np.ascontiguousarray(W[s])
+        row_densities(own, sigma[s], X, there, order, fresh, mu[s], out[s])
     return out - there @ np.log(model.unit)

@@ -1,43 +1,30 @@
-"""Estimators of scikit-learn's interface: `RVMRegressor` and `BayesianLasso`.
+"""Regressors: the relevance vector machine and the Bayesian lasso.
 
-    from bayeslmm.sklearn import RVMRegressor
-    RVMRegressor(width=3.0).fit(X, y).predict(X_new, return_std=True)
-
-Each declares the model of the same name, fits it with an engine, and keeps both as `model_` and
-`tree_`, which every other function of the package takes. Predicted means are exact: columns times
-the posterior mean of their coefficients. With plugged-in scales the standard deviation is exact
-too, from the conditional covariance of the columns that are left; else it is that of the draws.
-scikit-learn is needed here, and nowhere else.
+Predicted means are exact: columns times the posterior mean of their coefficients. With plugged-in
+scales the standard deviation is exact too, from the conditional covariance of the columns that are
+left; else it is that of the draws.
 """
 
 from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from . import kernels
-from .coefficients import pieces
-from .engines.evidence import EmpiricalBayes
-from .engines.gibbs import Gibbs
-from .engines.nuts import NUTS
-from .fit import fit
-from .gaussian.sums import Array
-from .model import Model
-from .models.lasso import lasso
-from .models.rvm import rvm
-from .reading import fixef
-from .recover import theta_points
-from .selected import block_moments
-
-try:
-    from sklearn.base import BaseEstimator, RegressorMixin
-    from sklearn.utils import check_random_state
-    from sklearn.utils.validation import check_is_fitted, validate_data
-except ImportError as error:  # a dependency of this file alone
-    raise ImportError(
-        "bayeslmm.sklearn needs scikit-learn of at least 1.6; install it: pip install -U "
-        "scikit-learn"
-    ) from error
+from .. import kernels
+from ..coefficients import pieces
+from ..engines.evidence import EmpiricalBayes
+from ..engines.gibbs import Gibbs
+from ..engines.nuts import NUTS
+from ..gaussian.sums import Array
+from ..model import Model
+from ..models.lasso import lasso
+from ..models.rvm import rvm
+from ..reading import fixef
+from ..recover import theta_points
+from ..selected import block_moments
+from .common import infer, named
 
 NUMBERS = 10_000_000  # (draws, rows) held at a time
 ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "gibbs": Gibbs, "nuts": NUTS}
@@ -118,7 +105,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         functions = _kernel(self, X)
         if functions is None:
-            model = rvm(_named(self, X, self.bias), y)
+            model = rvm(named(self, X, self.bias), y)
         else:
             model = rvm(X, y, kernel=functions, bias=self.bias)
         _infer(self, model)
@@ -138,7 +125,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         if self.kernel is None:
-            X = _named(self, X, self.bias)
+            X = named(self, X, self.bias)
         return _predict(self.model_, self.tree_, X, return_std)
 
 
@@ -187,7 +174,7 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any) -> Self:
         """Fit to X (n_samples, n_features) and y (n_samples,)."""
         X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
-        _infer(self, lasso(_named(self, X), y, lam=self.lam))
+        _infer(self, lasso(named(self, X), y, lam=self.lam))
         self.coef_, _ = block_moments(self.tree_, "beta_")
         centre = self.model_.blocks[0].centre
         self.intercept_ = float(fixef(self.tree_)["mean"].iloc[0] - centre @ self.coef_)
@@ -210,18 +197,7 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        return _predict(self.model_, self.tree_, _named(self, X), return_std)
-
-
-def _named(estimator: Any, X: Array, bias: bool = False) -> Any:
-    """X as a table with the features' names; a column of ones before it for the bias."""
-    import pandas as pd
-
-    names = getattr(estimator, "feature_names_in_", np.arange(X.shape[1]))
-    table = pd.DataFrame(X, columns=[str(name) for name in names])
-    if bias:
-        table.insert(0, "bias", 1.0)
-    return table
+        return _predict(self.model_, self.tree_, named(self, X), return_std)
 
 
 def _kernel(estimator: RVMRegressor, X: Array) -> Any:
@@ -244,17 +220,7 @@ def _kernel(estimator: RVMRegressor, X: Array) -> Any:
 
 def _infer(estimator: Any, model: Model) -> None:
     """Fit the model: sets model_, tree_ and sigma_."""
-    engine = estimator.engine
-    if isinstance(engine, str):
-        if engine not in ENGINES:
-            raise ValueError(
-                f"engine must be one of {', '.join(map(repr, ENGINES))}, or a value such as "
-                f"bl.NUTS(draws=2000); got {engine!r}"
-            )
-        engine = ENGINES[engine]()
-    seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
-    estimator.tree_ = fit(model, engine, seed=seed, progress=False)
-    estimator.model_ = model
+    infer(estimator, model, ENGINES)
     estimator.sigma_ = float(estimator.tree_["posterior"]["sigma"].mean())
 
 

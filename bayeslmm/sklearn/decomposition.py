@@ -1,0 +1,240 @@
+"""Probabilistic PCA as a transformer, with the names that scikit-learn's PCA has.
+
+With plugged-in loadings (empirical Bayes) everything is told at the maximum; where loadings were
+drawn, their posterior means are, and the axes are those of the posterior mean of the covariance.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from ..engines.evidence import EmpiricalBayes
+from ..engines.nuts import NUTS
+from ..factors.rows import density_at
+from ..gaussian.sums import Array
+from ..impute import impute, log_density, transform
+from ..models.ppca import ppca
+from ..reading import moments
+from .common import infer, named
+
+ENGINES: dict[str, Callable[[], Any]] = {"eb": lambda: EmpiricalBayes("ml"), "nuts": NUTS}
+
+
+class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Probabilistic PCA (Tipping & Bishop 1999) of rows with missing entries; see `bayeslmm.ppca`.
+
+    Parameters
+    ----------
+    n_components : int
+        q, below the number of features.
+    scale : {None, "sd"}
+        Take the columns as they are, or each divided by its standard deviation.
+    engine : {"eb", "nuts"} or engine
+        "eb" maximises the likelihood: in closed form where nothing is missing, else by EM; the
+        loadings are then those of classical PCA. "nuts" draws from the posterior. Or a value such
+        as ``bl.NUTS(draws=2000)``.
+    random_state : int, RandomState or None
+
+    Attributes
+    ----------
+    components_ : ndarray (n_components, n_features)
+        Principal axes of unit length, by variance; the largest entry of each is positive where
+        loadings are plugged in.
+    explained_variance_ : ndarray (n_components,)
+        Variance along each axis, the noise included: eigenvalues of the covariance.
+    explained_variance_ratio_ : ndarray (n_components,)
+        Their share of all variance.
+    mean_ : ndarray (n_features,)
+    noise_variance_ : float
+        sigma^2. Axes, variances and noise are those of the columns as the model takes them: with
+        scale="sd" of the standardised ones. Everything else is on the scale of X.
+    loadings_ : ndarray (n_features, n_components)
+        W: what one unit of a score adds to each column.
+    n_components_, n_features_in_, feature_names_in_
+        As in scikit-learn.
+    model_, tree_
+        The model and its fit, for the rest of the package: intervals are there.
+
+    Notes
+    -----
+    The divisor of variances is n where "eb" is used, that of the maximum of the likelihood, while
+    scikit-learn's PCA has n - 1.
+
+    Examples
+    --------
+    >>> import bayeslmm as bl
+    >>> from bayeslmm.sklearn import PPCA
+    >>> iris = bl.datasets.load("iris").drop(columns="Species")
+    >>> ppca = PPCA(n_components=2).fit(iris)
+    >>> ppca.explained_variance_ratio_.round(3).tolist()
+    [0.925, 0.053]
+    >>> ppca.impute([[5.0, 3.0, float("nan"), 0.2]]).round(1).tolist()
+    [[5.0, 3.0, 1.5, 0.2]]
+    """
+
+    def __init__(
+        self,
+        n_components: int = 2,
+        *,
+        scale: Any = None,
+        engine: Any = "eb",
+        random_state: Any = None,
+    ) -> None:
+        self.n_components = n_components
+        self.scale = scale
+        self.engine = engine
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Fit to X (n_samples, n_features), NaN where an entry is missing; y is not looked at."""
+        X = self._read(X, ensure_min_samples=2, ensure_min_features=2)
+        infer(self, ppca(named(self, X), self.n_components, scale=self.scale), ENGINES)
+        self.n_components_ = int(self.n_components)
+        self._tell()
+        return self
+
+    def transform(self, X: Any) -> Array:
+        """Posterior means of the scores, given the entries that each row has.
+
+        Parameters
+        ----------
+        X : array_like (n_samples, n_features)
+            NaN where an entry is missing. A row without any entry has scores of zero.
+
+        Returns
+        -------
+        ndarray (n_samples, n_components)
+            Not the projections of PCA, which are on the scale of the data: scores have unit
+            variance in the prior. Beside the projections of ``PCA(whiten=True)`` they are shrunk
+            by sqrt(1 - noise / explained variance), and more where entries are missing. Their
+            sds are in ``bl.transform(model_, tree_, X)``.
+        """
+        check_is_fitted(self)
+        X = self._read(X, reset=False)
+        if not self.n_components_:
+            return np.zeros((len(X), 0))
+        scores: Array = transform(self.model_, self.tree_, named(self, X)).mean
+        return scores
+
+    def inverse_transform(self, X: Any) -> Array:
+        """Rows at scores X (n_samples, n_components): mu + W z.
+
+        Scores are shrunk, so those of `transform` lead back to a row nearer to the mean than
+        PCA's reconstruction.
+        """
+        check_is_fitted(self)
+        Z = check_array(X, dtype=np.float64, ensure_min_features=0)
+        if Z.shape[1] != self.n_components_:
+            raise ValueError(
+                f"inverse_transform takes scores of {self.n_components_} components, got "
+                f"{Z.shape[1]} columns"
+            )
+        rows: Array = self.mean_ + Z @ self.loadings_.T
+        return rows
+
+    def impute(self, X: Any, return_std: bool = False) -> Any:
+        """X with its missing entries at their posterior means.
+
+        Parameters
+        ----------
+        X : array_like (n_samples, n_features)
+            NaN where an entry is missing.
+        return_std : bool
+            Return standard deviations too.
+
+        Returns
+        -------
+        filled : ndarray (n_samples, n_features)
+        std : ndarray (n_samples, n_features), where asked for
+            Of the measurement that is not there, its noise included; zero where one is.
+        """
+        check_is_fitted(self)
+        X = self._read(X, reset=False)
+        found = impute(self.model_, self.tree_, named(self, X))
+        gone = np.isnan(X)
+        filled, std = X.copy(), np.zeros(X.shape)
+        filled[gone], std[gone] = found.entries["mean"], found.entries["sd"]
+        return (filled, std) if return_std else filled
+
+    def score_samples(self, X: Any) -> Array:
+        """Log density of the entries of each row (n_samples,).
+
+        With plugged-in loadings at `mean_` and `get_covariance()`, as in PCA; where they were
+        drawn, of the posterior predictive distribution (`bayeslmm.log_density`).
+        """
+        check_is_fitted(self)
+        X = self._read(X, reset=False)
+        if self._plugged:
+            return density_at(self.model_, *self._inside, X)
+        return log_density(self.model_, self.tree_, named(self, X)).to_numpy()
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Mean log density of the rows; y is not looked at."""
+        return float(self.score_samples(X).mean())
+
+    def get_covariance(self) -> Array:
+        """Covariance of a row (n_features, n_features): W W' + noise, or its posterior mean."""
+        check_is_fitted(self)
+        return self._covariance.copy()
+
+    def get_precision(self) -> Array:
+        """Inverse of `get_covariance()`."""
+        precision: Array = np.linalg.inv(self.get_covariance())
+        return precision
+
+    def _read(self, X: Any, **options: Any) -> Array:
+        rows: Array = validate_data(
+            self, X, dtype=np.float64, ensure_all_finite="allow-nan", **options
+        )
+        return rows
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_components_
+
+    @property
+    def _plugged(self) -> bool:
+        return "sigma" in self.tree_["posterior"].attrs["fixed"].split(", ")
+
+    @property
+    def _covariance(self) -> Array:
+        return _mean(self.tree_, "covariance")
+
+    @property
+    def _inside(self) -> tuple[Array, float, Array]:
+        """W, sigma and mu as the model takes the columns."""
+        model = self.model_
+        W = self.loadings_ / model.unit[:, None]
+        return W, float(np.sqrt(self.noise_variance_)), (self.mean_ - model.shift) / model.unit
+
+    def _tell(self) -> None:
+        tree, unit = self.tree_, self.model_.unit
+        self.mean_ = _mean(tree, "mu")
+        self.noise_variance_ = float((tree["posterior"]["sigma"] ** 2).mean())
+        if not self.n_components_:
+            self.loadings_, self.components_ = np.zeros((unit.size, 0)), np.zeros((0, unit.size))
+            self.explained_variance_ = self.explained_variance_ratio_ = np.zeros(0)
+            return
+        self.loadings_ = _mean(tree, "W")
+        self.explained_variance_ = _mean(tree, "explained_variance")
+        self.explained_variance_ratio_ = _mean(tree, "explained_ratio")
+        axes = np.linalg.eigh(self._covariance / np.outer(unit, unit))[1]
+        axes = axes[:, : -self.n_components_ - 1 : -1]
+        W = self.loadings_ / unit[:, None]
+        self.components_ = (axes * np.where((axes * W).sum(axis=0) < 0.0, -1.0, 1.0)).T
+
+
+def _mean(tree: Any, name: str) -> Array:
+    """Posterior mean of a variable, exact where it is kept."""
+    found = moments(tree, name)
+    assert found is not None
+    mean: Array = found[0].values
+    return mean
