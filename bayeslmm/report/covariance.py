@@ -47,6 +47,8 @@ def covariance(view: View) -> tuple[list[Image], str]:
         note += " The columns differ in scale, so each is divided by its sd."
     names = [found.features[j] for j in shown]
     note += _told(names, pairs, observed, lower, upper, outside)
+    if found.unit[1] and outside[pairs[0] == pairs[1]].any() and (found.taken == 1.0).all():
+        note += " Noise is alike in all columns here; with scale='sd' it is in units of their sds."
     return [_figure(pairs, observed, drawn.mean(axis=0), lower, upper, outside)], note
 
 
