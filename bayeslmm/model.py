@@ -194,10 +194,10 @@ class Model:
         """What tells whether chains agree: the coordinates."""
         return {"z": z}
 
-    def maximum(self, criterion: str) -> None:
+    def maximum(self, criterion: str) -> Any:
         """Where a criterion is largest, if the model knows: it does not, and engines search."""
 
-    def reader(self, graph: Any, places: Mapping[str, slice]) -> None:
+    def reader(self, graph: Any, places: Mapping[str, slice]) -> Any:
         """Who reads an approximation's vector on a graph: nobody here, `engines.values` does."""
 
     @property

@@ -152,9 +152,8 @@ def _name(tree: Any, name: str | None) -> str:
     return names[0] if name is None else name
 
 
-def _model(tree: Any, model: Model | None) -> Model:
-    if model is None:
-        model = model_of(tree)
+def _model(tree: Any, given: Model | None) -> Model:
+    model: Any = model_of(tree) if given is None else given
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
     rows_only(model, "selected", "see W in tree['posterior']")

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared
 from ..design import Grouping
 from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
-from ..model import Model
 from ..reading import groups, plugged
 from ..tree import check_tree, model_of
 from . import tables
@@ -53,7 +53,7 @@ class ModelComparison:
 
 
 def compare_models(
-    results: Mapping[str, Any], *, models: Mapping[str, Model] | None = None
+    results: Mapping[str, Any], *, models: Mapping[str, Declared] | None = None
 ) -> ModelComparison:
     """Compare models of one response by evidence, and by leaving rows and groups out.
 
@@ -110,7 +110,7 @@ def compare_models(
     return ModelComparison(table.loc[order], (*advice, *_warn(results, table)))
 
 
-def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
+def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
     """The models by name, all of one response."""
     if not isinstance(results, Mapping) or hasattr(results, "groups"):
         raise TypeError(
@@ -122,7 +122,7 @@ def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
     unknown = [str(name) for name in models if name not in results]
     if unknown:
         raise ValueError(f"models= names {', '.join(unknown)}, which is none of the fits")
-    known: dict[str, Model] = {}
+    known: dict[str, Declared] = {}
     for name, tree in results.items():
         groups(tree)
         model = models.get(name) or model_of(tree)
@@ -154,7 +154,7 @@ def _known(results: Any, models: Mapping[str, Model]) -> dict[str, Model]:
     return known
 
 
-def _shared(models: list[Model]) -> list[str]:
+def _shared(models: list[Any]) -> list[str]:
     """Factors that all models have, with the same levels."""
     names = [t.name for t in models[0].terms]
     for model in models[1:]:
@@ -168,7 +168,7 @@ def _same(one: Grouping, other: Grouping) -> bool:
     return np.array_equal(one.levels, other.levels) and np.array_equal(one.codes, other.codes)
 
 
-def _evidence(model: Model, tree: Any) -> float:
+def _evidence(model: Declared, tree: Any) -> float:
     """The log evidence, kept or computed; NaN where it is undefined or would take minutes."""
     if "log_evidence" in tree.attrs:
         return float(tree.attrs["log_evidence"])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared
 from ..gaussian.sums import Array
 from ..model import Model
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
@@ -105,7 +106,7 @@ def weighted(
     return widths, shifts
 
 
-def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
+def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
     """How much of the posterior q covers, by the log evidence from theta's own side.
 
     E_q[p / q] is p(y) whatever q, but draws of q cannot find what q never visits: their estimate
@@ -133,7 +134,7 @@ def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 
-def affordable(model: Model) -> int:
+def affordable(model: Declared) -> int:
     """Evaluations of the log posterior that cost about a second, at most 4,000.
 
     None above 40 variance parameters, where draws by the thousand find no evidence.
@@ -146,7 +147,7 @@ def affordable(model: Model) -> int:
 
 
 def verdict(
-    model: Model,
+    model: Declared,
     log_weights: Array,
     variables: dict[str, tuple[tuple[str, ...], Array]],
     ratios: list[Ratio],

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from ..declared import Declared
 from ..gaussian.sums import Array
-from ..model import Model
-from ..target import Target
 from ..tree import check_tree
 from . import start
 from .bridge import bridge
@@ -65,7 +64,7 @@ class Nodes:
 
 
 def log_evidence(
-    model: Model, tree: Any = None, *, seed: int | None = None, draws: int = 20_000
+    model: Declared, tree: Any = None, *, seed: int | None = None, draws: int = 20_000
 ) -> LogEvidence:
     """Log evidence of a model: coefficients and variances integrated out under their priors.
 
@@ -139,7 +138,7 @@ def log_evidence(
     return found
 
 
-def check_proper(model: Model) -> None:
+def check_proper(model: Declared) -> None:
     """The evidence needs every prior to integrate to one."""
     improper = model.improper
     if improper:
@@ -149,7 +148,7 @@ def check_proper(model: Model) -> None:
         )
 
 
-def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
+def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
     mode = posterior_mode(model, target)
@@ -176,13 +175,13 @@ def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
         previous, count = value, int(count * 1.5)
 
 
-def _many(target: Target, z: Array) -> Array:
+def _many(target: Any, z: Array) -> Array:
     """Log densities (k,), minus infinity where float64 holds none: far out, as at sigma = 1e-11."""
     logs = target.many(z)
     return np.where(np.isfinite(logs), logs, -np.inf)
 
 
-def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]:
+def _box(target: Any, mode: Array, width: Array) -> list[tuple[float, float]]:
     """A box in t whose faces lie `DROP` nats below the maximum, the other coordinates free."""
     d = mode.size
     limits = np.tile([-3.0, 3.0], (d, 1))
@@ -203,7 +202,7 @@ def _box(target: Target, mode: Array, width: Array) -> list[tuple[float, float]]
     return [(float(low), float(high)) for low, high in limits]
 
 
-def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
+def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted once to its own weighted draws."""
     target = model.target()
     centre = posterior_mode(model, target)
@@ -226,7 +225,7 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     return LogEvidence(value, error, method, khat)
 
 
-def laplace(model: Model) -> tuple[float, Array, Array]:
+def laplace(model: Declared) -> tuple[float, Array, Array]:
     """Laplace's approximation: log evidence, the mode, and a root of the covariance there."""
     target = model.target()
     centre = posterior_mode(model, target)
@@ -236,7 +235,7 @@ def laplace(model: Model) -> tuple[float, Array, Array]:
     return value, centre, vectors / np.sqrt(values)
 
 
-def laplace_sampled(model: Model, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
+def laplace_sampled(model: Declared, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
     """Importance sampling from Laplace's approximation with a t's tails, never refitted.
 
     For posteriors near a Gaussian in coordinates of any number.
@@ -252,7 +251,7 @@ def laplace_sampled(model: Model, rng: np.random.Generator, draws: int = 20_000)
     return LogEvidence(value, error, f"importance sampling, k-hat {khat:.2f}", khat)
 
 
-def bridged(model: Model, z: Array, rng: np.random.Generator) -> LogEvidence:
+def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
     from arviz_stats.base import array_stats
 
@@ -274,7 +273,7 @@ def _square_root(cov: Array) -> Array:
     return vectors * np.sqrt(np.maximum(values, 1e-12))
 
 
-def _check_sampled(model: Model, tree: Any) -> None:
+def _check_sampled(model: Declared, tree: Any) -> None:
     """The tree holds draws of this model's posterior."""
     check_tree(model, tree)
     if "diverging" not in tree.get("sample_stats", {}):
@@ -284,7 +283,7 @@ def _check_sampled(model: Model, tree: Any) -> None:
         )
 
 
-def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
+def _bridged(model: Declared, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
     space, z = model.space, model.coordinates(tree["posterior"].dataset)
     if len(z) < BRIDGED * space.size:

@@ -1,17 +1,17 @@
 """The mode of theta's coordinates, from several starts: a poor start can hide a better mode."""
 
+from typing import Any
+
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model
-from ..target import Target
 from .maximise import maximise
 from .start import MANY, mode
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
 
-def posterior_mode(model: Model, target: Target) -> Array:
+def posterior_mode(model: Any, target: Any) -> Array:
     """The best of the modes found from the usual magnitudes and from the maximum likelihood.
 
     A model with advice (a slope far from its intercept) is also started from the careful maxima.

@@ -6,8 +6,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..model import Model
-from ..recover import Thetas
 
 
 @dataclass(frozen=True, repr=False)
@@ -16,9 +14,9 @@ class Outcome:
 
     Attributes
     ----------
-    thetas : Thetas, optional
-        Draws of the variances; the coefficients are then recovered exactly. None where the
-        engine has drawn all variables itself (`variables`).
+    thetas : Thetas or Loadings, optional
+        Draws of theta, as the model's `thetas` makes them; all else is then recovered exactly. None
+        where the engine has drawn all variables itself (`variables`).
     variables : dict
         Name -> (dims, values with leading chain and draw), in place of `thetas`.
     sample_stats : dict
@@ -33,7 +31,7 @@ class Outcome:
         Further datasets, name -> {variable: (dims, values)}, with their coords in `coords`.
     """
 
-    thetas: Thetas | None = None
+    thetas: Any = None
     variables: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
     sample_stats: dict[str, Array] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)
@@ -74,6 +72,6 @@ class Engine(Protocol):
         """Short name, for tables and `attrs["engine"]`."""
         ...
 
-    def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
+    def run(self, model: Any, rng: np.random.Generator, progress: bool) -> Outcome:
         """Infer the model."""
         ...

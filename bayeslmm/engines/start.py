@@ -1,15 +1,17 @@
 """Where to start: the mode of theta's coordinates, found roughly, and the width around it."""
 
+from typing import Any
+
 import numpy as np
 
 from ..gaussian.sums import Array
-from ..target import Target, hessian
+from ..target import hessian
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
 
 
-def mode(target: Target, start: Array) -> Array:
+def mode(target: Any, start: Array) -> Array:
     """A rough mode by L-BFGS-B; the start itself where no better point is found.
 
     The first step goes along the gradient and as far as it is long, so the function is divided by
@@ -38,7 +40,7 @@ def mode(target: Target, start: Array) -> Array:
     return found.x if -found.fun * size > begin else start
 
 
-def width(target: Target, z: Array) -> Array:
+def width(target: Any, z: Array) -> Array:
     """Standard deviation of each coordinate in the Gaussian approximation at z, at most 2.
 
     Of many coordinates, most are local scales: their prior is about one wide.

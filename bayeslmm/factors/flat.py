@@ -64,7 +64,7 @@ class Flat:
         return {rv.name: self.places[v.name] for rv, v in values if v.name in self.places}
 
     @cached_property
-    def _units(self) -> tuple[Array, Array, Array]:
+    def _units(self) -> tuple[Any, Array, Array]:
         """(index in z, factor, shift) for each element of v: v = factor z + shift."""
         model, chart = self.model, self.model.space.chart
         d, q = chart.d, chart.q

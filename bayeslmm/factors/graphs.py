@@ -102,7 +102,7 @@ def _loadings(model: FactorModel, sd: Any) -> Any:
     degrees = np.arange(q, 0, -1, dtype=np.float64)
     square = pm.Gamma("W_square", 0.5 * degrees, 0.5 / sd**2, dims="component")
     columns, rows = np.nonzero(np.tri(d, q, -1, dtype=bool).T)
-    T = pt.zeros((d, q))
+    T: Any = pt.zeros((d, q))
     T = pt.set_subtensor(T[np.arange(q), np.arange(q)], pt.sqrt(square))
     if rows.size:
         lower = pm.Normal("W_lower", 0.0, sd, shape=rows.size)
@@ -118,7 +118,7 @@ def _describe(model: FactorModel, W: Any, sigma: Any) -> None:
         pm.Deterministic("noise_sd", noise, dims="feature")
     inside = None if W is None else W / model.unit[:, None]
     if inside is not None:
-        along = pt.linalg.eigvalsh(inside.T @ inside)[::-1] + sigma**2
+        along = pt.linalg.eigvalsh(inside.T @ inside)[::-1] + sigma**2  # type: ignore[index]
         total = (inside**2).sum() + model.unit.size * sigma**2
         pm.Deterministic("explained_variance", along, dims="component")
         pm.Deterministic("explained_ratio", along / total, dims="component")

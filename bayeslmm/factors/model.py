@@ -213,7 +213,9 @@ class FactorModel:
     @cached_property
     def _likeliest(self) -> Maximum:
         if self.design.complete:
-            rows = self._solver if self._by_sums else Complete.of(self.X, self.mean_prior)
+            rows = self._solver
+            if not isinstance(rows, Complete):  # the prior of mu has no part in the likelihood
+                rows = Complete.of(self.X, self.mean_prior)
             solver = replace(rows.under("ml"), constant=self.log_jacobian)
             return closed_form(solver, self.components, self.fixed_sigma)
         return imputed(self.X, self.components, self.fixed_sigma, self.log_jacobian)
@@ -248,7 +250,9 @@ class FactorModel:
         for scale in self.scales[:-1]:
             square = (W**2).mean(axis=0) if self.ard else np.atleast_1d((W**2).mean())
             own = np.sqrt(np.maximum(square, 1e-12 * self.spread**2))
-            found.append(own if scale.free else np.broadcast_to(scale.fixed, scale.size))
+            found.append(
+                own if scale.free else np.broadcast_to(np.asarray(scale.fixed), scale.size)
+            )
         return np.concatenate([*found, [sigma]])
 
     def thetas(self, z: Array) -> Loadings:

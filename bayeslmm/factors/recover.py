@@ -31,8 +31,8 @@ class Loadings:
     @classmethod
     def repeat(cls, W: Array, h: Array, draws: int, mean: Array | None = None) -> "Loadings":
         """The same point for every draw of one chain."""
-        each = (np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h))
-        return cls(*each, mean)
+        many, scales = (np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h))
+        return cls(many, scales, mean)
 
     @property
     def plugged(self) -> bool:

@@ -76,8 +76,8 @@ def scores(model: FactorModel, tree: Any, X: Array) -> tuple[Array, Array]:
 class Entries:
     """Wanted entries of a matrix on the user's scale, row by row: mean, sd and interval (k,)."""
 
-    row: Array  # (k,) places
-    column: Array
+    row: Any  # (k,) places
+    column: Any
     mean: Array
     sd: Array
     lower: Array

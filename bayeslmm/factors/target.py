@@ -37,9 +37,9 @@ class FactorTarget:
     def _evaluate(self) -> Callable[[Array, Array], float]:
         data = self.solver.data
         if isinstance(self.solver, Complete):
-            return lambda z, grad: of_complete(z, self.chart, self.mode, *data, grad)
+            return lambda z, grad: of_complete(z, self.chart, self.mode, *data, grad)  # type: ignore[call-arg]
         basis = self.solver.basis
-        return lambda z, grad: of_patterns(z, self.chart, self.mode, basis, *data, grad)
+        return lambda z, grad: of_patterns(z, self.chart, self.mode, basis, *data, grad)  # type: ignore[call-arg]
 
     @cached_property
     def customs(self) -> tuple[tuple[CustomPrior, slice], ...]:

@@ -12,6 +12,7 @@ In the eigenbasis of the scatter both are sums over d numbers: n never enters, a
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.linalg import eigh
@@ -154,7 +155,7 @@ class Complete:
         return self.basis.T @ (self.mean - self.prior.location)
 
     @property
-    def data(self) -> tuple:
+    def data(self) -> Any:
         """What `score` reads: (n, squares, gap, prior variance, code)."""
         return self.n, self.squares, self.gap, self.variance, self.code
 
@@ -166,7 +167,7 @@ class Complete:
     def score(self, T: Array, sigma: float) -> tuple[float, Array, float]:
         """Log density at W = basis T, its slope in T (d, q) and in sigma."""
         slope = np.zeros_like(T)
-        value, by_sigma = score(T, sigma, *self.data, slope)
+        value, by_sigma = score(T, sigma, *self.data, slope)  # type: ignore[call-arg]
         return value + self.constant, slope, by_sigma
 
     def value(self, W: Array, sigma: float) -> float:

@@ -74,7 +74,8 @@ class FactorEvidence(Op):
 
     def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
         W, sigma, *rest = inputs
-        found = evaluate(np.ascontiguousarray(W), float(sigma), *rest, self.code)
+        kernel: Any = evaluate
+        found = kernel(np.ascontiguousarray(W), float(sigma), *rest, self.code)
         for storage, result in zip(output_storage, found):
             storage[0] = np.asarray(result)
 

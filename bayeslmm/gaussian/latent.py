@@ -6,11 +6,12 @@ with M = sigma^2 I + W_o'W_o over the entries o that row i has (Tipping & Bishop
 A row without entries has its prior, N(0, I).
 """
 
+from typing import Any
+
 import numpy as np
 
 from .compiled import jit
 from .low_rank import factor
-from .sums import Array
 
 
 @jit
@@ -115,7 +116,7 @@ def add_moments(W, sigma, X, there, order, fresh, mu, V, mean, square):
             square[i, a] += total * total + variance[a]
 
 
-def by_pattern(there: Array) -> tuple[Array, Array]:
+def by_pattern(there: Any) -> tuple[Any, Any]:
     """An order of the rows (n,) that puts those of one pattern together, and where one begins."""
     packed = np.packbits(there, axis=1)
     order = np.lexsort(packed.T[::-1])

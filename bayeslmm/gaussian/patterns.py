@@ -14,7 +14,7 @@ d log p = sum_o tr[(C_o^-1 E[S_o] C_o^-1 - N_o C_o^-1) dC_o] / 2.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -98,7 +98,7 @@ class Patterns:
         return replace(self, code=self.prior.code(criterion))
 
     @property
-    def data(self) -> tuple:
+    def data(self) -> Any:
         """What `score` reads: rows, the prior of mu, code."""
         return self.rows, self.prior.location, self.prior.variance, self.code
 
@@ -106,19 +106,19 @@ class Patterns:
         """Log density at W = basis T, its slope in T (d, q) and in sigma."""
         W = np.ascontiguousarray(self.basis @ T)
         slope = np.zeros_like(W)
-        value, by_sigma = score(W, sigma, *self.data, slope)
+        value, by_sigma = score(W, sigma, *self.data, slope)  # type: ignore[call-arg]
         return value + self.constant, self.basis.T @ slope, by_sigma
 
     def value(self, W: Array, sigma: float) -> float:
         """Log density at loadings W (d, q)."""
         W = np.ascontiguousarray(W)
-        return score(W, sigma, *self.data, np.zeros_like(W))[0] + self.constant
+        return score(W, sigma, *self.data, np.zeros_like(W))[0] + self.constant  # type: ignore[call-arg]
 
     def mean_law(self, W: Array, sigma: float) -> tuple[Array, Array]:
         """Mean (d,) and covariance (d, d) of mu given W, sigma and the rows."""
         d = W.shape[0]
         P, mean = np.zeros((d, d)), np.zeros(d)
-        mean_of(np.ascontiguousarray(W), sigma, *self.data, P, mean)
+        mean_of(np.ascontiguousarray(W), sigma, *self.data, P, mean)  # type: ignore[call-arg]
         return mean, P + np.tril(P, -1).T
 
 
