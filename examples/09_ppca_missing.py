@@ -137,8 +137,8 @@ print(bl.transform(model, nuts, new).table().round(2))
 # ## When it fails: entries that are missing because of what they are
 #
 # To leave missing entries out of the likelihood is right where they are missing at random: whether
-# one is missing may depend on entries that are there, but not on the entry itself, given those. A gauge
-# that ends at 3.3 cm breaks that rule: it cannot measure the widest sepals.
+# one is missing may depend on entries that are there, but not on the entry itself, given those. A
+# gauge that ends at 3.3 cm breaks that rule: it cannot measure the widest sepals.
 
 # %%
 gauged = iris.copy()
@@ -149,14 +149,27 @@ got = bl.impute(censored, bl.fit(censored, bl.NUTS(), seed=1), prob=0.9, seed=2)
 actual = iris.loc[over, "Sepal.Width"].to_numpy()
 inside = (got["lower"] <= actual) & (actual <= got["upper"])
 low = got["mean"] < actual
-print(
-    f"{over.sum()} widths are missing: {actual.mean():.2f} in truth, {got['mean'].mean():.2f} filled"
-)
-print(
-    f"{inside.mean():.0%} are covered by their 90% intervals, {low.mean():.0%} are filled too low"
-)
+print(f"{over.sum()} widths: {actual.mean():.2f} in truth, {got['mean'].mean():.2f} filled")
+print(f"{inside.mean():.0%} are covered by their intervals, {low.mean():.0%} are filled too low")
 assert inside.mean() < 0.5
 
 # %% [markdown]
 # All are filled too low, and most intervals miss: the model saw narrow sepals only, and nothing
 # tells it of the gauge. Nothing in the data warns of this either, so ask how the holes came about.
+
+# %%
+mean, low, high = (found.entries[name].to_numpy() for name in ("mean", "lower", "upper"))
+fig, ax = plt.subplots(1, 2, figsize=(10, 4.5), layout="constrained")
+style = {"fmt": "o", "ms": 3, "lw": 0.6}
+for place, name in enumerate(iris.columns):
+    of = columns == name
+    reach = [(mean - low)[of], (high - mean)[of]]
+    ax[0].errorbar(truth[of], mean[of], reach, color=f"C{place}", label=name, **style)
+reach = [got["mean"] - got["lower"], got["upper"] - got["mean"]]
+ax[1].errorbar(actual, got["mean"], reach, color="C1", **style)
+for axes, title in zip(ax, ("missing at random", "widths above 3.3 cm missing")):
+    ends = axes.get_xlim()
+    axes.plot(ends, ends, "k", lw=0.6)
+    axes.set(xlabel="truth (cm)", ylabel="filled, 90%", title=title)
+ax[0].legend(fontsize="small")
+fig.savefig("iris_imputed.png", dpi=120)
