@@ -210,6 +210,11 @@ class Model:
         m, q = sums.random + sums.fixed, sums.effects
         return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
 
+    @property
+    def variables(self) -> dict[str, tuple[str, ...]]:
+        """Variables of the posterior beside those of its terms and blocks, with their dims."""
+        return {"beta": ("fixed",)} if self.design.fixed else {}
+
     matrix = False  # whether every row has many responses, and the columns are unknown
 
     @property

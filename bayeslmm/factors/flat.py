@@ -64,7 +64,7 @@ class Flat:
         return {rv.name: self.places[v.name] for rv, v in values if v.name in self.places}
 
     @cached_property
-    def _units(self) -> tuple[Any, Array, Array]:
+    def units(self) -> tuple[Any, Array, Array]:
         """(index in z, factor, shift) for each element of v: v = factor z + shift."""
         model, chart = self.model, self.model.space.chart
         d, q = chart.d, chart.q
@@ -91,7 +91,7 @@ class Flat:
         model = self.model
         if not self.joint:
             z = model.centre
-            index, factor, shift = self._units
+            index, factor, shift = self.units
             curvature = -hessian(model.target(), z)
             values, vectors = np.linalg.eigh(curvature)
             width = np.sqrt((vectors**2 / np.maximum(values, 1.0)).sum(axis=1))
@@ -123,7 +123,7 @@ class Flat:
         """What draws v (k, D) of an approximation say of the posterior."""
         model = self.model
         if not self.joint:
-            index, factor, shift = self._units
+            index, factor, shift = self.units
             z = np.empty((v.shape[0], model.space.size))
             z[:, index] = (v - shift) / factor
             slope = -float(np.log(np.abs(factor)).sum())

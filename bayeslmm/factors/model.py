@@ -425,6 +425,17 @@ class FactorModel:
         return self.design.response
 
     @property
+    def variables(self) -> dict[str, tuple[str, ...]]:
+        """Variables of the posterior with their dims."""
+        found: dict[str, tuple[str, ...]] = {"mu": ("feature",), "sigma": ()}
+        found["covariance"] = ("feature", "feature_2")
+        if self.components:
+            found |= {"W": ("feature", "component"), "z": ("row", "component")}
+            found |= {"explained_variance": ("component",), "explained_ratio": ("component",)}
+            found["sd_W"] = ("component",) if self.ard else ()
+        return found
+
+    @property
     def parameters(self) -> tuple[str, ...]:
         """Names of the parts of theta."""
         return ("W", "sd_W", "sigma") if self.components else ("sigma",)

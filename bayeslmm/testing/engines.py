@@ -6,10 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
 
-
-def check_engine(engine: Any, model: Model, *, seed: int = 0) -> Any:
+def check_engine(engine: Any, model: Any, *, seed: int = 0) -> Any:
     """Check that an engine's result is the one that all others read.
 
     Parameters
@@ -58,11 +56,9 @@ def check_engine(engine: Any, model: Model, *, seed: int = 0) -> Any:
     return tree
 
 
-def _names(tree: Any, model: Model) -> None:
+def _names(tree: Any, model: Any) -> None:
     posterior = tree["posterior"]
-    wanted: dict[str, tuple[str, ...]] = {"sigma": ()}
-    if model.design.fixed:
-        wanted["beta"] = ("fixed",)
+    wanted: dict[str, tuple[str, ...]] = {"sigma": (), **model.variables}
     for term in model.terms:
         wanted[term.sd.name] = (f"{term.name}_effect",)
         wanted[term.coefficients] = term.dims

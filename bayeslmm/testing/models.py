@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 
+from ..factors import FactorModel
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
 from .dense import close, conditional, dense_evidence
+from .matrix import check_matrix_model
 
 
-def check_model(model: Model, *, seed: int = 0, points: int = 3, graphs: bool = True) -> None:
+def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = True) -> None:
     """Check that a model's declaration, solver and graphs say the same.
 
     Parameters
     ----------
-    model : Model
+    model : Model or FactorModel
         On a small table: the truth is an n x n matrix (n at most 2,000).
     seed : int
         Seed of the random points.
@@ -42,6 +44,9 @@ def check_model(model: Model, *, seed: int = 0, points: int = 3, graphs: bool = 
     >>> from bayeslmm.testing import check_model
     >>> check_model(bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")), graphs=False)
     """
+    if isinstance(model, FactorModel):
+        check_matrix_model(model, seed, points, graphs)
+        return
     rng = np.random.default_rng(seed)
     if model.design.y.size > 2000:
         raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 rows")
