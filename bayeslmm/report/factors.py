@@ -100,7 +100,7 @@ class Factors:
 
     def longest(self, most: int) -> np.ndarray:
         """Places of at most so many columns, those of the longest loadings, in their order."""
-        length: Array = np.max(
+        length: Any = np.max(
             [np.linalg.norm(e.mean, axis=1) for e in self.loadings.values()], axis=0
         )
         return np.sort(np.argsort(-length, kind="stable")[:most])
