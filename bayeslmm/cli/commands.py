@@ -101,9 +101,20 @@ def fit(
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
+    shape: dict[str, Any] = {
+        "term": term,
+        "lam": lam,
+        "kernel": kernel,
+        "width": width,
+        "degree": degree,
+    }
     shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
-    rows = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
+    rows: dict[str, Any] = {
+        "weights": weights,
+        "offset": offset,
+        "frequency": frequency,
+        "noise_sd": noise_sd,
+    }
     rows |= {"missing": missing, "group": group}
     check_formula(model, formula)
     declared = declare(model, rows, criterion, **shape)
@@ -163,9 +174,20 @@ def report(
     """Fit a model by one or several engines and write one self-contained page."""
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
     ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    shape = {"term": term, "lam": lam, "kernel": kernel, "width": width, "degree": degree}
+    shape: dict[str, Any] = {
+        "term": term,
+        "lam": lam,
+        "kernel": kernel,
+        "width": width,
+        "degree": degree,
+    }
     shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
-    rows = {"weights": weights, "offset": offset, "frequency": frequency, "noise_sd": noise_sd}
+    rows: dict[str, Any] = {
+        "weights": weights,
+        "offset": offset,
+        "frequency": frequency,
+        "noise_sd": noise_sd,
+    }
     rows |= {"missing": missing, "group": group}
     check_formula(model, formula)
     declared = declare(model, rows, criterion, **shape)

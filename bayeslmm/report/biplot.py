@@ -94,10 +94,10 @@ def _figure(
     found: Factors,
     mean: Array,
     covariance: Array,
-    circled: Array,
-    some: Array,
+    circled: Any,
+    some: Any,
     arrows: Array,
-    kept: Array,
+    kept: Any,
 ) -> Image:
     rings = [_ring(mean[i], covariance[i]) for i in circled]
     whole = found.there.all(axis=1)

@@ -32,7 +32,7 @@ def covariance(view: View) -> tuple[list[Image], str]:
     shown = _shown(found)
     unit = found.spread[shown] if found.unit[1] else np.ones(shown.size)
     Y = found.Y[:, shown] / unit
-    pairs = np.triu_indices(shown.size)
+    pairs: Any = np.triu_indices(shown.size)
     observed = pairwise(Y)[pairs]
     drawn = np.array([C[pairs] for C in replicates(found, shown, unit)])
     seen = np.isfinite(observed)
@@ -80,7 +80,7 @@ def replicates(found: Factors, shown: np.ndarray, unit: Array) -> list[Array]:
 
 
 def _told(
-    names: list[str], pairs: Any, observed: Array, lower: Array, upper: Array, outside: Array
+    names: list[str], pairs: Any, observed: Array, lower: Array, upper: Array, outside: Any
 ) -> str:
     """How many lie outside, and which lie furthest."""
     count = int(outside.sum())
@@ -103,7 +103,7 @@ def _told(
 
 
 def _figure(
-    pairs: Any, observed: Array, mean: Array, lower: Array, upper: Array, outside: Array
+    pairs: Any, observed: Array, mean: Array, lower: Array, upper: Array, outside: Any
 ) -> Image:
     own, few = pairs[0] == pairs[1], observed.size <= FEW
     dense = 0.6 if few else 0.25

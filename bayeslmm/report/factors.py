@@ -40,7 +40,7 @@ class Factors:
         return next(iter(self.trees))
 
     @cached_property
-    def there(self) -> Array:
+    def there(self) -> np.ndarray:
         return ~np.isnan(self.Y)
 
     @cached_property
@@ -100,5 +100,7 @@ class Factors:
 
     def longest(self, most: int) -> np.ndarray:
         """Places of at most so many columns, those of the longest loadings, in their order."""
-        length = np.max([np.linalg.norm(e.mean, axis=1) for e in self.loadings.values()], axis=0)
+        length: Any = np.max(
+            [np.linalg.norm(e.mean, axis=1) for e in self.loadings.values()], axis=0
+        )
         return np.sort(np.argsort(-length, kind="stable")[:most])

@@ -40,7 +40,7 @@ def missing(view: View) -> tuple[list[Image], str]:
     return [_figure(found, shown, edges, binned, share)], note
 
 
-def _told(found: Factors, gone: Array, share: Array) -> str:
+def _told(found: Factors, gone: Any, share: Array) -> str:
     """How much is missing, where, and of which columns most."""
     n, d = gone.shape
     partial, empty = int(gone.any(axis=1).sum()), int(gone.all(axis=1).sum())
@@ -58,7 +58,7 @@ def _told(found: Factors, gone: Array, share: Array) -> str:
     return note
 
 
-def _figure(found: Factors, shown: Array, edges: Array, binned: Array, share: Array) -> Image:
+def _figure(found: Factors, shown: Any, edges: Any, binned: Array, share: Array) -> Image:
     place = np.arange(shown.size, dtype=float)[::-1]
     shade = np.ceil(binned * SHADES).astype(int)  # 0 where nothing is missing
 
@@ -80,7 +80,7 @@ def _figure(found: Factors, shown: Array, edges: Array, binned: Array, share: Ar
     return draw(paint, f"Map of missing entries: {told}", height=0.95 + 0.19 * shown.size)
 
 
-def _runs(marked: Array, edges: Array, place: Array) -> list[tuple[float, float, float]]:
+def _runs(marked: Any, edges: Any, place: Array) -> list[tuple[float, float, float]]:
     """Left, right and height of every run of marked groups of rows."""
     found = []
     for column, y in zip(marked.T, place):

@@ -68,7 +68,8 @@ def sample_eigenvalues(found: Factors) -> tuple[Array, str]:
             told = "The sample has none: some columns are never seen together."
             return np.zeros(0), told
         told = "Crosses: those of the covariances of pairs of columns, each of the rows that "
-        told += "have both; such a matrix may have negative ones, which are left out."
+        told += "have both. What is missing spreads them: the large come out too large, the "
+        told += "small too small or negative; negative ones are left out."
     values = np.linalg.eigvalsh(np.atleast_2d(C))[::-1]
     return values[values > 1e-12 * values[0]][:MOST], told
 

@@ -221,7 +221,7 @@ def priors(model: Declared) -> Folded:
     return Folded([pair for pair in whole if pair[0] not in set(own)], whole)
 
 
-def laws(model: Declared) -> list[str]:
+def laws(model: Any) -> list[str]:
     """The laws of what the equation adds up, one line each."""
     if len(model.observed[0]) > 1:
         return matrix_words.laws(model)
@@ -256,7 +256,7 @@ def _columns(block: BlockTerm) -> str:
     return f"{block.columns:,}, {block.law.kind}: {label(names, 160)}{more}"
 
 
-def data_summary(model: Declared) -> list[tuple[str, str]]:
+def data_summary(model: Any) -> list[tuple[str, str]]:
     """The data in a few lines."""
     if len(model.observed[0]) > 1:
         return matrix_words.data_summary(model)

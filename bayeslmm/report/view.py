@@ -8,7 +8,6 @@ from typing import Any
 from ..criticism.check import Checks, check
 from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
-from ..declared import Declared
 from ..gaussian.sums import Array
 from ..reading import ranef
 from ..scalars import PROB, Scalar, scalars
@@ -32,7 +31,7 @@ class Block:
 class View:
     """A model and its results."""
 
-    model: Declared
+    model: Any  # Declared; a panel asks it for what its kind has
     trees: Mapping[str, Any]
 
     @cached_property
