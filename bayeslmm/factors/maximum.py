@@ -18,6 +18,7 @@ from ..target import hessian
 from .canonical import principal
 from .target import FactorTarget
 
+NOTHING = 1e-26  # share of the scatter that is rounding
 NEWTON = 20  # steps
 MANY = 500  # coordinates up to which curvature is asked for
 UNSETTLED = (
@@ -60,11 +61,12 @@ def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum
     squares, vectors, others = solver.rows.leading(q)
     values, d = squares / count, solver.mean.size
     if sigma is None:
-        if others <= 1e-14 * (float(squares.sum()) + others):
+        if others <= NOTHING * (float(squares.sum()) + others):
             raise ValueError(
                 f"{q} components follow {solver.n:.0f} rows of {d} columns exactly, so that no "
                 f"noise is left and the likelihood has no maximum; ask for fewer components, give "
-                f"more rows, or fix sigma (priors={{'sigma': ...}})"
+                f"more rows, fix sigma (priors={{'sigma': ...}}), or, where columns have very "
+                f"different units, divide them by their sds (scale='sd')"
             )
         sigma = float(np.sqrt(others / count / (d - q)))
     along = np.maximum(values, sigma**2)

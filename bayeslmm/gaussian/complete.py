@@ -22,6 +22,7 @@ from .low_rank import diagonal_score
 from .sums import Array
 
 NEAR = 0.01  # share of a column's squares, below which its mean takes no digits from its scatter
+THIN = 1e-8  # share of the whole scatter below which products lose the digits of what is left
 MANY = 100  # columns from which all eigenvectors are dear beside the first few
 ML, REML, EVIDENCE = 0, 1, 2  # mu maximised, integrated under density one, under its prior
 CODES = {"ml": ML, "reml": REML, "evidence": EVIDENCE, "map": EVIDENCE}
@@ -48,8 +49,9 @@ class MeanPrior:
 class Scatter:
     """What complete rows say: how many, their mean (d,), and the scatter about it.
 
-    `root` (r, d) has root'root = scatter where there are no more rows than columns: eigenvalues of
-    the scatter are then squares of its singular values, which loses no digits.
+    `root` (r, d) has root'root = scatter where there are no more rows than columns, or where noise
+    is so little that products would lose its digits: eigenvalues of the scatter are then squares of
+    its singular values.
     """
 
     n: float
@@ -67,8 +69,12 @@ class Scatter:
         scatter = Y.T @ Y
         if (n * mean**2 > NEAR * np.diagonal(scatter)).any():
             centred = Y - mean
-            return cls(float(n), mean, centred.T @ centred)
-        return cls(float(n), mean, scatter - n * np.outer(mean, mean))
+            scatter = centred.T @ centred
+        else:
+            scatter -= n * np.outer(mean, mean)
+        if _thin(scatter):
+            return cls(float(n), mean, None, np.linalg.qr(Y - mean, mode="r"))
+        return cls(float(n), mean, scatter)
 
     @cached_property
     def total(self) -> float:
@@ -99,6 +105,15 @@ class Scatter:
         values, vectors = eigh(self.scatter, subset_by_index=[d - q, d - 1])
         rest = self.total - float(values.sum())
         return values[::-1], vectors[:, ::-1], max(rest, 0.0)
+
+
+def _thin(scatter: Array) -> bool:
+    """Whether some column has hardly anything that the columns before it do not have."""
+    try:
+        own = np.diagonal(np.linalg.cholesky(scatter)) ** 2
+    except np.linalg.LinAlgError:
+        return True
+    return bool(own.min() < THIN * np.trace(scatter))
 
 
 @dataclass(frozen=True, repr=False)
