@@ -173,7 +173,7 @@ place = np.arange(len(table))[::-1]
 ax[1].axvline(0.0, color="0.8")
 ax[1].hlines(place, table["lower"], table["upper"], color="C0")
 ax[1].plot(table["mean"], place, "o", color="C0", label="posterior mean, 95%")
-ax[1].plot(table["ml"], place, "k|", ms=12, label="classical PCA")
+ax[1].plot(table["ml"], place, "k|", ms=12, label="maximum of the likelihood")
 ax[1].set_yticks(place, [f"{k} {feature}" for k, feature in table.index], fontsize="small")
 ax[1].set(xlabel="loading (cm)", title="loadings")
 ax[1].legend(fontsize="small")

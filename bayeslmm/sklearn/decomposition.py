@@ -71,8 +71,9 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     >>> ppca = PPCA(n_components=2).fit(iris)
     >>> ppca.explained_variance_ratio_.round(3).tolist()
     [0.925, 0.053]
-    >>> ppca.impute([[5.0, 3.0, float("nan"), 0.2]]).round(1).tolist()
-    [[5.0, 3.0, 1.5, 0.2]]
+    >>> row = iris.iloc[:1].assign(**{"Petal.Length": float("nan")})  # it was 1.4
+    >>> ppca.impute(row).round(1).tolist()
+    [[5.1, 3.5, 1.6, 0.2]]
     """
 
     def __init__(
