@@ -64,6 +64,11 @@ class Components:
         last, d = int(self.table.index[-1]), self.eigenvalues.size
         if self.best == last and last < d - 1 and last > 0:
             return f"The evidence still rises at {last}, the largest number tried: raise most=."
+        if self.best == d - 1 and self.best > 0:
+            return (
+                f"The evidence is for {self.best}, the most that {d} columns allow: the noise may "
+                f"well not be alike in all of them (scale='sd' divides them by their sds)."
+            )
         return f"The evidence is for {self.best}."
 
     def plot(self, axes: Any = None) -> Any:

@@ -39,7 +39,11 @@ class Points:
         if "mu" in fixed:
             data = data.isel(__draw__=[0])
         sigma = np.ascontiguousarray(data["sigma"].values)
-        mu = (data["mu"].values - model.shift) / model.unit
+        mu = data["mu"].values
+        if "sigma" in fixed and "mu_mean" in tree.get("posterior_moments", {}):
+            # What is linear in mu is then exact: the draws are about its exact mean.
+            mu = mu + (tree["posterior_moments"]["mu_mean"].values - mu.mean(axis=0))
+        mu = (mu - model.shift) / model.unit
         W = np.zeros((sigma.size, model.unit.size, 0))
         if model.components:
             W = data["W"].transpose("__draw__", "feature", "component").values
