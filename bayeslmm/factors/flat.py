@@ -16,6 +16,7 @@ from ..gaussian.sums import Array
 from ..named import Named, Reading
 from ..target import hessian
 from .model import FactorModel
+from .posterior import theta_variables, with_fixed
 from .recover import Means, score_moments
 
 WIDEST = 1.0  # sd at which an approximation starts, at most
@@ -128,7 +129,7 @@ class Flat:
             z[:, index] = (v - shift) / factor
             slope = -float(np.log(np.abs(factor)).sum())
             thetas = model.thetas(z[None])
-            judged = {n: (dims, a[0]) for n, (dims, a) in model.theta_variables(thetas).items()}
+            judged = {n: (dims, a[0]) for n, (dims, a) in theta_variables(model, thetas).items()}
             return Reading(model.target().many(z) + slope, judged, [], thetas=thetas)
         drawn: Named = {}
         for rv in self.graph.free_RVs:
@@ -137,7 +138,7 @@ class Flat:
             values = v[:, self._at[rv.name]].reshape(-1, *shape)
             positive = self.graph.rvs_to_transforms[rv] is not None  # all are logarithms
             drawn[rv.name] = tuple(dims), (np.exp(values) if positive else values)[None]
-        told = model.canonical(model.with_fixed(drawn))
+        told = model.canonical(with_fixed(model, drawn))
         judged = {n: (dims, a[0]) for n, (dims, a) in told.items() if n != "z"}
         return Reading(self._log_density(v), judged, [], variables=told)
 

@@ -19,48 +19,22 @@ from ..design.matrix import Matrix
 from ..gaussian.complete import REML, Complete, MeanPrior
 from ..gaussian.patterns import Patterns, gather
 from ..gaussian.sums import Array
-from ..laws import log_densities
-from ..named import Named, Recovered, passes
-from ..space import Positive, Space
-from ..target import foreign_log_density
-from .canonical import aligned, covariance, described, upright
-from .chart import NATURAL, NONE, POSTERIOR, Chart, chart_of, size
+from ..named import Named, Recovered
+from ..space import Positive
+from . import words
+from .canonical import aligned, upright
+from .chart import NATURAL, NONE, POSTERIOR, chart_of
 from .chart import coordinates as chart_coordinates
+from .digest import row_words
 from .maximum import Maximum, ascended, closed_form, imputed
-from .recover import Loadings, Means, draw_all, score_moments, told
+from .moments import column_moments
+from .posterior import canonical, coordinates, log_prior, recovered
+from .recover import Loadings
+from .space import FactorSpace
 from .target import FactorTarget, Solver
-from .words import row_words
 
-LOG_2PI = float(np.log(2.0 * np.pi))
-ROWS = 256  # that are passed at a time
 TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
-
-
-@dataclass(frozen=True)
-class FactorSpace:
-    """Theta: the loadings, then scales, sigma last."""
-
-    scales: tuple[Positive, ...]
-    chart: Chart
-
-    @property
-    def size(self) -> int:
-        """Number of free coordinates."""
-        return size(self.chart)
-
-    @property
-    def sigma(self) -> Positive:
-        return self.scales[-1]
-
-    @property
-    def proper(self) -> bool:
-        return all(s.law is None or s.law.proper for s in self.scales)
-
-    @property
-    def identity(self) -> bytes:
-        """Bytes that differ where a law or a fixed value does."""
-        return Space(self.scales, ()).identity
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +79,7 @@ class FactorModel:
     @property
     def formula(self) -> str:
         """The model in words, for titles."""
-        return f"{self.design.formula}, {_counted(self.components, 'component')}"
+        return f"{self.design.formula}, {words.counted(self.components, 'component')}"
 
     @cached_property
     def X(self) -> Array:
@@ -261,23 +235,7 @@ class FactorModel:
         shape = z.shape[:2]
         return Loadings(W.reshape(*shape, *W.shape[1:]), h.reshape(*shape, -1))
 
-    def theta_variables(self, thetas: Loadings) -> Named:
-        """The variables of theta by name at every draw (chains, draws, ...)."""
-        chains, draws = thetas.h.shape[:2]
-        found, _, _, _ = told(thetas, self.reference, self.unit, bool((self.unit != 1.0).any()))
-        found |= self._own_scales(thetas)
-        return {n: (dims, _spread(a, chains, draws)) for n, (dims, a) in found.items()}
-
-    def with_fixed(self, drawn: Named) -> Named:
-        """Draws of a graph's free variables (chains, draws, ...), and scales that are fixed."""
-        shape = drawn["mu"][1].shape[:2]
-        found = dict(drawn)
-        for scale in self.scales:
-            if scale.fixed is not None:
-                values = scale.fixed if scale.dim else scale.fixed[0]
-                dims = (scale.dim,) if scale.dim else ()
-                found[scale.name] = dims, np.broadcast_to(values, (*shape, *np.shape(values)))
-        return found
+    # The posterior by name, from draws of theta and back: `posterior` has the answers.
 
     def recover(
         self,
@@ -286,48 +244,20 @@ class FactorModel:
         keep: Collection[str] = (),
         criterion: str = "evidence",
     ) -> Recovered:
-        """All variables of the posterior at draws of theta, and the moments of what is too large.
+        """All variables of the posterior at draws of theta."""
+        return recovered(self, thetas, rng, keep, criterion)
 
-        Under "ml" and "reml" mu is drawn as under a flat prior, else under its own.
-        """
-        chains, draws = thetas.h.shape[:2]
-        count = chains * draws
-        variables, moments, W, sigma = told(thetas, self.reference, self.unit, self.scaled)
-        variables |= self._own_scales(thetas)
-        solver = None
-        if thetas.mean is None:
-            solver = self.solver("reml" if criterion in ("ml", "reml") else criterion)
-        n, q = self.X.shape[0], self.components
-        index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
-        kept = q > 0 and ("z" in keep or not passes(count, n * q))
-        law = Means(solver, W, sigma, thetas.mean)
-        mu, z = draw_all(law, self.X, index, rng, scores=kept)
-        if q and (thetas.plugged or not kept):
-            mean, sd = score_moments(law, self.X)
-            moments |= {"z_mean": (("row", "component"), mean), "z_sd": (("row", "component"), sd)}
-        if thetas.plugged and thetas.mean is None:
-            m, sd = law.moments()
-            moments["mu_mean"] = (("feature",), self.shift + self.unit * m)
-            moments["mu_sd"] = (("feature",), self.unit * sd)
-        shaped = {
-            name: (dims, _spread(values, chains, draws))
-            for name, (dims, values) in variables.items()
-        }
-        shaped["mu"] = (("feature",), (self.shift + self.unit * mu).reshape(chains, draws, -1))
-        if kept:
-            shaped["z"] = (("row", "component"), z.reshape(chains, draws, n, q))
-        order = ("W", "mu", "z")
-        first = {name: shaped[name] for name in order if name in shaped}
-        return Recovered(first | shaped, moments)
+    def canonical(self, variables: Named) -> Named:
+        """Drawn variables with loadings and scores turned to the principal axes."""
+        return canonical(self, variables)
 
-    def _own_scales(self, thetas: Loadings) -> Named:
-        """sd_W by draws; of several, the largest first, as the components are."""
-        if not self.components:
-            return {}
-        h = thetas.flat[1][:, :-1]
-        if not self.ard:
-            return {"sd_W": ((), h[:, 0])}
-        return {"sd_W": (("component",), -np.sort(-h, axis=1))}
+    def coordinates(self, posterior: Any) -> Array:
+        """Coordinates of theta (k, D) at the draws of a posterior."""
+        return coordinates(self, posterior)
+
+    def log_prior(self, variables: Named) -> Named:
+        """Log prior density draw by draw, each parameter on its declared scale."""
+        return log_prior(self, variables)
 
     def judged(self, thetas: Loadings, z: Array) -> dict[str, Array]:
         """What tells whether chains agree: the coordinates, where loadings have but one place."""
@@ -336,45 +266,6 @@ class FactorModel:
         W, _ = aligned(thetas.flat[0], self.reference)
         h = -np.sort(-np.log(thetas.h[..., :-1]), axis=-1)
         return {"W": W.reshape(thetas.W.shape), "sd_W": h, "sigma": np.log(thetas.h[..., -1:])}
-
-    def canonical(self, variables: Named) -> Named:
-        """Drawn variables with loadings and scores turned to the principal axes."""
-        found = {n: v for n, v in variables.items() if n not in ("W_square", "W_lower")}
-        if "W" not in found:
-            return found
-        dims, W = found["W"]
-        flat = W.reshape(-1, *W.shape[2:]) / self.unit[:, None]
-        turned, Q = aligned(flat, self.reference)
-        found["W"] = dims, (turned * self.unit[:, None]).reshape(W.shape)
-        if "z" in found:
-            dims, z = found["z"]
-            found["z"] = dims, (z.reshape(-1, *z.shape[2:]) @ Q).reshape(z.shape)
-        sigma = found["sigma"][1]
-        for name, values in described(turned, sigma.reshape(-1)).items():
-            found[name] = ("component",), values.reshape(*sigma.shape, -1)
-        C = covariance(turned, sigma.reshape(-1)) * np.outer(self.unit, self.unit)
-        found["covariance"] = ("feature", "feature_2"), C.reshape(*sigma.shape, *C.shape[1:])
-        if self.ard:
-            dims, values = found["sd_W"]
-            found["sd_W"] = dims, -np.sort(-values, axis=-1)
-        return found
-
-    def coordinates(self, posterior: Any) -> Array:
-        """Coordinates of theta (k, D) at the draws of a posterior."""
-        if self.ard:
-            raise ValueError(
-                "with ard=True the columns of the loadings before their rotation to principal axes "
-                "are not kept, so the evidence cannot be had from draws; leave ard out"
-            )
-        data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)
-        sigma = data["sigma"].values
-        h, W = [sigma], np.zeros((sigma.size, self.unit.size, 0))
-        if self.components:
-            h.insert(0, data["sd_W"].values)
-            W = data["W"].transpose("__draw__", "feature", "component").values / self.unit[:, None]
-        chart, basis = self.space.chart, self._solver.basis
-        each = zip(W, np.column_stack(h))
-        return np.array([chart_coordinates(chart, basis, w, own) for w, own in each])
 
     def reader(self, graph: Any, places: Mapping[str, slice]) -> Any:
         """Who reads the vector of an approximation on a graph."""
@@ -395,30 +286,6 @@ class FactorModel:
     def large(self) -> list[str]:
         """Names of variables that may be too large for their draws to be kept."""
         return ["z", "covariance"]
-
-    def log_prior(self, variables: Named) -> Named:
-        """Log prior density draw by draw, each parameter on its declared scale."""
-        found: Named = {}
-        if self.components and not self.ard and {"W", "sd_W"} <= set(variables):
-            inside = variables["W"][1] / self.unit[:, None]
-            sd = np.expand_dims(variables["sd_W"][1], (-1, -2))
-            density = -0.5 * (inside / sd) ** 2 - np.log(sd * self.unit[:, None])
-            found["W"] = (), density.sum(axis=(-1, -2)) - 0.5 * inside[0, 0].size * LOG_2PI
-        for scale in self.scales:
-            if scale.name not in variables or not scale.free:
-                continue
-            dims, values = variables[scale.name]
-            if scale.law is None:
-                found[scale.name] = (dims, foreign_log_density(scale, values))
-            elif scale.law.proper:
-                found[scale.name] = (dims, log_densities(scale.law, values))
-        if "mu" in variables and not self.mean_prior.flat:
-            x = (variables["mu"][1] - self.shift) / self.unit
-            sd = np.sqrt(self.mean_prior.variance)
-            density = -0.5 * ((x - self.mean_prior.location) / sd) ** 2
-            density -= np.log(sd * self.unit) + 0.5 * np.log(2.0 * np.pi)
-            found["mu"] = ((), density.sum(axis=-1))
-        return found
 
     @property
     def response(self) -> str:
@@ -545,70 +412,15 @@ class FactorModel:
     @property
     def equation(self) -> str:
         """The model in one line."""
-        return f"{self.response}[i] = mu + {'W z[i] + ' if self.components else ''}e[i]"
+        return words.equation(self)
 
     @property
     def sizes(self) -> str:
         """Counts of rows, columns and components, in words."""
-        n, d = self.design.y.shape
-        gone = int((~self.design.there).sum())
-        text = f"{n:,} rows, {_counted(d, 'column')}, {_counted(self.components, 'component')}"
-        if gone:
-            text += f"; {gone:,} of {n * d:,} entries missing"
-        empty = int((~self.design.there.any(axis=1)).sum())
-        return text + (f", {_counted(empty, 'row')} without any" if empty else "")
+        return words.sizes(self)
 
     def __repr__(self) -> str:
-        lines = [
-            f"{self.kind}: {self.formula}",
-            f"  {self.equation}",
-            "  " + self.sizes,
-            "",
-            "Priors",
-        ]
-        width = max(len(name) for name in self.prior_table)
-        lines += [f"  {name:<{width}}  {law}" for name, law in self.prior_table.items()]
-        return "\n".join(lines)
+        return words.text(self)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(n)}</th><td>{escape(p)}</td></tr>"
-            for n, p in self.prior_table.items()
-        )
-        return (
-            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.formula)}</code>"
-            f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
-        )
-
-
-def column_moments(Y: Array, complete: bool) -> tuple[Array, Array]:
-    """Means and variances of columns (d,) over the entries that are there, divisor their number.
-
-    Rows are taken some at a time, so that what is made of them stays in the processor's cache.
-    """
-    parts = [Y[start : start + ROWS] for start in range(0, Y.shape[0], ROWS)]
-    counts, sums, squares = np.zeros((3, Y.shape[1]))
-    for part in parts:
-        known = 1.0 if complete else np.where(np.isnan(part), 0.0, 1.0)
-        counts += np.broadcast_to(known, part.shape).sum(axis=0)
-        sums += (part if complete else np.where(known, part, 0.0)).sum(axis=0)
-    mean = sums / counts
-    for part in parts:
-        centred = part - mean
-        if not complete:
-            centred = np.where(np.isnan(centred), 0.0, centred)
-        squares += np.einsum("ij,ij->j", centred, centred)
-    return mean, squares / counts
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _spread(values: Array, chains: int, draws: int) -> Array:
-    """Draws (k, ...) by chains; one that stands for all is shown at every draw."""
-    if values.shape[0] == 1 and chains * draws > 1:
-        return np.broadcast_to(values[0], (chains, draws, *values.shape[1:]))
-    return values.reshape(chains, draws, *values.shape[1:])
+        return words.html(self)

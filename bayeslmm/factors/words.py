@@ -1,37 +1,52 @@
-"""A short digest of a large matrix: one word for each row, which sha256 can then take.
+"""A factor model in words: as it prints, and shows itself in a notebook."""
 
-Each number, keyed by its column, is scrambled as an integer by a bijection of 64 bits (Steele, Lea
-& Flood 2014, the generator splitmix64), and a row's are added: another number in one place is
-another word, and so are, but for a chance of 2^-64, others in several. sha256 of the numbers
-themselves takes eight times as long, and of a wide matrix a sixth of the whole fit.
-"""
+from html import escape
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from ..gaussian.compiled import jit
-from ..gaussian.sums import Array
-
-GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-MIX = np.uint64(0xBF58476D1CE4E5B9)
-AGAIN = np.uint64(0x94D049BB133111EB)
+if TYPE_CHECKING:
+    from .model import FactorModel
 
 
-def row_words(Y: Array) -> np.ndarray:
-    """One word (n,) for each row of numbers Y (n, d)."""
-    words = np.ascontiguousarray(Y, dtype=np.float64).view(np.uint64)
-    found = np.empty(words.shape[0], np.uint64)
-    _row_words(words, found)
-    return found
+def equation(model: "FactorModel") -> str:
+    """The model in one line."""
+    return f"{model.response}[i] = mu + {'W z[i] + ' if model.components else ''}e[i]"
 
 
-@jit
-def _row_words(words, found):
-    for i in range(words.shape[0]):
-        total, key = np.uint64(0), GOLDEN
-        for j in range(words.shape[1]):
-            x = words[i, j] ^ key
-            x = (x ^ (x >> np.uint64(30))) * MIX
-            x = (x ^ (x >> np.uint64(27))) * AGAIN
-            total += x ^ (x >> np.uint64(31))
-            key += GOLDEN
-        found[i] = total
+def sizes(model: "FactorModel") -> str:
+    """Counts of rows, columns and components, in words."""
+    n, d = model.design.y.shape
+    gone = int((~model.design.there).sum())
+    text = f"{n:,} rows, {counted(d, 'column')}, {counted(model.components, 'component')}"
+    if gone:
+        text += f"; {gone:,} of {n * d:,} entries missing"
+    empty = int((~model.design.there.any(axis=1)).sum())
+    return text + (f", {counted(empty, 'row')} without any" if empty else "")
+
+
+def text(model: "FactorModel") -> str:
+    lines = [
+        f"{model.kind}: {model.formula}",
+        f"  {model.equation}",
+        "  " + model.sizes,
+        "",
+        "Priors",
+    ]
+    width = max(len(name) for name in model.prior_table)
+    lines += [f"  {name:<{width}}  {law}" for name, law in model.prior_table.items()]
+    return "\n".join(lines)
+
+
+def html(model: "FactorModel") -> str:
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{escape(n)}</th><td>{escape(p)}</td></tr>"
+        for n, p in model.prior_table.items()
+    )
+    return (
+        f"<div><b>{escape(model.kind)}</b> <code>{escape(model.formula)}</code>"
+        f"<p>{escape(model.equation)}; {escape(model.sizes)}</p><table>{rows}</table></div>"
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """1 row; 2 rows."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -18,7 +18,7 @@ import numpy as np
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
 from ..factors import FactorModel
-from ..factors.model import column_moments
+from ..factors.moments import column_moments
 from ..fixed import normal_law
 from ..gaussian.complete import MeanPrior
 from ..laws import Law, operator_parameters

@@ -90,7 +90,7 @@ def test_scores_by_draws_are_averages_of_exact_ones(fits):
 
 
 def test_gaps_are_filled_about_as_well_as_by_loadings_of_the_whole_table(iris, gaps, fits):
-    """Half as far off as column means, and no more than a tenth farther than who saw all entries."""
+    """Half as far off as column means, a tenth farther at most than who saw all entries."""
     model, trees = fits
     hidden = gaps[1].copy()
     hidden[7] = False
