@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from . import printed
 from .coordinates import Layout
 from .design import Design
 from .gaussian.dual import Dual, DualRows
@@ -424,23 +425,10 @@ class Model:
         return f"{self.response} = {' + '.join(parts)} + e"
 
     def __repr__(self) -> str:
-        d = self.design
-        lines = [f"{self.kind}: {d.formula}", f"  {self.equation}", "  " + self.sizes, "", "Priors"]
-        width = max(len(name) for name in self.prior_table)
-        lines += [f"  {name:<{width}}  {law}" for name, law in self.prior_table.items()]
-        return "\n".join(lines)
+        return printed.text(self)
 
     def _repr_html_(self) -> str:
-        from html import escape
-
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{escape(n)}</th><td>{escape(p)}</td></tr>"
-            for n, p in self.prior_table.items()
-        )
-        return (
-            f"<div><b>{escape(self.kind)}</b> <code>{escape(self.formula)}</code>"
-            f"<p>{escape(self.equation)}; {escape(self.sizes)}</p><table>{rows}</table></div>"
-        )
+        return printed.html(self)
 
     @property
     def sizes(self) -> str:

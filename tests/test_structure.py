@@ -19,7 +19,7 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
-    ("named", "scale_graph"),
+    ("named", "scale_graph", "printed"),
     ("shrinkage",),
     ("terms",),
     ("priors",),

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import printed
 from ..design.matrix import Matrix
 from ..gaussian.complete import REML, Complete, MeanPrior
 from ..gaussian.patterns import Patterns, gather
@@ -420,7 +421,7 @@ class FactorModel:
         return words.sizes(self)
 
     def __repr__(self) -> str:
-        return words.text(self)
+        return printed.text(self)
 
     def _repr_html_(self) -> str:
-        return words.html(self)
+        return printed.html(self)
