@@ -4,6 +4,8 @@ Log p(y | theta) is the joint density of y and all coefficients over their condi
 the conditional mean (Besag 1989, the candidate's formula).
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..gaussian.sums import Array
@@ -67,6 +69,17 @@ def dense_evidence(model: Model, theta: Theta) -> float:
     rows = -0.5 * (error / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
     log_conditional = 0.5 * np.linalg.slogdet(total)[1] - 0.5 * mean.size * np.log(2.0 * np.pi)
     return float(log_prior + rows @ design.frequency - log_conditional)
+
+
+def check_gradient(model: Any, z: Array) -> None:
+    """Hold the gradient of the target at z to differences of its value."""
+    target = model.target()
+    grad = target(z)[1]
+    for i in range(z.size):
+        e = np.zeros_like(z)
+        e[i] = 1e-5
+        slope = (target(z + e)[0] - target(z - e)[0]) / 2e-5
+        close(grad[i], slope, 1e-5 * max(1.0, abs(slope), abs(target(z)[0])), f"gradient {i}")
 
 
 def close(ours: float, truth: float, allowed: float, what: str) -> None:

@@ -12,7 +12,7 @@ from ..factors import FactorModel
 from ..factors.flat import Flat
 from ..gaussian.sums import Array
 from ..laws import log_densities
-from .dense import close
+from .dense import check_gradient, close
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -34,7 +34,7 @@ def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool)
         truth = _evidence(C, y, prior, location, mean, total, sigma) + model.log_jacobian
         ours = model.solver().value(W, sigma)
         close(ours, truth, 1e-8 * max(1.0, abs(truth)), "log p(Y | theta) and the dense normal")
-        _gradient(model, z)
+        check_gradient(model, z)
         _means(model, W, sigma, mean, np.linalg.inv(total))
         if joint is None:
             continue
@@ -75,16 +75,6 @@ def _evidence(
     value = -0.5 * error @ error / sigma**2 - y.size * (np.log(sigma) + 0.5 * LOG_2PI)
     value += 0.5 * float(np.log(np.diag(prior)).sum()) - 0.5 * float(away @ prior @ away)
     return float(value - 0.5 * np.linalg.slogdet(total)[1])
-
-
-def _gradient(model: FactorModel, z: Array) -> None:
-    target = model.target()
-    grad = target(z)[1]
-    for i in range(z.size):
-        e = np.zeros_like(z)
-        e[i] = 1e-5
-        slope = (target(z + e)[0] - target(z - e)[0]) / 2e-5
-        close(grad[i], slope, 1e-5 * max(1.0, abs(slope), abs(target(z)[0])), f"gradient {i}")
 
 
 def _means(model: FactorModel, W: Array, sigma: float, mean: Array, cov: Array) -> None:

@@ -15,7 +15,7 @@ from ..factors import FactorModel
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
-from .dense import close, conditional, dense_evidence
+from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
 
 
@@ -56,7 +56,7 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
         z = start + 0.7 * rng.standard_normal(start.size)
         theta = model.space.constrain(z)
         _dense(model, theta)
-        _gradient(model, z)
+        check_gradient(model, z)
         _moments(model, theta)
         if compiled is not None:
             compiled.check(z, theta, rng)
@@ -69,16 +69,6 @@ def _dense(model: Model, theta: Theta) -> None:
     condition = np.linalg.cond(conditional(model, theta)[1])
     allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(truth))
     close(ours, truth, allowed, "log p(y | theta) and the dense normal")
-
-
-def _gradient(model: Model, z: Array) -> None:
-    target = model.target()
-    grad = target(z)[1]
-    for i in range(z.size):
-        e = np.zeros_like(z)
-        e[i] = 1e-5
-        slope = (target(z + e)[0] - target(z - e)[0]) / 2e-5
-        close(grad[i], slope, 1e-5 * max(1.0, abs(slope), abs(target(z)[0])), f"gradient {i}")
 
 
 def _moments(model: Model, theta: Theta) -> None:
