@@ -125,3 +125,17 @@ def test_scales_of_their_own_are_drawn_and_told_with_the_components(iris):
     C = np.einsum("cdfk,cdgk->cdfg", W, W)
     C[..., range(4), range(4)] += posterior["sigma"].values[..., None] ** 2
     np.testing.assert_allclose(posterior["covariance"], C, atol=1e-10)
+
+
+def test_chains_from_anywhere_agree(iris, monkeypatch):
+    """Started at random, far from the maximum: scales off by factors, axes in any direction."""
+
+    def anywhere(model, target):
+        return np.zeros(target.dimension), np.ones(target.dimension)
+
+    monkeypatch.setattr("bayeslmm.engines.nuts._around", anywhere)
+    fitted = bl.fit(bl.ppca(iris, 2), bl.NUTS(), seed=1)
+    rhat, ess = agreement(fitted)
+    assert rhat <= 1.01
+    assert ess >= 2000
+    assert int(fitted["sample_stats"]["diverging"].sum()) == 0
