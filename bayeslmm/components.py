@@ -18,7 +18,8 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .criticism import tables
-from .engines.integral import MOST, bridged, laplace, laplace_sampled, quadrature
+from .engines.integral import MOST, bridged, quadrature
+from .engines.laplace import laplace, laplace_sampled
 from .engines.nuts import NUTS
 from .engines.pareto import KHAT
 from .factors import FactorModel

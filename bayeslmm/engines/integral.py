@@ -23,6 +23,7 @@ from . import start
 from .bridge import bridge
 from .mode import posterior_mode
 from .pareto import KHAT, psis
+from .student import square_root, student
 
 DROP = 25.0  # nats below the maximum at which the box ends
 MOST = 3  # coordinates for quadrature
@@ -209,7 +210,7 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
     values, vectors = np.linalg.eigh(-start.hessian(target, centre))
     root = vectors / np.sqrt(np.maximum(values, 0.05))
     for size in (draws // 4, draws // 4, draws):
-        z, log_q = _student(centre, root, size, rng)
+        z, log_q = student(centre, root, size, rng)
         logs = target.many(z) - log_q
         logs = np.where(np.isfinite(logs), logs, -np.inf)
         top = logs.max()
@@ -217,7 +218,7 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
         share = weights / weights.sum()
         centre = share @ z
         spread = (z - centre).T @ ((z - centre) * share[:, None])
-        root = _square_root(spread)
+        root = square_root(spread)
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
     khat = psis(logs)[1]
@@ -225,52 +226,20 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
     return LogEvidence(value, error, method, khat)
 
 
-def laplace(model: Declared) -> tuple[float, Array, Array]:
-    """Laplace's approximation: log evidence, the mode, and a root of the covariance there."""
-    target = model.target()
-    centre = posterior_mode(model, target)
-    values, vectors = np.linalg.eigh(-start.hessian(target, centre))
-    values = np.maximum(values, 0.05)
-    value = target(centre)[0] - 0.5 * float(np.log(values / (2.0 * np.pi)).sum())
-    return value, centre, vectors / np.sqrt(values)
-
-
-def laplace_sampled(model: Declared, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
-    """Importance sampling from Laplace's approximation with a t's tails, never refitted.
-
-    For posteriors near a Gaussian in coordinates of any number.
-    """
-    _, centre, root = laplace(model)
-    z, log_q = _student(centre, root, draws, rng)
-    logs = model.target().many(z) - log_q
-    logs = np.where(np.isfinite(logs), logs, -np.inf)
-    weights = np.exp(logs - logs.max())
-    value = float(logs.max() + np.log(weights.mean()))
-    error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
-    khat = psis(logs)[1]
-    return LogEvidence(value, error, f"importance sampling, k-hat {khat:.2f}", khat)
-
-
 def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
     from arviz_stats.base import array_stats
 
     fitted, held = z[::2], z[1::2]
-    root = _square_root(np.atleast_2d(np.cov(fitted.T)))
+    root = square_root(np.atleast_2d(np.cov(fitted.T)))
     centre, target = fitted.mean(axis=0), model.target()
-    proposed, log_q = _student(centre, root, held.shape[0], rng)
+    proposed, log_q = student(centre, root, held.shape[0], rng)
     at_draws = target.many(proposed) - log_q
     at_draws = np.where(np.isfinite(at_draws), at_draws, -np.inf)
-    at_posterior = target.many(held) - _log_student(held, centre, root)
+    at_posterior = target.many(held) - log_student(held, centre, root)
     sizes = [float(array_stats.ess(c.reshape(1, -1), method="mean")) for c in held.T]
     value, error = bridge(at_posterior, at_draws, r_eff=(min(1.0, min(sizes) / held.shape[0]), 1.0))
     return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
-
-
-def _square_root(cov: Array) -> Array:
-    """A root with root root' = cov, whose smallest directions are kept open."""
-    values, vectors = np.linalg.eigh(cov)
-    return vectors * np.sqrt(np.maximum(values, 1e-12))
 
 
 def _check_sampled(model: Declared, tree: Any) -> None:
@@ -303,23 +272,3 @@ def _bridged(model: Declared, tree: Any, rng: np.random.Generator) -> LogEvidenc
             stacklevel=3,
         )
     return bridged(model, z, rng)
-
-
-def _student(
-    centre: Array, root: Array, size: int, rng: np.random.Generator, df: float = 6.0
-) -> tuple[Array, Array]:
-    """Draws of a multivariate t (size, d) and their log density."""
-    white = rng.standard_normal((size, centre.size))
-    z = centre + (white / np.sqrt(rng.chisquare(df, (size, 1)) / df)) @ root.T
-    return z, _log_student(z, centre, root, df)
-
-
-def _log_student(z: Array, centre: Array, root: Array, df: float = 6.0) -> Array:
-    """Log density of a multivariate t with scale root root' at points z (k, d)."""
-    from scipy.special import gammaln
-
-    d = centre.size
-    white = np.linalg.solve(root, (z - centre).T)
-    log_det = np.linalg.slogdet(root)[1]
-    constant = gammaln(0.5 * (df + d)) - gammaln(0.5 * df) - 0.5 * d * np.log(df * np.pi) - log_det
-    return constant - 0.5 * (df + d) * np.log1p((white**2).sum(axis=0) / df)

@@ -5,7 +5,8 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.components import _minka
-from bayeslmm.engines.integral import bridged, laplace, laplace_sampled
+from bayeslmm.engines.integral import bridged
+from bayeslmm.engines.laplace import laplace, laplace_sampled
 
 
 def simulated(n=200, d=8, lengths=(3.0, 1.5), noise=0.6, seed=0):
