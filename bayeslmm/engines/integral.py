@@ -23,7 +23,7 @@ from . import start
 from .bridge import bridge
 from .mode import posterior_mode
 from .pareto import KHAT, psis
-from .student import square_root, student
+from .student import log_student, square_root, student
 
 DROP = 25.0  # nats below the maximum at which the box ends
 MOST = 3  # coordinates for quadrature
