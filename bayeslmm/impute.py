@@ -249,8 +249,8 @@ def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     >>> iris = bl.datasets.load("iris").drop(columns="Species")
     >>> m = bl.ppca(iris, components=2)
     >>> eb = bl.fit(m, bl.EmpiricalBayes("ml"), seed=1)
-    >>> bl.log_density(m, eb).idxmin()  # the row least like the others
-    100
+    >>> bl.log_density(m, eb).nsmallest(2).index.tolist()  # the rows least like the others
+    [100, 106]
     """
     import pandas as pd
 

@@ -240,16 +240,27 @@ def test_a_report_of_principal_components_keeps_missing_values(tmp_path):
 
 def test_principal_components_are_the_model_of_python(tmp_path):
     out = tmp_path / "fit.nc"
-    options = ["--scale", "sd", "--ard", "--without", "Species", "--without", "Petal.Width"]
+    options = ["--scale", "sd", "--without", "Species", "--without", "Petal.Width"]
     done = run("fit", IRIS, *PPCA, *options, "--prior", "sigma=0.5", "-e", "eb", "-o", out)
     assert done.exit_code == 0, done.output
     for words in ("W[Petal.Length, PC2]", "explained_variance[PC1]", "Verdict: to be trusted"):
         assert words in done.output
     table = bl.datasets.load("iris").drop(columns=["Species", "Petal.Width"])
-    same = bl.ppca(table, 2, scale="sd", ard=True, priors={"sigma": 0.5})
+    same = bl.ppca(table, 2, scale="sd", priors={"sigma": 0.5})
     with xr.open_datatree(out, engine="h5netcdf") as tree:
         assert tree.attrs["model_digest"] == same.digest
         assert tree.attrs["criterion"] == "ml"
+
+
+def test_components_with_scales_of_their_own_are_drawn_by_nuts(tmp_path):
+    out = tmp_path / "fit.nc"
+    options = ["--ard", "--without", "Species", "--draws", "100", "--tune", "200", "--chains", "2"]
+    done = run("fit", IRIS, *PPCA, *options, "-o", out)
+    assert done.exit_code == 0, done.output
+    assert "sd_W[PC2]" in done.output
+    refused = run("fit", IRIS, *PPCA, "--ard", "--without", "Species", "-e", "eb", "-o", out)
+    assert refused.exit_code == 1
+    assert "nothing to maximise under ard=True" in refused.output
 
 
 @pytest.mark.parametrize(

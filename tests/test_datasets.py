@@ -15,6 +15,7 @@ SHAPES = {
     "diabetes_unitnorm": (442, 11),
     "Dyestuff": (30, 2),
     "Dyestuff2": (30, 2),
+    "iris": (150, 5),
     "mcycle": (133, 2),
     "Orthodont": (108, 4),
     "Pastes": (60, 4),

@@ -96,7 +96,7 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit a model, print its tables, and save the posterior as netCDF."""
-    named = engines_of(model, engine, page=False)
+    named = engines_of(model, engine, page=False, ard=bool(ard))
     if len(named) != 1:
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
     sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
@@ -192,7 +192,7 @@ def report(
     check_formula(model, formula)
     declared = declare(model, rows, criterion, **shape)
     make = makers(
-        engines_of(model, engine, page=True),
+        engines_of(model, engine, page=True, ard=bool(ard)),
         usual_criterion(model, term),
         **sampler,
         **ascent,

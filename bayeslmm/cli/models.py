@@ -79,10 +79,14 @@ def declare(
     return partial(_lmm, terms, **columns)
 
 
-def engines_of(name: ModelName, given: list[EngineName] | None, page: bool) -> list[EngineName]:
+def engines_of(
+    name: ModelName, given: list[EngineName] | None, page: bool, ard: bool = False
+) -> list[EngineName]:
     """The engines that were named, or the usual ones of the model."""
     if given:
         return given
+    if ard:  # components with scales of their own have no maximum
+        return [EngineName.nuts]
     if name is ModelName.rvm:
         return [EngineName.eb]
     return [EngineName.nuts, EngineName.eb] if page else [EngineName.nuts]

@@ -188,9 +188,9 @@ class FactorModel:
     @cached_property
     def _likeliest(self) -> Maximum:
         if self.design.complete:
-            rows = self._solver
-            if not isinstance(rows, Complete):  # the prior of mu has no part in the likelihood
-                rows = Complete.of(self.X, self.mean_prior)
+            # The prior of mu has no part in the likelihood, whatever solver it asks for.
+            rows = self._solver if self._by_sums else Complete.of(self.X, self.mean_prior)
+            assert isinstance(rows, Complete)
             solver = replace(rows.under("ml"), constant=self.log_jacobian)
             return closed_form(solver, self.components, self.fixed_sigma)
         return imputed(self.X, self.components, self.fixed_sigma, self.log_jacobian)

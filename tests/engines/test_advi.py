@@ -8,7 +8,7 @@ import pytest
 from scipy.special import logsumexp
 
 import bayeslmm as bl
-from bayeslmm.engines.advi import _log_target
+from bayeslmm.engines.values import _log_target
 from bayeslmm.engines.descent import RATES, trend
 from bayeslmm.engines.values import Values
 from bayeslmm.testing import check_engine

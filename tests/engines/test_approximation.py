@@ -135,10 +135,10 @@ def test_effective_draws_are_those_of_the_weights():
 
 
 def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
-    import bayeslmm.recover as recover
+    from bayeslmm import named
 
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    monkeypatch.setattr(recover, "BUDGET", 1e5)
+    monkeypatch.setattr(named, "BUDGET", 1e5)
     tree = bl.fit(sleep, bl.CAVI(), seed=1)
     with pytest.raises(ValueError, match=r"keep=\['u_Subject'\]"):
         bl.importance_resample(tree)

@@ -136,10 +136,10 @@ def test_the_model_and_the_engine_cannot_be_confused(dyestuff):
 
 
 def test_blocks_too_large_to_keep_are_exact_moments(dyestuff, monkeypatch):
-    import bayeslmm.recover as recover
+    from bayeslmm import named
 
     whole = bl.fit(dyestuff, bl.NUTS(draws=2000), seed=1)
-    monkeypatch.setattr(recover, "BUDGET", 1000.0)
+    monkeypatch.setattr(named, "BUDGET", 1000.0)
     lean = bl.fit(dyestuff, bl.NUTS(draws=2000), seed=1)
     assert "u_Batch" not in lean["posterior"]
     draws = whole["posterior"]["u_Batch"].values

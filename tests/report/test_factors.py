@@ -34,7 +34,10 @@ def iris(gone=0.0):
 
 def fitted(table, components, **options):
     model = bl.ppca(table, components, **options)
-    return model, {"N": bl.fit(model, FEW, seed=1), "E": bl.fit(model, ML, seed=1)}
+    engines = {"N": FEW, "E": ML}
+    if model.ard:  # there is no maximum
+        del engines["E"]
+    return model, {name: bl.fit(model, engine, seed=1) for name, engine in engines.items()}
 
 
 def page_of(model, fits, folder):
