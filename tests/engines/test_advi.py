@@ -8,9 +8,8 @@ import pytest
 from scipy.special import logsumexp
 
 import bayeslmm as bl
-from bayeslmm.engines.values import _log_target
 from bayeslmm.engines.descent import RATES, trend
-from bayeslmm.engines.values import Values
+from bayeslmm.engines.values import Values, _log_target
 from bayeslmm.testing import check_engine
 
 
