@@ -115,6 +115,8 @@ def plugged_in():
 OBJECT_MODE = pytest.mark.filterwarnings("ignore:Numba will use object mode:UserWarning")
 
 
+# A hint about the machine code that PyTensor makes, where its own cache does not have it yet.
+@pytest.mark.filterwarnings("ignore:.*is faster on contiguous arrays")
 @OBJECT_MODE
 @pytest.mark.parametrize("graph", ["marginal", "graph"])
 def test_both_graphs_draw_the_response_from_the_same_normal(plugged_in, graph):
