@@ -135,10 +135,13 @@ def log_prior(model: "FactorModel", variables: Named) -> Named:
     """Log prior density draw by draw, each parameter on its declared scale."""
     found: Named = {}
     if model.components and not model.ard and {"W", "sd_W"} <= set(variables):
-        inside = variables["W"][1] / model.unit[:, None]
-        sd = np.expand_dims(variables["sd_W"][1], (-1, -2))
-        density = -0.5 * (inside / sd) ** 2 - np.log(sd * model.unit[:, None])
-        found["W"] = (), density.sum(axis=(-1, -2)) - 0.5 * inside[0, 0].size * LOG_2PI
+        W, sd = variables["W"][1], variables["sd_W"][1]
+        shape = sd.shape
+        if W.strides[:2] == (0, 0):  # plugged in: the same draw throughout
+            W, sd = W[:1, :1], sd[:1, :1]
+        sd = sd[..., None, None] * model.unit[:, None]
+        density = -0.5 * (W / sd) ** 2 - np.log(sd) - 0.5 * LOG_2PI
+        found["W"] = (), np.broadcast_to(density.sum(axis=(-1, -2)), shape)
     for scale in model.scales:
         if scale.name not in variables or not scale.free:
             continue
