@@ -47,6 +47,17 @@ class Positive:
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
         return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
 
+    def sample(self, rng: np.random.Generator) -> Array:
+        """One draw (size,) from its prior."""
+        if self.fixed is not None:
+            return np.broadcast_to(self.fixed, self.size).astype(float)
+        if self.law is not None:
+            return self.law.sample(rng, self.size)
+        import pymc as pm
+
+        seed = int(rng.integers(2**31))
+        return np.broadcast_to(pm.draw(self.custom, random_seed=seed), self.size)
+
     def part(self, index: np.ndarray) -> "Positive":
         """Some of its elements."""
         law, fixed = self.law, self.fixed
@@ -253,15 +264,7 @@ class Space:
         """One draw from the prior."""
         h, corr, scales = [], [], []
         for s in self.scales:
-            if s.fixed is not None:
-                h.append(np.broadcast_to(s.fixed, s.size).astype(float))
-            elif s.law is not None:
-                h.append(s.law.sample(rng, s.size))
-            else:
-                import pymc as pm
-
-                seed = int(rng.integers(2**31))
-                h.append(np.broadcast_to(pm.draw(s.custom, random_seed=seed), s.size))
+            h.append(s.sample(rng))
         for c, sd in zip(self.correlations, h):
             K = c.start.copy()
             for b in c.parts if c.free else ():

@@ -16,7 +16,6 @@ from ..gaussian.factor_op import FactorEvidence, Gather
 from ..scale_graph import positive_variable
 from .model import FactorModel
 
-HIDDEN = ("W_square", "W_lower")  # how the marginal graph draws the loadings
 SHOWN = 100  # columns up to which a graph keeps the covariance
 
 
@@ -114,7 +113,7 @@ def _loadings(model: FactorModel, sd: Any) -> Any:
 def _describe(model: FactorModel, W: Any, sigma: Any) -> None:
     """What does not depend on rotation, as named deterministics."""
     noise = sigma * model.unit
-    if (model.unit != 1.0).any():
+    if model.scaled:
         pm.Deterministic("noise_sd", noise, dims="feature")
     inside = None if W is None else W / model.unit[:, None]
     if inside is not None:

@@ -80,7 +80,7 @@ def _own_scales(model: "FactorModel", thetas: Loadings) -> Named:
 
 def canonical(model: "FactorModel", variables: Named) -> Named:
     """Drawn variables with loadings and scores turned to the principal axes."""
-    found = {n: v for n, v in variables.items() if n not in ("W_square", "W_lower")}
+    found = dict(variables)
     if "W" not in found:
         return found
     dims, W = found["W"]

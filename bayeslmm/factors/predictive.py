@@ -6,23 +6,10 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..named import Named
-from ..space import Positive
 from .canonical import aligned, covariance, described
 from .model import FactorModel
 from .recover import Means, draw_all
 from .rows import Points, densities
-
-
-def draw_scale(scale: Positive, rng: np.random.Generator) -> Array:
-    """One draw (size,) from the prior of a vector of scales."""
-    if scale.fixed is not None:
-        return np.broadcast_to(scale.fixed, scale.size).astype(float)
-    if scale.law is not None:
-        return scale.law.sample(rng, scale.size)
-    import pymc as pm
-
-    seed = int(rng.integers(2**31))
-    return np.broadcast_to(pm.draw(scale.custom, random_seed=seed), scale.size)
 
 
 def draw_mean(model: FactorModel, rng: np.random.Generator) -> Array:
@@ -54,7 +41,7 @@ def prior_draws(model: FactorModel, draws: int, rng: np.random.Generator) -> tup
     """All variables by name, and Y (draws, n, d), from the prior; loadings in canonical form."""
     n, d = model.design.y.shape
     q, unit = model.components, model.unit
-    h = [np.concatenate([draw_scale(s, rng) for s in model.scales]) for _ in range(draws)]
+    h = [np.concatenate([s.sample(rng) for s in model.scales]) for _ in range(draws)]
     mu = np.array([draw_mean(model, rng) for _ in range(draws)])
     scales, sigma = np.array(h)[:, :-1], np.array(h)[:, -1]
     W = (scales[:, None, :] if q else np.zeros((draws, d, 0))) * rng.standard_normal((draws, d, q))
