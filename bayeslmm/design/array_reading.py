@@ -11,7 +11,7 @@ from .errors import DesignError
 from .grouping import Factor, fit_factor
 from .rank import check_rank
 from .records import Grouping
-from .table import read_table
+from .table import as_series, read_table
 from .text import numbers
 
 
@@ -65,9 +65,7 @@ def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np
     for name in wanted:
         role = f"the column of {what}"
         column = read_column(name, table.column(name), table.rows, role)
-        values = numbers(column, table.rows, role)
-        values[column.missing] = np.nan
-        found.append(values[:, None])
+        found.append(numbers(column, table.rows, role)[:, None])
     return np.concatenate(found, axis=1)
 
 
@@ -88,8 +86,6 @@ def read_group(
     name: str, value: Any, n: int, rows: np.ndarray
 ) -> tuple[Column, np.ndarray, tuple[str, ...]]:
     """Labels and effects of one grouping factor."""
-    import pandas as pd
-
     pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
     labels, Z = value if pair else (value, np.ones((n, 1)))
     if np.shape(labels) != (n,):
@@ -97,7 +93,7 @@ def read_group(
             f"the labels of grouping factor '{name}' must have shape ({n},), got {np.shape(labels)}"
         )
     role = "the grouping factor"
-    series = pd.Series(labels if hasattr(labels, "dtype") else list(labels)).reset_index(drop=True)
+    series = as_series(labels, f"{role} '{name}'")
     column = read_column(name, series, rows, role)
     refuse_infinite(column, rows, role)
     return column, *read_matrix(Z, n, rows, f"Z of '{name}'", "z")

@@ -149,7 +149,7 @@ def _assemble(
         fixed=fixed,
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
-        kinds={name: column.kind for name, column in columns.items()},
+        kinds={name: column.told for name, column in columns.items()},
         sources=Sources.of(extras),
     )
     return Design(

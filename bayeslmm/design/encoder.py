@@ -134,8 +134,7 @@ class FormulaEncoder:
                 f"{role} '{name}' is missing in {at_rows(column.missing, table.rows)} of the new "
                 "table; fill or drop these rows"
             )
-        kinds = {self.kinds[name], column.kind}
-        if "text" in kinds and len(kinds) == 2:
+        if not column.comparable(self.kinds[name]):
             raise DesignError(
                 f"{role} '{name}' was {self.kinds[name]} in the fitted table and is {column.kind} "
                 f"here (e.g. {some(column.values[:3])}); convert it"
