@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DesignError, unknown_column
+from .labels import UNLABELLED, Labels
 
 _ACCEPTED = (
     "a pandas or polars DataFrame, a pyarrow Table, a dict of arrays or a structured numpy array"
@@ -25,6 +26,7 @@ class Table:
     names: tuple[str, ...]
     fetch: Callable[[str], Any]  # name -> pandas.Series with index 0..n-1
     rows: np.ndarray
+    labels: Labels = UNLABELLED
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -95,17 +97,13 @@ def _reader(data: Any) -> Callable[[Any], Table]:
 def _from_pandas(data: Any) -> Table:
     names = tuple(str(name) for name in data.columns)
     index = data.index
-    if index.nlevels > 1:
-        rows = np.array([", ".join(map(str, label)) for label in index], dtype=object)
-    else:
-        rows = np.asarray(index)
-
+    labels = Labels(index, "the table")
     places = {name: place for place, name in enumerate(names)}
 
     def fetch(name: str) -> Any:
         return data.iloc[:, places[name]].reset_index(drop=True)
 
-    return Table(names, fetch, rows)
+    return Table(names, fetch, labels.rows(len(index)), labels)
 
 
 def _from_polars(data: Any) -> Table:
@@ -141,15 +139,18 @@ def _from_arrow(data: Any) -> Table:
 def _from_dict(data: Any) -> Table:
     names = [str(name) for name in data]
     columns = {}
-    for name, values in zip(names, data.values(), strict=True):
-        columns[name] = as_series(values, f"column '{name}' of the table")
+    found = [(f"column '{name}' of the table", data[name]) for name in data]
+    labels = Labels.first(found)
+    for name, (what, values) in zip(names, found, strict=True):
+        columns[name] = as_series(labels.align(values, what), what)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
         raise DesignError(f"the columns of the table differ in length: {told}")
     if not columns:
         raise DesignError("the table is empty: it has no columns")
-    return Table(tuple(names), columns.__getitem__, np.arange(next(iter(lengths.values()))))
+    n = next(iter(lengths.values()))
+    return Table(tuple(names), columns.__getitem__, labels.rows(n), labels)
 
 
 def as_series(values: Any, what: str) -> Any:
