@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .compiled import jit
+from .expectation_steps import expect, maximise
 from .sums import Array
 
 MEMORY = 6  # steps that the extrapolation looks back on
@@ -85,7 +85,7 @@ def expected_scores(Y: Array, W: Array, mean: Array, sigma: float) -> tuple[Arra
     q, (known, mask) = W.shape[1], _filled(Y)
     gram, pull = _sums(known, mask, W, mean)
     moments = np.empty((Y.shape[0], (q + 1) * (q + 2) // 2))
-    _expect(gram, pull, sigma**2, moments)
+    expect(gram, pull, sigma**2, moments)
     z, diagonal = _scores(moments, q), np.cumsum(np.arange(1, q + 1)) - 1
     return z, np.sqrt(np.maximum(moments[:, diagonal] - z**2, 0.0))
 
@@ -176,7 +176,7 @@ class _Problem:
         gram, pull = _sums(self.Y, self.mask, W, mean)
         gaps = self.squares - 2.0 * mean * self.sums + self.counts * mean**2
         moments = np.empty((self.n, (q + 1) * (q + 2) // 2))
-        log_det, explained = _expect(gram, pull, s, moments)
+        log_det, explained = expect(gram, pull, s, moments)
         value = -0.5 * (
             self.entries * np.log(2.0 * np.pi)
             + (self.entries - self.n * q) * np.log(s)
@@ -186,7 +186,7 @@ class _Problem:
         normal = self.mask.T @ moments
         right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
         solved = np.empty((self.d, q + 1))
-        rest = _maximise(normal, right, solved)
+        rest = maximise(normal, right, solved)
         noise = self.known
         if noise is None:
             total = float(self.squares.sum())
@@ -228,88 +228,3 @@ def _scores(moments: Array, q: int) -> Array:
     """E[z] (n, q) out of the packed moments of (z, 1): its last row."""
     at = q * (q + 1) // 2
     return np.ascontiguousarray(moments[:, at : at + q])
-
-
-@jit
-def _expect(gram, pull, s, moments):
-    """Packed lower triangle of E[(z, 1)(z, 1)'] for every row; sums of log|M| and of b'M^-1 b."""
-    n, q = pull.shape
-    L, e, z, inverse = np.empty((q, q)), np.empty(q), np.empty(q), np.empty((q, q))
-    log_det, explained = 0.0, 0.0
-    for i in range(n):
-        at = 0
-        for a in range(q):
-            for b in range(a + 1):
-                total = gram[i, at] + (s if a == b else 0.0)
-                at += 1
-                for c in range(b):
-                    total -= L[a, c] * L[b, c]
-                if a == b:
-                    L[a, a] = np.sqrt(total)
-                    log_det += np.log(total)
-                else:
-                    L[a, b] = total / L[b, b]
-        for a in range(q):  # rows of L^-1, one below the other
-            for b in range(q):
-                e[b] = 1.0 if a == b else 0.0
-            for b in range(a, q):
-                total = e[b]
-                for c in range(a, b):
-                    total -= L[b, c] * e[c]
-                e[b] = total / L[b, b]
-            for b in range(q):
-                inverse[b, a] = e[b] if b >= a else 0.0
-        for a in range(q):
-            total = 0.0
-            for b in range(a + 1):
-                total += inverse[a, b] * pull[i, b]
-            e[a] = total
-            explained += total * total
-        for a in range(q):
-            total = 0.0
-            for c in range(a, q):
-                total += inverse[c, a] * e[c]
-            z[a] = total
-        at = 0
-        for a in range(q):
-            for b in range(a + 1):
-                total = 0.0
-                for c in range(a, q):
-                    total += inverse[c, a] * inverse[c, b]
-                moments[i, at] = s * total + z[a] * z[b]
-                at += 1
-        for a in range(q):
-            moments[i, at] = z[a]
-            at += 1
-        moments[i, at] = 1.0
-    return log_det, explained
-
-
-@jit
-def _maximise(normal, right, solved):
-    """Least squares of every column on (z, 1); returns the sum of what it explains."""
-    d, p = right.shape
-    L, x, rest = np.empty((p, p)), np.empty(p), 0.0
-    for j in range(d):
-        at = 0
-        for a in range(p):
-            for b in range(a + 1):
-                total = normal[j, at]
-                at += 1
-                for c in range(b):
-                    total -= L[a, c] * L[b, c]
-                L[a, b] = np.sqrt(total) if a == b else total / L[b, b]
-        for a in range(p):
-            total = right[j, a]
-            for c in range(a):
-                total -= L[a, c] * x[c]
-            x[a] = total / L[a, a]
-            rest += x[a] * x[a]
-        for a in range(p - 1, -1, -1):
-            total = x[a]
-            for c in range(a + 1, p):
-                total -= L[c, a] * x[c]
-            x[a] = total / L[a, a]
-        for a in range(p):
-            solved[j, a] = x[a]
-    return rest
