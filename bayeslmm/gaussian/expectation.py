@@ -8,27 +8,41 @@ at once are one product of the mask (n, d) with the products of loadings (d, q(q
 sums of the M step another. EM alone creeps where much is missing. The scores' mean and covariance
 are set free for a step and put back (Liu, Rubin & Wu 1998), and Anderson's extrapolation over its
 last steps (Anderson 1965; Walker & Ni 2011) is a quasi-Newton method on its fixed point, and a step
-that does not raise the likelihood is taken back.
+that does not raise the likelihood is taken back. There are several maxima: `expectation_starts`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .expectation_starts import (
+    ROUNDS,
+    affordable,
+    apart,
+    covariance_of,
+    directions,
+    together,
+)
 from .expectation_steps import expect, maximise
 from .sums import Array
 
 MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,
 DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
-STEPS = 2000
+STEPS, FEWER = 2000, 500  # at most; from a start that is not the first
 LEAP = 3.0  # how far an extrapolation may take log sigma
 NOTHING = 1e-14  # a share of the sum of squares that float64 cannot tell from none
 
 
 @dataclass(frozen=True, repr=False)
 class Fitted:
-    """Where EM came to rest."""
+    """Where EM came to rest.
+
+    `others` are lower maxima that were found on the way, the highest first. `bounded` is false
+    where another start ran to where no noise is left: the likelihood then has no bound, and this
+    is its highest maximum with noise.
+    """
 
     W: Array  # (d, q)
     mean: Array  # (d,)
@@ -36,6 +50,12 @@ class Fitted:
     value: float  # log likelihood, mu maximised
     steps: int
     settled: bool
+    others: tuple["Fitted", ...] = ()
+    bounded: bool = True
+
+
+class NoNoise(ValueError):
+    """Components follow the entries exactly, so that the likelihood has no maximum."""
 
 
 def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fitted:
@@ -50,21 +70,49 @@ def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fi
 
     Raises
     ------
-    ValueError
-        Where no noise is left, so that the likelihood has no maximum.
+    NoNoise
+        Where no noise is left from any start, so that the likelihood has no maximum.
     """
     problem = _Problem(Y, sigma)
-    x = problem.start(q)
+    begun = problem.start(q)
+    found = [_climbed(problem, begun, STEPS)]
+    count = affordable(*Y.shape, q)
+    if count:
+        found += [_climbed(problem, x, FEWER) for x in _elsewhere(problem, count, found[0])]
+    ends = [fitted for fitted in found if fitted is not None]
+    if not ends:
+        raise NoNoise(
+            f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
+            f"is left and the likelihood has no maximum; ask for fewer components, give more "
+            f"rows, or fix sigma (priors={{'sigma': ...}})"
+        )
+    best, *others = sorted(ends, key=lambda fitted: -fitted.value)
+    steps = sum(fitted.steps for fitted in ends)
+    bounded = len(ends) == len(found)
+    return replace(best, steps=steps, others=tuple(others), bounded=bounded)
+
+
+def _elsewhere(problem: "_Problem", count: int, first: Fitted | None) -> Iterator[Array]:
+    """Where the best of several short runs came to, those at the first maximum left out."""
+    known = [] if first is None else [covariance_of(first.W, first.sigma)]
+    at = directions(count, np.sqrt(problem.squares / problem.counts), problem.q, problem.known)
+    for steps, kept in ROUNDS:
+        at = together(problem.Y, problem.mask, at, steps, problem.known)
+        at = at.only(apart(at, known, kept))
+        if not at.sigma.size:
+            return
+    for W, mean, noise in zip(at.W, at.mean, at.sigma):
+        yield problem._vector(W, mean, float(noise))
+
+
+def _climbed(problem: "_Problem", x: Array, most: int) -> Fitted | None:
+    """Uphill from x to the end; None where no noise is left."""
     best, trail = _Point(x, *problem.step(x)), _Trail()
     settled, count = False, 0
-    while not settled and count < STEPS:
+    while not settled and count < most:
         count += 1
         if np.isnan(best.next[-1]):
-            raise ValueError(
-                f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
-                f"is left and the likelihood has no maximum; ask for fewer components, give more "
-                f"rows, or fix sigma (priors={{'sigma': ...}})"
-            )
+            return None
         trail.add(best.x, best.next)
         x = trail.extrapolated()
         if not abs(x[-1] - best.next[-1]) < LEAP:
