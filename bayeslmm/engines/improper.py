@@ -11,7 +11,9 @@ from ..model import Model
 
 
 def refuse_improper(model: Model) -> None:
-    """Flat priors under which the posterior does not exist."""
+    """Flat priors, and poles of the likelihood, under which the posterior does not exist."""
+    if model.pole:
+        raise ValueError(model.pole)
     if model.space.proper:
         return
     for block in model.blocks:

@@ -21,11 +21,12 @@ def posterior_mode(model: Any, target: Any) -> Array:
     ArithmeticError
         Where the log density is finite at none of them.
     """
-    begin = model.centre
+    begin, low = model.centre, model.lowest
     if begin.size > MANY:
-        return mode(target, begin)
-    likely = mode(model.target("reml", prior=False), begin)
-    found = [mode(target, begin), mode(target, np.clip(likely, begin - 5.0, begin + 40.0))]
+        return mode(target, begin, low)
+    likely = mode(model.target("reml", prior=False), begin, low)
+    near = np.clip(likely, begin - 5.0, begin + 40.0)
+    found = [mode(target, begin, low), mode(target, near, low)]
     for criterion in ("reml", "map") if model.advice else ():
         try:
             z = model.space.coordinates(maximise(model, criterion).theta)
