@@ -12,7 +12,9 @@ from .exact import refuse_exact
 
 
 def refuse_improper(model: Model) -> None:
-    """Priors under which the posterior does not exist: flat ones; any, where no noise is left."""
+    """Priors under which the posterior does not exist: flat ones; any, at a pole or without noise."""
+    if model.pole:
+        raise ValueError(model.pole)
     if model.matrix:
         return
     refuse_exact(model)

@@ -149,6 +149,8 @@ def check_proper(model: Declared) -> None:
             f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; "
             f"give it one by priors={{{improper[0]!r}: ...}}"
         )
+    if model.pole:
+        raise ValueError(model.pole)
 
 
 def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:

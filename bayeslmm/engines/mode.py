@@ -23,12 +23,13 @@ def posterior_mode(model: Any, target: Any) -> Array:
     ArithmeticError
         Where the log density is finite at none of them.
     """
-    begin = model.centre
+    begin, low = model.centre, model.lowest
     if begin.size > MANY:
-        return mode(target, begin)
+        return mode(target, begin, low)
     if model.matrix:
-        likely = mode(model.target("reml", prior=False), begin)
-        found = [mode(target, begin), mode(target, np.clip(likely, begin - 5.0, begin + 40.0))]
+        likely = mode(model.target("reml", prior=False), begin, low)
+        near = np.clip(likely, begin - 5.0, begin + 40.0)
+        found = [mode(target, begin, low), mode(target, near, low)]
     else:
         found = rough_maxima(model, replace(target, prior=False), target)
     for criterion in ("reml", "map") if model.advice else ():
