@@ -10,7 +10,6 @@ import numpy as np
 from .checks import (
     check_constant_response,
     check_enough_rows,
-    check_group_names,
     check_names,
 )
 from .columns import Column, read_column, refuse_infinite
@@ -20,6 +19,7 @@ from .evaluate import fit_side, fit_vector
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
 from .missing import gaps_beside, rows_to_keep
+from .names import check_group_names
 from .nodes import Name
 from .origin import Origin, Rows
 from .rank import check_rank
