@@ -75,13 +75,11 @@ class Prediction:
         lower, upper = self.interval(prob).T
         columns = {"mean": self.mean, "sd": self.sd, "lower": lower, "upper": upper}
         table = pd.DataFrame(columns, index=self.rows)
-        unknown = {name: np.not_equal(labels, None) for name, labels in self.new.items()}
-        if any(mask.any() for mask in unknown.values()):
-            table["new"] = [
-                ", ".join(name for name, mask in unknown.items() if mask[row])
-                for row in range(len(table))
-            ]
-        return table
+        told = [
+            ", ".join(name for name, labels in self.new.items() if labels[row] is not None)
+            for row in range(len(table))
+        ]
+        return table.assign(new=told) if any(told) else table
 
     def __repr__(self) -> str:
         what = "y" if self.noise else "the mean of y"

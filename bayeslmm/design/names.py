@@ -14,7 +14,7 @@ RESPONSE = ("chain", "draw", "row", "fixed", "fixed_2", "beta", "sigma")
 # What may stand beside groups and blocks: tables of engines, constants, parameters of other models.
 ALWAYS = (
     *RESPONSE, "step", "parameter", "y", "offset", "weights", "frequency", "noise_sd", "tau",
-    "lam", "lam2", "alpha", "mu", "w",
+    "lam", "lam2", "alpha", "mu", "w", "beta_mean", "beta_sd", "beta_cov",
 )  # fmt: skip
 GROUP = (
     "{}", "{}_effect", "{}_effect_2", "sd_{}", "corr_{}", "u_{}", "icc_{}", "codes_{}",
