@@ -59,15 +59,12 @@ def build_block(
     return BlockTerm(block.name, source, Z, centre, unit, law)
 
 
-def priced(
-    terms: tuple[BlockTerm, ...], blocks: Sequence[Block], count: float
-) -> Iterator[BlockTerm]:
-    """The terms, those that choose columns with the default price: by all such columns together.
+def priced(terms: tuple[BlockTerm, ...], blocks: Sequence[Block]) -> Iterator[BlockTerm]:
+    """The terms, those that choose columns with the default price: log P, all such columns counted.
 
-    log P where they outnumber the rows and a bias, since a kernel has its n columns; else nothing.
+    Whatever the number of rows: without a price what a maximum predicts falls apart as P nears n.
     """
-    P = sum(t.columns for t in terms if t.law.selects)
-    default = float(np.log(P)) if count + 1 < P else 0.0
+    default = float(np.log(max(1, sum(t.columns for t in terms if t.law.selects))))
     for term, block in zip(terms, blocks):
         asked = term.law.selects and block.options.get("price") is None
         yield replace(term, law=replace(term.law, price=default)) if asked else term

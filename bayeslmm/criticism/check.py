@@ -3,7 +3,7 @@
 Markov chains: rank-normalised R-hat, bulk and tail effective sample sizes (Vehtari, Gelman,
 Simpson, Carpenter & Buerkner 2021), divergences and energy (Betancourt 2017). Approximations:
 k-hat, widths, the share of the posterior found (`engines.approximation`). A maximum: did it
-converge, is a variance at its boundary.
+converge, is a variance at its boundary, how much was plugged in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,14 +15,16 @@ import numpy as np
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..gaussian.sums import Array
-from ..reading import groups, local_scales, plugged
+from ..reading import groups, local_scales
 from ..scalars import chains
 from . import tables
+from .plugged import MOST_PLUGGED, Plugged, plugged_in
 
 ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
 DEPTH = 10  # nutpie's and PyMC's largest tree
 TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
 BOUNDARY = "at the boundary"
+PLUGGED = "plugged in"
 MOST = 500  # elements of one variable that are looked at; of more, so many at equal distances
 
 
@@ -128,6 +130,9 @@ def check(tree: Any) -> Checks:
         rows.append(Check("effective draws", f"{worth:,.0f}", text, worth >= ESS_PER_CHAIN, advice))
     elif "khat" in tree.attrs:
         rows += _approximated(tree.attrs)
+    given = plugged_in(tree)
+    if given is not None:
+        rows.append(_plugged(given))
     if "variance_parameters" in tree:
         rows += _boundary(tree["variance_parameters"].dataset, local_scales(posterior))
     rows += _finite(posterior)
@@ -140,14 +145,27 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
     words = str(tree.attrs.get("verdict", TRUSTED))
     if failed and words == TRUSTED:
         words = UNTRUSTED
-    if failed == {BOUNDARY} and "verdict" not in tree.attrs:
-        words = "a maximum at the boundary, to be trusted as a point estimate only"
-    if plugged(tree):
-        fixed = tree["posterior"].attrs["fixed"]
+    if failed and failed <= {BOUNDARY, PLUGGED} and "verdict" not in tree.attrs:
+        where = "a maximum at the boundary" if BOUNDARY in failed else "a maximum"
+        words = f"{where}, to be trusted as a point estimate only"
+    given = plugged_in(tree)
+    if given is not None:
         words += (
-            f", given {fixed} at their maximum: their uncertainty is left out of every interval"
+            f", given {given.names} at their maximum ({given}): their uncertainty is left out of "
+            f"every interval"
         )
+        if PLUGGED in failed:
+            words += ", which are too narrow"
     return words
+
+
+def _plugged(given: Plugged) -> Check:
+    """How much was maximised, beside what it came from."""
+    advice = (
+        "intervals, imputed entries' sds and scores' are as if these were known: for these use "
+        "NUTS() or Gibbs()"
+    )
+    return Check(PLUGGED, str(given), f"at most {MOST_PLUGGED:.0%}", given.few, advice)
 
 
 def _ended(tree: Any) -> Iterator[Check]:
