@@ -13,7 +13,7 @@ import numpy as np
 
 from ..reading import plugged
 
-MOST_PLUGGED = 0.1  # of the numbers observed: a residual variance k / n too small narrows intervals by 5%
+MOST_PLUGGED = 0.1  # of the numbers observed: a variance too small by k / n is an sd by half that
 
 
 @dataclass(frozen=True)
