@@ -370,6 +370,14 @@ class Model:
         )
 
     @property
+    def moving(self) -> tuple[str, ...]:
+        """Names of the parameters that are not fixed, so that their draws must move."""
+        space = self.space
+        return tuple(s.name for s in space.scales if s.free) + tuple(
+            c.name for c in space.correlations if c.free
+        )
+
+    @property
     def coords(self) -> dict[str, list]:
         """Labels of every dimension of the result."""
         coords: dict[str, list] = {"row": self.design.rows.tolist()}

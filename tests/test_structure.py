@@ -19,7 +19,7 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
-    ("named", "scale_graph", "printed"),
+    ("named", "scale_graph", "printed", "handed_out"),
     ("shrinkage",),
     ("terms",),
     ("priors",),

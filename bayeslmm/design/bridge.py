@@ -7,6 +7,7 @@ functions only. Which factors are coded in full is decided in `coding`.
 
 import contextlib
 import io
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import numpy as np
 from .algebra import Side
 from .coding import blocks_of
 from .emit import Factor
-from .errors import DesignError
+from .errors import DesignError, at_rows, quoted
+from .levels import place_of
 from .nodes import Name
 from .transforms import namespace
 
@@ -79,6 +81,49 @@ def _categorical(side: Side, frame: Any, environment: Any) -> set[str]:
                 probe.set_data(False)
                 _refuse_one_level(probe.components[0], factor.label)
     return found
+
+
+def encoded(term: Any, frame: Any, rows: np.ndarray) -> np.ndarray:
+    """The columns of a term for the rows of a table, fitted or new.
+
+    Categories are matched by value here: formulae takes a row without a match for the last level.
+
+    Raises
+    ------
+    DesignError
+        At a level that the fitted table did not have; the rows are named.
+    """
+    from formulae.utils import get_interaction_matrix
+
+    with computed(term.name):
+        parts = [_encoded(part, frame, rows) for part in getattr(term, "components", ())]
+        return reduce(get_interaction_matrix, parts) if parts else term.eval_new_data(frame)
+
+
+def _encoded(component: Any, frame: Any, rows: np.ndarray) -> np.ndarray:
+    from formulae.categorical import CategoricalBox
+
+    if component.kind != "categoric":
+        return np.asarray(component.eval_new_data(frame))
+    if hasattr(component, "call"):
+        values = component.call.eval(frame, component.env)
+        values = values.data if isinstance(values, CategoricalBox) else values
+    else:
+        values = frame[component.name]
+    given = np.asarray(values).tolist()
+    codes = place_of(given, component.levels)
+    _refuse_new_levels(component, given, codes < 0, rows)
+    return np.asarray(component.contrast_matrix.matrix[codes])
+
+
+def _refuse_new_levels(component: Any, given: list[Any], new: np.ndarray, rows: np.ndarray) -> None:
+    if new.any():
+        unseen = dict.fromkeys(value for value, is_new in zip(given, new, strict=True) if is_new)
+        raise DesignError(
+            f"'{component.name}' has the level {quoted(unseen)} in {at_rows(new, rows)}, which the "
+            f"fitted table did not have; its levels are {quoted(component.levels)}; correct these "
+            "rows, or fit a table that has the level"
+        )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 the table, the formula, each column, each row, the columns together.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,9 @@ from .encoder import FormulaEncoder
 from .evaluate import fit_side, fit_vector
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
-from .missing import rows_to_keep
+from .missing import gaps_beside, rows_to_keep
 from .nodes import Name
+from .origin import Origin, Rows
 from .rank import check_rank
 from .records import Design
 from .table import Table, read_table
@@ -36,6 +38,7 @@ def build_design(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
+    beside: Sequence[Rows] = (),
 ) -> Design:
     """Make a design from a formula and a table.
 
@@ -64,6 +67,9 @@ def build_design(
     check_rank : bool
         Whether constant and collinear fixed effects, and as many of them as rows, are refused.
         Models that shrink every coefficient turn it off.
+    beside : sequence of Rows
+        Blocks of columns for the same rows: what is missing in them counts as in the table.
+        ``design.origin.places(block)`` then says where the rows that were kept stand in each.
 
     Returns
     -------
@@ -74,7 +80,8 @@ def build_design(
     FormulaError
         If the formula cannot be read or asks for what is not known.
     DesignError
-        If the table does not hold what the formula needs. The message names the column and rows.
+        If the table does not hold what the formula needs, or what has a pandas index beside it has
+        other labels than the table. The message names the column and rows.
 
     Examples
     --------
@@ -93,17 +100,20 @@ def build_design(
     reserved = [value for value in given.values() if isinstance(value, str)]
     said = read_formula(formula, table.names, reserved)
     check_group_names(said.random_factors, said.response_name)
-    extras = read_extras(given, len(table), table.rows, table)
+    things = [*((f"{k}=", v) for k, v in given.items()), *((b.what, b) for b in beside)]
+    labels = table.labels.or_first(things)
+    extras = read_extras(given, table.rows, table, labels)
     columns = _columns(said, table)
     masks = {f"column '{name}'": column.missing for name, column in columns.items()}
     masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
+    masks |= gaps_beside(beside, labels, len(table))
     keep = rows_to_keep(masks, table.rows, missing)
-    rows = table.rows[keep]
+    rows, origin = table.rows[keep], Origin(labels, keep)
     columns = {name: column.take(keep) for name, column in columns.items()}
     extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
     for extra in extras.values():
         check_extra(extra, rows)
-    return _assemble(said, columns, extras, rows, table.rows[~keep], check_rank)
+    return _assemble(said, columns, extras, rows, table.rows[~keep], origin, check_rank)
 
 
 def _columns(said: Formula, table: Table) -> dict[str, Column]:
@@ -130,6 +140,7 @@ def _assemble(
     extras: dict[str, Extra],
     rows: np.ndarray,
     dropped: np.ndarray,
+    origin: Origin,
     rank: bool,
 ) -> Design:
     n = len(rows)
@@ -149,7 +160,7 @@ def _assemble(
         fixed=fixed,
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
-        kinds={name: column.kind for name, column in columns.items()},
+        kinds={name: column.told for name, column in columns.items()},
         sources=Sources.of(extras),
     )
     return Design(
@@ -166,4 +177,5 @@ def _assemble(
         rows=rows,
         dropped=dropped,
         encoder=encoder,
+        origin=origin,
     )

@@ -21,6 +21,11 @@ from .target import FactorTarget
 NOTHING = 1e-26  # share of the scatter that is rounding
 NEWTON = 20  # steps
 MANY = 500  # coordinates up to which curvature is asked for
+UNBOUNDED = (
+    "the likelihood has no bound: the components can follow all entries without noise, so that "
+    "sigma runs to zero, and what is told is its highest maximum with noise left; ask for fewer "
+    "components, or use NUTS(), whose prior of sigma counts"
+)
 UNSETTLED = (
     "not converged: the likelihood is flat around its maximum; ask for fewer components, scale the "
     "columns (scale='sd'), or use NUTS()"
@@ -41,6 +46,8 @@ class Maximum:
         What is wrong, and what to do; empty where nothing is.
     mean : ndarray (d,), optional
         mu, where it was maximised step by step.
+    others : tuple of (W, sigma)
+        Lower maxima that were found on the way, from which other searches start too.
     """
 
     W: Array
@@ -49,6 +56,7 @@ class Maximum:
     evaluations: int = 1
     message: str = ""
     mean: Array | None = None
+    others: tuple[tuple[Array, float], ...] = ()
 
     @property
     def converged(self) -> bool:
@@ -86,9 +94,10 @@ def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:
     """
     found = expectation_maximisation(X, q, sigma)
     value = float(found.value) + constant
-    message = "" if found.settled else UNSETTLED
+    message = UNSETTLED if not found.settled else "" if found.bounded else UNBOUNDED
     W = principal(found.W)[0]
-    return Maximum(W, float(found.sigma), value, found.steps, message, found.mean)
+    others = tuple((principal(f.W)[0], float(f.sigma)) for f in found.others)
+    return Maximum(W, float(found.sigma), value, found.steps, message, found.mean, others)
 
 
 def ascended(target: FactorTarget, begin: Array) -> Maximum:

@@ -309,6 +309,11 @@ class FactorModel:
         return ("W", "sd_W", "sigma") if self.components else ("sigma",)
 
     @property
+    def moving(self) -> tuple[str, ...]:
+        """Names of the scales that are not fixed, so that their draws must move."""
+        return tuple(s.name for s in self.scales if s.free)
+
+    @property
     def improper(self) -> tuple[str, ...]:
         """Names of what has a flat prior, under which there is no evidence."""
         flat = [s.name for s in self.scales if s.law is not None and not s.law.proper]
