@@ -110,7 +110,7 @@ def _tell(short: float) -> None:
 
 def _intervals(best: Optimum, wanted: list[int], drop: float) -> dict[str, Any] | Optimum:
     """Estimate and ends by name; or the higher maximum that was passed on the way."""
-    names, (table, _) = labels(best.model), estimates(best)
+    names, (table, _) = labels(best.model), estimates(best, {})
     others = near(best, 0.5 * drop**2)
     rows = {}
     for index in wanted:
