@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
 from .engines.spans import Dependence, dependences
+from .handed_out import refuse_changed
 from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
@@ -56,7 +57,8 @@ def fit(
     TypeError
         Where `model` or `engine` is something else.
     ValueError
-        Where the engine cannot infer this model; the message says what to do.
+        Where the engine cannot infer this model, or a graph of the model was changed; the message
+        says what to do.
 
     Examples
     --------
@@ -113,6 +115,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
         raise TypeError(
             f"fit takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
         )
+    refuse_changed(model)
     if isinstance(engine, type) or not hasattr(engine, "run"):
         raise TypeError(
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "

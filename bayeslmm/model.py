@@ -217,6 +217,8 @@ class Model:
         return {"beta": ("fixed",)} if self.design.fixed else {}
 
     matrix = False  # whether every row has many responses, and the columns are unknown
+    pole = ""  # why nothing can be drawn from the posterior, where priors are proper
+    lowest = None  # coordinates under which a search for the mode finds a pole that holds no mass
 
     @property
     def large(self) -> list[str]:
