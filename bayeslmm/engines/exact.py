@@ -45,6 +45,10 @@ class Exact:
         )
 
 
+class ExactFit(ValueError):
+    """No posterior, since no noise is left."""
+
+
 ADVICE = (
     "look for a column that is the response itself, fix sigma (priors={'sigma': ...}), or give it "
     "a prior that keeps off zero, such as LogNormal(mu, 1)"
@@ -56,12 +60,12 @@ def refuse_exact(model: Model) -> None:
 
     Raises
     ------
-    ValueError
+    ExactFit
         Naming the terms that fit y.
     """
     found = exact_fit(model)
     if found is not None and _order(model.space.sigma) + _costs(model, found) <= found.power:
-        raise ValueError(f"{found.words}, and the posterior is improper; {ADVICE}")
+        raise ExactFit(f"{found.words}, and the posterior is improper; {ADVICE}")
 
 
 def exact_fit(model: Model) -> Exact | None:
