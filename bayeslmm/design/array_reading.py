@@ -63,7 +63,7 @@ def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np
     if all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
         place = {name: j for j, name in enumerate(table.names)}
         values = frame if names is None else frame.iloc[:, [place[name] for name in wanted]]
-        return np.ascontiguousarray(values.to_numpy(dtype=float))
+        return np.array(values.to_numpy(dtype=float), order="C")  # a copy, the model's own
     found = [np.empty((len(table), 0))]
     for name in wanted:
         role = f"the column of {what}"

@@ -10,7 +10,7 @@ from .errors import DesignError, at_rows, quoted
 
 
 def real_array(values: Any, what: str) -> np.ndarray:
-    """An array of floats; text, objects and complex numbers are refused.
+    """An array of floats, the model's own; text, objects and complex numbers are refused.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def real_array(values: Any, what: str) -> np.ndarray:
         kind = {"c": "complex numbers", "U": "text", "S": "text", "M": "dates", "m": "durations"}
         got = kind.get(array.dtype.kind, str(array.dtype))
         raise DesignError(f"{what} must hold real numbers, got {got}; convert it first")
-    return np.ascontiguousarray(array, dtype=float)
+    return np.array(array, dtype=float, order="C")  # a copy: nobody else can change it
 
 
 def vector(values: Any, n: int, what: str) -> np.ndarray:

@@ -141,7 +141,7 @@ def declare(
     random = tuple(_term(g, design, scales, priors) for g in order)
     centred = spans_a_constant(design.X)
     built = tuple(build_block(b, scales, design.rows, centred, priors) for b in blocks)
-    columns = tuple(priced(built, blocks, scales.count))
+    columns = tuple(priced(built, blocks))
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
