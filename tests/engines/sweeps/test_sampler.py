@@ -152,7 +152,7 @@ def one_column(t):
 def test_an_estimate_within_its_standard_error_has_no_finite_rate():
     """The likelihood falls in the prior variance at zero if and only if |t| < 1."""
     data, centre = one_column(0.95)
-    with pytest.raises(ValueError, match="no signal.* no effect of block 0; drop it, or keep"):
+    with pytest.raises(ValueError, match=r"no signal.* no effect of block 0; drop it, or keep"):
         maximise_rate(data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(0))
 
 
