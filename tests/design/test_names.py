@@ -143,6 +143,19 @@ def test_models_that_shrink_name_cells_without_rows_too():
         bl.lasso("y ~ a * b", CELLS)
 
 
+def test_a_slope_that_no_row_of_a_level_has_is_named_and_the_advice_can_be_followed():
+    dose = np.where(CELLS["a"] == "q", 0.0, CELLS["x"])  # a control group without dose
+    table = CELLS.assign(dose=dose)
+    advice = (
+        r"'a\[q\]:dose' is zero .* drop the term 'a:dose', or .* I\(\(factor == 'level'\) \* x\)"
+    )
+    with pytest.raises(DesignError, match=advice):
+        build_design("y ~ a * dose", table)
+    assert len(build_design("y ~ a + dose", table).fixed) == 4
+    one_by_one = build_design("y ~ a + I((a == 'p') * dose) + I((a == 'r') * dose)", table)
+    np.testing.assert_array_equal(one_by_one.X[:, 3], dose * (CELLS["a"] == "p"))
+
+
 def test_of_a_factor_made_of_another_the_term_is_to_be_dropped():
     table = CELLS.assign(whole=CELLS["a"].map({"p": "one", "q": "two", "r": "two"}))
     with pytest.raises(DesignError, match=r"drop one of the terms '(a|whole)', '(a|whole)'"):
