@@ -3,7 +3,7 @@
 | parameter | default |
 |---|---|
 | sd_<ridge> | HalfStudentT(3, sd y / sqrt P) |
-| scale_<ard> | HalfStudentT(3, sd y / sqrt P), one per column |
+| scale_<ard> | HalfStudentT(3, sd y / (rms x sqrt P)), one per column |
 | lam2_<laplace> | Gamma(1, 1.78) (Park & Casella 2008, section 3.2) |
 | tau_<laplace> | tau^2 ~ Exponential(lam2 / 2), one per column, in units of sigma |
 | scale_<horseshoe> | HalfCauchy(1), one per column |
@@ -11,7 +11,9 @@
 | slab2_<horseshoe> | InverseGamma(nu / 2, nu slab^2 / 2), in units of sigma^2, where asked for |
 
 P is the number of columns, p0 how many are expected to matter, n counts repeats. Where the
-standardised columns have another rms than one, scales are divided by it; sigma in units of which a
+standardised columns have another rms than one, scales are divided by it: one scale that all share
+by the rms of all (so are the columns of one kernel, which are values of one function), a scale for
+each column by that of its own. sigma in units of which a
 law is stated is the noise of an average row, whatever the weights. Columns are standardised:
 centred where the model has an intercept, then divided by their sd ("sd"; about zero where not
 centred), by their length ("norm"), or left as they are (None). Coefficients are always those of the
@@ -33,6 +35,7 @@ from .shrinkage import Shrinkage
 from .space import Positive
 from .terms import BlockTerm
 
+ALIKE = 1e-9
 LAM2 = Law("Gamma", (1.0, 1.78))
 
 
@@ -79,21 +82,20 @@ def build_block(
     given = (source.matrix, scales.share, centred, block.scale, scales.count)
     Z, centre, unit = standardise(*given)
     own = replace(scales, unit=float(np.sqrt(np.mean(scales.share @ Z**2))))
+    if block.kind == "ard" and not hasattr(source, "centres"):
+        own = replace(own, units=_of_their_own(scales.share, Z))
     law = LAWS[block.kind](block, Z.shape[1], own, int(scales.count), priors)
     if law.noise:  # sigma is the noise of a row of weight one, the law's that of an average row
         Z, unit = Z / scales.root_weight, unit * scales.root_weight
     return BlockTerm(block.name, source, Z, centre, unit, law)
 
 
-def priced(
-    terms: tuple[BlockTerm, ...], blocks: Sequence[Block], count: float
-) -> Iterator[BlockTerm]:
-    """The terms, those that choose columns with the default price: by all such columns together.
+def priced(terms: tuple[BlockTerm, ...], blocks: Sequence[Block]) -> Iterator[BlockTerm]:
+    """The terms, those that choose columns with the default price: log P, all such columns counted.
 
-    log P where they outnumber the rows and a bias, since a kernel has its n columns; else nothing.
+    Whatever the number of rows: without a price what a maximum predicts falls apart as P nears n.
     """
-    P = sum(t.columns for t in terms if t.law.selects)
-    default = float(np.log(P)) if count + 1 < P else 0.0
+    default = float(np.log(max(1, sum(t.columns for t in terms if t.law.selects))))
     for term, block in zip(terms, blocks):
         asked = term.law.selects and block.options.get("price") is None
         yield replace(term, law=replace(term.law, price=default)) if asked else term
@@ -104,6 +106,12 @@ def parameters(block: Block) -> list[str]:
     return [block.called(name) for name in NAMES[block.kind]]
 
 
+def _of_their_own(share: np.ndarray, Z: np.ndarray) -> np.ndarray | None:
+    """The rms of each column, or None where all are alike to rounding."""
+    units: np.ndarray = np.sqrt(share @ Z**2)
+    return None if np.ptp(units) <= ALIKE * units.max() else units
+
+
 def _ridge(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
     name = block.called("sd")
     default = Law("HalfStudentT", (3.0, scales.sd / (scales.unit * np.sqrt(P))))
@@ -112,7 +120,8 @@ def _ridge(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, An
 
 def _ard(block: Block, P: int, scales: Scales, n: int, priors: Mapping[str, Any]) -> Shrinkage:
     name = block.called("scale")
-    default = Law("HalfStudentT", (3.0, scales.sd / (scales.unit * np.sqrt(P))))
+    unit = scales.unit if scales.units is None else scales.units
+    default = Law("HalfStudentT", (3.0, scales.sd / (unit * np.sqrt(P))))
     local = positive_prior(name, P, f"{block.name}_column", default, priors.get(name))
     price = float(block.options.get("price") or 0.0)
     return Shrinkage("ard", local=local, precision=block.options.get("precision"), price=price)

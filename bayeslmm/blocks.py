@@ -111,8 +111,9 @@ def ard(
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``.
     price : float, optional
         Of a maximum only: what a column must bring to be kept, in nats of log evidence. By default
-        log P where P > n + 1 (P counts the columns of all such blocks), else zero. Without it the
-        evidence keeps hundreds of columns where P > n and lets sigma run to zero.
+        log P (P counts the columns of all such blocks), the risk inflation criterion (Foster &
+        George 1994). At zero, MacKay's evidence as it is, a maximum keeps the more columns that do
+        not matter the nearer P comes to n, and lets sigma run to zero beyond.
     scale : {"sd", "norm", None}
         What each centred column is divided by, before the prior is stated.
 

@@ -40,6 +40,7 @@ class Scales:
     root_weight: float  # rms of sqrt(w): sigma is the noise of a row of weight one
     count: float = 0.0  # rows, repeats counted
     unit: float = 1.0  # rms of a block's columns, as its prior takes them
+    units: Array | None = None  # rms of each, where they differ and each has a scale of its own
 
 
 def scales_of(design: Design) -> Scales:

@@ -17,6 +17,7 @@ from .laws import Law, graph_identity, lkj_constant, lkj_sample
 
 FIXED, CUSTOM = -1, -2  # in place of a law's code
 RAW = "_raw"
+SHOWN = 6  # elements with a law of their own that are shown one by one
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class Positive:
         if self.fixed is not None:
             values = np.unique(self.fixed) if np.ptp(self.fixed) == 0.0 else self.fixed
             return "fixed at " + ", ".join(f"{v:.4g}" for v in values)
-        return repr(self.law) if self.law else f"{type(self.custom.owner.op).__name__[:-2]}(...)"
+        if self.law is None:
+            return f"{type(self.custom.owner.op).__name__[:-2]}(...)"
+        return repr(self.law) if self.size <= SHOWN else _by_range(self.law)
 
     def sample(self, rng: np.random.Generator) -> Array:
         """One draw (size,) from its prior."""
@@ -68,6 +71,13 @@ class Positive:
         if fixed is not None:
             fixed = np.broadcast_to(fixed, self.size)[index]
         return replace(self, size=index.size, law=law, fixed=fixed)
+
+
+def _by_range(law: Law) -> str:
+    """A law in words, where an element for each column would fill the page: the range of them."""
+    ends = [(np.min(p), np.max(p)) for p in law.parameters]
+    each = [f"{a:.4g}" if a == b else f"{a:.4g} to {b:.4g} by column" for a, b in ends]
+    return f"{law.name}({', '.join(each)})"
 
 
 @dataclass(frozen=True)

@@ -209,7 +209,7 @@ def _at_basis(basis: Any, inputs: Source, bias: bool) -> Basis:
     functions = basis.fit(inputs.matrix, inputs.labels)
     return Basis(
         what=what,
-        labels=(BIAS,) * bias + functions.labels,
+        labels=(_bias(functions.labels),) * bias + functions.labels,
         matrix=_evaluate(functions, inputs.matrix, bias),
         rows=inputs.rows,
         remedy="lower the degree or order, or give more distinct rows of x",
@@ -218,6 +218,14 @@ def _at_basis(basis: Any, inputs: Source, bias: bool) -> Basis:
         bias=bias,
         made_by=basis,
     )
+
+
+def _bias(labels: tuple[str, ...]) -> str:
+    """What the bias is called: "bias", or "bias_" where an input is called so."""
+    name = BIAS
+    while name in labels:
+        name += "_"
+    return name
 
 
 def _evaluate(functions: Callable[[Array], Array], x: Array, bias: bool) -> Array:

@@ -3,7 +3,7 @@
 Markov chains: rank-normalised R-hat, bulk and tail effective sample sizes (Vehtari, Gelman,
 Simpson, Carpenter & Buerkner 2021), divergences and energy (Betancourt 2017). Approximations:
 k-hat, widths, the share of the posterior found (`engines.approximation`). A maximum: did it
-converge, is a variance at its boundary.
+converge, is a variance at its boundary, how much was plugged in.
 """
 
 from collections.abc import Iterator, Mapping
@@ -16,16 +16,18 @@ from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WI
 from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.determined import SHORT
 from ..gaussian.sums import Array
-from ..reading import groups, local_scales, plugged
+from ..reading import groups, local_scales
 from ..scalars import chains
 from . import tables
 from .chained import UNJUDGED, chained, strange
 from .item import Check
+from .plugged import MOST_PLUGGED, Plugged, plugged_in
 
 ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
 DEPTH = 10  # nutpie's and PyMC's largest tree
 BOUNDARY = SHORT["boundary"]
 LOOSE = (SHORT["flat"], SHORT["exact"])
+PLUGGED = "plugged in"
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,6 +113,9 @@ def check(tree: Any) -> Checks:
         rows += _approximated(tree.attrs)
     elif "converged" not in tree.attrs:
         rows.append(strange())
+    given = plugged_in(tree)
+    if given is not None:
+        rows.append(_plugged(given))
     if "variance_parameters" in tree:
         rows += _boundary(tree["variance_parameters"].dataset, local_scales(posterior))
     rows += _by_priors(tree)
@@ -126,14 +131,27 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
         words = UNTRUSTED
     if failed & UNJUDGED:
         words = f"{UNTRUSTED}: it could not be judged"
-    if failed == {BOUNDARY} and "verdict" not in tree.attrs:
-        words = "a maximum at the boundary, to be trusted as a point estimate only"
-    if plugged(tree):
-        fixed = tree["posterior"].attrs["fixed"]
+    if failed and failed <= {BOUNDARY, PLUGGED} and "verdict" not in tree.attrs:
+        where = "a maximum at the boundary" if BOUNDARY in failed else "a maximum"
+        words = f"{where}, to be trusted as a point estimate only"
+    given = plugged_in(tree)
+    if given is not None:
         words += (
-            f", given {fixed} at their maximum: their uncertainty is left out of every interval"
+            f", given {given.names} at their maximum ({given}): their uncertainty is left out of "
+            f"every interval"
         )
+        if PLUGGED in failed:
+            words += ", which are too narrow"
     return words
+
+
+def _plugged(given: Plugged) -> Check:
+    """How much was maximised, beside what it came from."""
+    advice = (
+        "intervals, imputed entries' sds and scores' are as if these were known: for these use "
+        "NUTS() or Gibbs()"
+    )
+    return Check(PLUGGED, str(given), f"at most {MOST_PLUGGED:.0%}", given.few, advice)
 
 
 def _ended(tree: Any) -> Iterator[Check]:

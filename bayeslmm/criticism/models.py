@@ -19,10 +19,11 @@ from ..design import Grouping
 from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
-from ..reading import groups, plugged
+from ..reading import groups
 from ..tree import check_tree, model_of
 from . import tables
 from .loo import loo
+from .plugged import plugged_in
 
 SMALL = 4.0  # nats: a smaller difference of elpd decides nothing (Sivula et al. 2020)
 
@@ -218,12 +219,17 @@ def _read(unit: str, compared: Any, bad: dict[str, int]) -> str:
 
 def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
     """What the elpd of plug-in fits, and the log evidence, cannot say."""
-    fixed = [name for name, tree in results.items() if plugged(tree)]
+    given = {name: plugged_in(tree) for name, tree in results.items()}
+    told = "; ".join(f"{name}: {one}" for name, one in given.items() if one)
     notes = []
-    if fixed and len(fixed) < len(results):
+    if told:
         notes.append(
-            f"the variances of {', '.join(fixed)} were plugged in, which makes its elpd too high "
-            f"beside the others': fit all by one engine"
+            f"plugged in, and estimated anew without what was left out, its uncertainty ignored "
+            f"({told})"
+        )
+    if told and not all(given.values()):
+        notes.append(
+            "an elpd with something plugged in stands beside one without: fit all by one engine"
         )
     return notes + _about_evidence(table)
 

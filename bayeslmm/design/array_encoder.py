@@ -122,10 +122,7 @@ class ArrayEncoder:
     def _columns(self, X: Any, n: int, rows: np.ndarray, seen: Labels) -> np.ndarray:
         matrix, names = read_matrix(X, n, rows, seen, "X", "x")
         if getattr(X, "columns", None) is not None:
-            absent = [name for name in self.fixed if name not in names]
-            if absent:
-                raise DesignError(f"the new X lacks the columns {quoted(absent)}")
-            matrix = matrix[:, [names.index(name) for name in self.fixed]]
+            matrix = _by_name(matrix, names, self.fixed, "the new X")
         if matrix.shape[1] != len(self.fixed):
             raise DesignError(f"X must have shape ({n}, {len(self.fixed)}), got {matrix.shape}")
         refuse_where(np.isnan(matrix).any(axis=1), rows, "X is missing", "fill or drop these rows")
@@ -147,11 +144,23 @@ class ArrayEncoder:
             raise DesignError(
                 f"groups['{factor.name}'] must be (labels, Z) with Z for {quoted(effects)}"
             )
-        column, Z, _ = read_group(factor.name, value, n, rows, seen)
+        column, Z, names = read_group(factor.name, value, n, rows, seen)
         what = f"groups['{factor.name}']"
+        if isinstance(value, tuple) and getattr(value[1], "columns", None) is not None:
+            Z = _by_name(Z, names, effects, f"Z of {what}")
         refuse_where(column.missing, rows, f"{what} is missing", "fill or drop these rows")
         refuse_where(np.isnan(Z).any(axis=1), rows, f"Z of {what} is missing", "fill these rows")
         if Z.shape[1] != len(effects):
             raise DesignError(f"Z of {what} must have shape ({n}, {len(effects)}), got {Z.shape}")
         codes, new = factor.encode({factor.name: column})
         return NewGroup(factor.name, np.ascontiguousarray(Z), codes, new)
+
+
+def _by_name(
+    matrix: np.ndarray, names: tuple[str, ...], wanted: tuple[str, ...], what: str
+) -> np.ndarray:
+    """The wanted columns of a table, whatever their order."""
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        raise DesignError(f"{what} lacks the columns {quoted(absent)}")
+    return matrix[:, [names.index(name) for name in wanted]]

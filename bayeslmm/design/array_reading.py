@@ -33,7 +33,7 @@ def read_matrix(
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
     values = np.empty((n, 0)) if values is None else labels.align(values, what)
-    columns = getattr(values, "columns", None)
+    columns = None if getattr(values, "columns", None) is None else read_table(values).names
     array = real_array(values, what) if columns is None else from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:
         hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""

@@ -10,7 +10,6 @@ from .array_reading import labelled, make_grouping, read_group, read_matrix
 from .checks import (
     check_constant_response,
     check_enough_rows,
-    check_group_names,
     check_names,
     real_array,
     refuse_where,
@@ -20,6 +19,7 @@ from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .grouping import Factor
 from .labels import Labels
 from .missing import gaps, gaps_beside, rows_to_keep
+from .names import check_group_names
 from .origin import Origin, Rows
 from .rank import check_rank
 from .records import Design, Grouping

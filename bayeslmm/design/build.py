@@ -10,19 +10,18 @@ import numpy as np
 from .checks import (
     check_constant_response,
     check_enough_rows,
-    check_group_names,
     check_names,
 )
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import FormulaEncoder
-from .evaluate import fit_side, fit_vector
+from .evaluate import check_columns, fit_side, fit_vector
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
 from .missing import gaps_beside, rows_to_keep
+from .names import check_group_names
 from .nodes import Name
 from .origin import Origin, Rows
-from .rank import check_rank
 from .records import Design
 from .table import Table, read_table
 from .text import numbers, refuse_numbers_as_text
@@ -150,7 +149,7 @@ def _assemble(
     check_names(fixed.names)
     if rank:
         check_enough_rows(n, fixed.names)
-        check_rank(X, fixed.names, "the fixed effects")
+    check_columns(fixed, X, columns, "the fixed effects", rank)
     random = fit_random(said.random, columns, rows)
     offset = values_or(extras, "offset", n, 0.0)
     offsets = [fit_vector(item, columns, rows) for item in said.offsets]

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from .algebra import Side
-from .bridge import encoded, evaluated, forget_rows, labels_of
+from .bridge import empty_cells, encoded, evaluated, forget_rows, labels_of
 from .columns import Column
 from .emit import Factor
 from .errors import DesignError, at_rows
 from .levels import level_values, place_of
 from .plain import products
+from .rank import check_rank
 from .text_use import as_categories, check_text_use
 
 
@@ -24,6 +25,7 @@ class FittedSide:
     names: tuple[str, ...]
     labels: frozenset[str]  # columns whose values are labels, not numbers
     terms: tuple[Any, ...]  # of formulae, in the order of the columns
+    written: tuple[str, ...] = ()  # the user's term that each column belongs to
 
     def encode(self, columns: Mapping[str, Column], rows: np.ndarray) -> np.ndarray:
         """A new table in the same columns.
@@ -85,12 +87,66 @@ def fit_side(
         names = tuple(term.name for term in plain)
         matrix = _finite(_stack([term.eval_new_data(frame) for term in plain]), names, rows)
         return FittedSide(side, names, labels, plain), matrix
-    terms = evaluated(side, frame)
+    found = evaluated(side, frame)
+    terms = [term for term, _ in found]
     names = labels_of(terms, side)
+    written = tuple(label for term, label in found for _ in term.labels)
     matrix = _finite(_stack([encoded(term, frame, rows) for term in terms]), names, rows)
     for term in terms:
         forget_rows(term)
-    return FittedSide(side, names, labels, tuple(terms)), matrix
+    return FittedSide(side, names, labels, tuple(terms), written), matrix
+
+
+def check_columns(
+    side: FittedSide, matrix: np.ndarray, columns: Mapping[str, Column], where: str, rank: bool
+) -> None:
+    """Refuse columns that are zero, constant or made up of others, with a way out of the formula.
+
+    Parameters
+    ----------
+    side : FittedSide
+        The side whose columns they are.
+    matrix : ndarray (n, p)
+    columns : mapping of str to Column
+        The columns of the table.
+    where : str
+        What they are, for messages: "the fixed effects".
+    rank : bool
+        Whether all are looked at, or cells alone that no row is in.
+
+    Raises
+    ------
+    DesignError
+        Naming the columns, or the cells of an interaction that no row is in.
+    """
+    if not rank:
+        if (matrix == 0).all(axis=0).any():
+            _refuse_empty_cells(side, columns, where)
+        return
+    try:
+        check_rank(matrix, side.names, where, dict(zip(side.names, side.written)))
+    except DesignError:
+        _refuse_empty_cells(side, columns, where)
+        raise
+
+
+def _refuse_empty_cells(side: FittedSide, columns: Mapping[str, Column], where: str) -> None:
+    frame = _frame(side.side, columns, side.labels, fitted=False)
+    rows = np.arange(len(frame))
+    for term in reversed(side.terms):  # the highest interaction has the cells of the others
+        factors, empty = empty_cells(term, frame, rows) if side.written else ([], [])
+        if empty:
+            cell = " and ".join(f"{f} = '{level}'" for f, level in zip(factors, empty[0]))
+            others = len(empty) - 1
+            more = f" ({others} more such {'cell' if others == 1 else 'cells'})" if others else ""
+            one = "_".join(factors)
+            made = " + ':' + ".join(f"table['{factor}'].astype(str)" for factor in factors)
+            raise DesignError(
+                f"in {where}, no row has {cell}{more}, so not all coefficients of "
+                f"{':'.join(factors)} can be told. Use one factor of the cells that occur: "
+                f"table['{one}'] = {made}, and write {one} in place of {' * '.join(factors)} or "
+                f"{':'.join(factors)}"
+            )
 
 
 def fit_vector(

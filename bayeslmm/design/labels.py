@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DesignError, quoted
+from .errors import DesignError, some
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,24 +56,26 @@ class Labels:
             return None
         for labels, of in ((mine, self.whose), (index, what)):
             if not labels.is_unique:
-                twice = labels[labels.duplicated()][:1].tolist()
+                twice = _told(labels[labels.duplicated()][:1])
                 raise DesignError(
                     f"{what} and {self.whose} have rows labelled in another order, and {of} has "
-                    f"the label {quoted(twice)} twice, so that they cannot be matched; {REMEDY}"
+                    f"the label {twice} twice, so that they cannot be matched; {REMEDY}"
                 )
         places: np.ndarray = index.get_indexer(mine)
         if (places < 0).any():
-            absent = quoted(mine[places < 0].tolist(), 3)
             raise DesignError(
-                f"{what} and {self.whose} have differently labelled rows: {absent} of {self.whose} "
-                f"not among those of {what}, {quoted(index.tolist(), 3)}; {REMEDY}"
+                f"{what} and {self.whose} have differently labelled rows: {self.whose} has "
+                f"{_told(mine[places < 0])}, which {what} has not, whose labels are "
+                f"{_told(index)}; {REMEDY}"
             )
         return places
 
     def align(self, values: Any, what: str) -> Any:
         """A Series or DataFrame with its rows in the order of these; all else as it is."""
         order = self.order(index_of(values), what)
-        return values if order is None else values.iloc[order]
+        if order is None:
+            return values
+        return values.iloc[order] if hasattr(values, "iloc") else values[order]
 
     def rows(self, n: int) -> np.ndarray:
         """What rows are called in messages and results: their labels, or 0 to n - 1."""
@@ -92,10 +94,16 @@ UNLABELLED = Labels()
 REMEDY = "give both the same index, or .to_numpy() to match rows by position"
 
 
+def _told(index: Any) -> str:
+    return some([repr(label) for label in index.tolist()], 3)
+
+
 def index_of(values: Any) -> Any:
-    """The pandas index of a Series, a DataFrame, or the first such column of a dict; else None."""
+    """The pandas index of a Series, DataFrame or xarray, or of a dict's first; None without."""
     if isinstance(values, Mapping):
         found = (index_of(column) for column in values.values())
         return next((index for index in found if index is not None), None)
     index = getattr(values, "index", None)
+    if getattr(values, "dims", ()):  # of xarray
+        index = values.indexes.get(values.dims[0])
     return index if type(index).__module__.split(".")[0] == "pandas" else None

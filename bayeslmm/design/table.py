@@ -74,7 +74,7 @@ def read_table(data: Any) -> Table:
 def _reader(data: Any) -> Callable[[Any], Table]:
     module = type(data).__module__.split(".")[0]
     kind = type(data).__name__
-    if module == "pandas" and kind == "DataFrame":
+    if any(c.__name__ == "DataFrame" and c.__module__[:6] == "pandas" for c in type(data).__mro__):
         return _from_pandas
     if module == "polars" and kind == "DataFrame":
         return _from_polars

@@ -12,10 +12,11 @@ from .exact import refuse_exact
 
 
 def refuse_improper(model: Model) -> None:
-    """Priors under which the posterior does not exist: flat ones; any, where no noise is left."""
-    if model.matrix:
-        return
-    refuse_exact(model)
+    """Priors under which the posterior does not exist: flat ones; any, at a pole, without noise."""
+    if model.pole:
+        raise ValueError(model.pole)
+    if not model.matrix:
+        refuse_exact(model)
     if model.space.proper:
         return
     for block in model.blocks:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..block_laws import build_block, of_rows, parameters, priced, read_blocks
 from ..blocks import Block
-from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
+from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
 from ..fixed import fixed_prior
 from ..laws import Law
 from ..model import Model
@@ -131,16 +131,17 @@ def declare(
     _refuse_taken(blocks, design)
     _refuse_twins(design)
     _refuse_offsets(design)
-    _refuse_names(design)
+    given = _parameters(design, blocks)
+    _refuse_names(design, given)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     refuse_too_large(design, order)
-    check_names(priors, [*_names(design), *(n for b in blocks for n in parameters(b)), "sigma"])
+    check_names(priors, [*(["beta", *design.fixed] if design.fixed else []), *given])
     scales = scales_of(design)
     random = tuple(_term(g, design, scales, priors) for g in order)
     centred = spans_a_constant(design.X)
     built = tuple(build_block(b, scales, design.rows, centred, priors) for b in blocks)
-    columns = tuple(priced(built, blocks, scales.count))
+    columns = tuple(priced(built, blocks))
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
@@ -163,12 +164,17 @@ def declare(
 
 
 def _refuse_taken(blocks: Sequence[Block], design: Design) -> None:
-    """The names of blocks are told apart."""
+    """The names of blocks are told apart, and what they make."""
     taken = {g.name for g in design.groups} | {"beta", "sigma", *design.fixed}
     for block in blocks:
         if block.name in taken:
             raise DesignError(f"the name {block.name!r} of a {block.kind} is taken; give name=")
         taken.add(block.name)
+    made = names.of_groups(g.name for g in design.groups)
+    made += names.of_blocks(b.name for b in blocks)
+    names.refuse_shared(made)
+    bare = names.BARE if any(b.bare or b.options.get("precision") for b in blocks) else ()
+    names.check_response_name(design.response, (*names.RESPONSE, *bare), made)
 
 
 def _term(
@@ -220,20 +226,20 @@ def _refuse_offsets(design: Design) -> None:
                 )
 
 
-def _refuse_names(design: Design) -> None:
-    """A column called as a parameter could not be told from it."""
-    for name in (*design.fixed, design.response):
-        if name in ("beta", "sigma"):
+def _refuse_names(design: Design, given: Sequence[str]) -> None:
+    """A column called as a parameter could not be told from it where priors are given."""
+    for name in design.fixed:
+        if name in ("beta", *given):
             raise DesignError(f"the column {name!r} has the name of a parameter; rename it")
 
 
-def _names(design: Design) -> list[str]:
-    names = ["beta", *design.fixed] if design.fixed else []
+def _parameters(design: Design, blocks: Sequence[Block]) -> list[str]:
+    found = []
     for g in design.groups:
-        names.append(f"sd_{g.name}")
+        found.append(f"sd_{g.name}")
         if any(len(b) > 1 for b in g.blocks):
-            names.append(f"corr_{g.name}")
-    return names
+            found.append(f"corr_{g.name}")
+    return [*found, *(n for b in blocks for n in parameters(b)), "sigma"]
 
 
 def _refuse_twins(design: Design) -> None:

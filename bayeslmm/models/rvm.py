@@ -55,7 +55,7 @@ def rvm(
         The coefficients are called ``u_<name>``, their sds ``scale_<name>``, and 1 / scale^2
         ``alpha``.
     price : float, optional
-        As in `ard`: zero for a kernel, log P for more than n + 1 columns.
+        As in `ard`, log P; zero for a kernel, whose columns stand each for a row, as published.
     priors, weights, frequency, offset, noise_sd, missing
         As in `lmm`. By default ``scale_<name>`` has a half-t prior, which empirical Bayes does not
         look at.
@@ -107,5 +107,7 @@ def rvm(
             source = expand(kernel, source, bias=bias)
         text = "basis" if kernel is None else repr(kernel)
         design = replace(design, formula=f"y ~ 0 + {text}")
+    if price is None and hasattr(source, "centres"):  # the criterion of Tipping (2001) as it is
+        price = 0.0
     block = Block("ard", source, name, None, {"precision": "alpha", "price": price})
     return declare(design, priors or {}, (block,), "Relevance vector machine")

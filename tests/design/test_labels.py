@@ -3,7 +3,9 @@
 import numpy as np
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
+import xarray as xr
 
 import bayeslmm as bl
 from bayeslmm.design import DesignError, build_design, design_from_arrays
@@ -49,7 +51,7 @@ def test_other_labels_are_refused_and_the_way_out_works(keyword):
 def test_labels_that_stand_twice_are_matched_where_their_order_is_the_same_only():
     twice = TABLE.set_axis([i // 2 for i in range(N)])
     assert build_design("y ~ x", twice, offset=twice.o).offset.tolist() == TABLE.o.to_list()
-    with pytest.raises(DesignError, match=r"the table has the label '0' twice"):
+    with pytest.raises(DesignError, match=r"the table has the label 0 twice"):
         build_design("y ~ x", twice, offset=twice.o.iloc[::-1])
 
 
@@ -84,6 +86,46 @@ def test_arrays_with_labels_are_matched_with_the_response():
     (group,) = design.encoder.encode(new).groups
     codes = dict(zip(TABLE.index, truth.groups[0].codes, strict=True))
     assert group.codes.tolist() == [codes[label] for label in MIXED.index[:3]]
+
+
+def test_labels_of_another_type_are_other_labels_and_told_so():
+    texts = TABLE.set_axis([str(i) for i in range(N)])
+    with pytest.raises(DesignError, match=r"table has '0', '1', .* whose labels are 0, 1"):
+        build_design("y ~ x", texts, offset=TABLE.o.reset_index(drop=True))
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.MultiIndex.from_product([list("ab"), range(N // 2)]),
+        pd.date_range("2020-01-01", periods=N, tz="UTC"),
+        pd.CategoricalIndex([f"c{i}" for i in range(N)]),
+        pd.Index([np.nan, *range(1, N)]),
+    ],
+)
+def test_rows_of_any_index_are_matched(index):
+    table = TABLE.set_axis(index)
+    design = build_design("y ~ x", table, offset=table.o.iloc[::-1])
+    np.testing.assert_array_equal(design.offset, TABLE.o)
+
+
+def test_a_labelled_array_is_matched_by_its_first_dimension():
+    table = TABLE.reset_index(drop=True)
+    offset = xr.DataArray(table.o.to_numpy(), {"row": np.arange(N)}, "row")
+    for way in (offset, offset[::-1], xr.DataArray(table.o.to_numpy(), dims="row")):
+        np.testing.assert_array_equal(build_design("y ~ x", table, offset=way).offset, table.o)
+
+
+def test_columns_of_arrays_are_matched_by_their_names():
+    Z = TABLE[["x", "o"]]
+    design = design_from_arrays(TABLE.y, pa.table(dict(Z)), {"g": (TABLE.g, Z)})
+    assert design.fixed == ("x", "o")
+    other = TABLE[["o", "x"]]
+    new = design.encoder.encode({"X": other, "groups": {"g": (TABLE.g, other)}})
+    np.testing.assert_array_equal(new.X, Z)
+    np.testing.assert_array_equal(new.groups[0].Z, Z)
+    with pytest.raises(DesignError, match=r"Z of groups.'g'. lacks the columns 'x'"):
+        design.encoder.encode({"X": other, "groups": {"g": (TABLE.g, other[["o"]])}})
 
 
 def test_a_block_of_columns_is_matched_with_the_table():

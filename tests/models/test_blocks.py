@@ -209,7 +209,7 @@ def test_the_maximum_is_that_of_the_dense_normal_in_every_direction():
     rng = np.random.default_rng(5)
     X = rng.standard_normal((40, 12))
     y = 1.0 + 3.0 * X[:, 7] - 2.0 * X[:, 2] + 0.3 * rng.standard_normal(40)
-    m = bl.rvm(X, y)
+    m = bl.rvm(X, y, price=0.0)
     eb = bl.fit(m, bl.EmpiricalBayes(draws=10), seed=1)
     scale = eb["posterior"]["scale_w"].values[0, 0]
     sigma = float(eb["posterior"]["sigma"][0, 0])

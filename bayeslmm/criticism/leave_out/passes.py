@@ -16,6 +16,8 @@ from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
 from ...model import Model
 from ...tree import check_tree
+from ..plugged import plugged_in
+from .again import estimated_anew
 from .refit import draws_without
 from .smoothing import good_k, smooth
 from .theta_draws import LIMIT, Draws, draws_of, without_absent
@@ -60,25 +62,24 @@ def leave_out(
     unit: str,
     *,
     pit: bool = False,
-    refit: bool = False,
+    refit: bool | None = None,
     seed: int | None = None,
 ) -> Pass:
     """Leave out every unit, and average over the draws of the variances."""
     check_tree(model, tree)
     units = UnitsOf.of(model, unit)
     draws = draws_of(model, tree, units.size * (2 if pit else 1))
-    if refit and draws.criterion is not None:
-        raise ValueError(
-            "refit=True samples the posterior again by NUTS, but this tree holds an empirical "
-            "Bayes fit; fit by NUTS, or leave refit=False"
-        )
-    if not refit:  # draws made without a unit have all columns
+    if draws.criterion is not None:
+        units.refuse_undetermined(model, draws.criterion)
+        if refit is not False and plugged_in(tree) is not None:
+            draws = estimated_anew(model, tree, units, draws)
+    if draws.criterion is not None or not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
     # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
     with threadpool_limits(limits=1, user_api="blas"):
         way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
-        found = Pass(units, values, draws.size, draws.note)
+        found = Pass(units, values, draws.size if draws.used is None else 1, draws.note)
         if refit and found.bad.size:
             return _refitted(model, way, found, draws, pit, seed)
     return found
@@ -95,7 +96,10 @@ def _block(
     way: LeftOut, draws: Draws, units: UnitsOf, block: NDArray[np.intp], pit: bool
 ) -> Pointwise:
     """The units of one block, averaged over all draws."""
-    return Pointwise(*_averaged(draws, *_densities(way, draws, units, block, pit)))
+    found = _densities(way, draws, units, block, pit)
+    if draws.used is not None:
+        return Pointwise(*_at_their_own(draws.used[block], *found))
+    return Pointwise(*_averaged(draws, *found))
 
 
 def _densities(
@@ -104,7 +108,10 @@ def _densities(
     """Log density and z of every unit at every draw (k, units); in-sample density (units,)."""
     logs = np.empty((draws.size, block.size))
     z = np.empty((draws.size if pit else 0, block.size))
-    weight, _ = smooth(draws.log_weight, draws.r_eff)
+    if draws.used is None:
+        weight, _ = smooth(draws.log_weight, draws.r_eff)
+    else:  # the first is the estimate from all rows
+        weight = np.where(np.arange(draws.size) == 0, 0.0, -np.inf)
     in_sample = np.full(block.size, -np.inf)
     for i in range(draws.size):
         left = way.at(draws.scales[i], float(draws.sigma[i]))
@@ -114,6 +121,17 @@ def _densities(
             z[i] = left.z[block]
     _check_finite(logs, units.labels[block])
     return logs, in_sample, z
+
+
+def _at_their_own(
+    used: NDArray[np.intp], logs: Array, in_sample: Array, z: Array
+) -> tuple[Array, ...]:
+    """elpd, in-sample density, k-hat and PIT, each unit at the variances that never saw it."""
+    from scipy.special import ndtr
+
+    units = np.arange(used.size)
+    pit = ndtr(z[used, units]) if z.shape[0] else np.zeros(used.size)
+    return logs[used, units], in_sample, np.zeros(used.size), pit
 
 
 def _averaged(draws: Draws, logs: Array, in_sample: Array, z: Array) -> tuple[Array, ...]:

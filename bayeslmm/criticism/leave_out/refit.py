@@ -18,22 +18,20 @@ from ...model import Model
 
 
 def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:
-    """The model of the other rows; `once` takes away one of a row's repeats only."""
+    """The model of the other rows; `once` takes away one of each row's repeats only."""
     d = model.design
-    if once and d.frequency[inside].min() > 1.0:
-        design, keep = replace(d, frequency=d.frequency - inside), np.ones(inside.size, bool)
-    else:
-        keep = ~inside
-        design = replace(
-            d,
-            y=d.y[keep],
-            X=d.X[keep],
-            offset=d.offset[keep],
-            weights=d.weights[keep],
-            frequency=d.frequency[keep],
-            noise_sd=None if d.noise_sd is None else d.noise_sd[keep],
-            rows=d.rows[keep],
-        )
+    left = np.where(inside, d.frequency - 1.0 if once else 0.0, d.frequency)
+    keep = left > 0.0
+    design = replace(
+        d,
+        y=d.y[keep],
+        X=d.X[keep],
+        offset=d.offset[keep],
+        weights=d.weights[keep],
+        frequency=left[keep],
+        noise_sd=None if d.noise_sd is None else d.noise_sd[keep],
+        rows=d.rows[keep],
+    )
     terms = []
     for term in model.terms:
         codes, Z = term.grouping.codes[keep], term.grouping.Z[keep]

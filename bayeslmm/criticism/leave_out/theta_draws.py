@@ -8,10 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...gaussian.sums import Array
 from ...model import Model
 from ...recover import theta_points
+from ..plugged import plugged_in
 from .smoothing import relative_efficiency
 
 LIMIT = 400e6  # bytes of densities held at a time
@@ -31,6 +33,7 @@ class Draws:
     note: str = ""
     posterior: bool = True  # of y, so that what is left out has to be weighted away
     criterion: str | None = None  # of the plug-in fit that they belong to, if to any
+    used: NDArray[np.intp] | None = None  # (units,) which of them each unit is left out at
 
     @property
     def size(self) -> int:
@@ -48,6 +51,8 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
         return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
     most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
+    if (given := plugged_in(tree)) is not None:
+        notes.append(f"{given.names} was plugged in, from all rows: {given}.")
     reason = "for memory"
     if model.blocks and (cheap := max(LEAST, int(WORK / cost(model)))) < most:
         most, reason = cheap, "as each takes long"
@@ -105,9 +110,11 @@ def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
 
 
 def _one_point(tree: Any) -> str:
-    if not tree["posterior"].attrs.get("fixed"):
+    given = plugged_in(tree)
+    if given is None:
         return "All variances are fixed by the model: the values are exact."
     return (
-        "The variances were plugged in: their uncertainty is ignored, and they were estimated "
-        "from all rows, those left out included."
+        f"{given.names} were plugged in ({given}), estimated from all rows, those left out "
+        f"included, and their uncertainty is ignored: elpd is too high, by about {given.count} "
+        f"nats where the model is right."
     )

@@ -19,6 +19,7 @@ from ...gaussian.leave_out import (
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 
+FLAT = ("ml", "reml")  # criteria under which the prior of beta is flat
 NAMED = 5  # labels that a message names before it counts the others
 
 
@@ -57,9 +58,9 @@ class UnitsOf:
 
     def way(self, model: Model, criterion: str | None) -> LeftOut:
         """How they are left out, under the criterion that the tree's coefficients follow."""
-        d, flat = model.design, criterion in ("ml", "reml")
-        prior = FixedPrior.flat(len(d.fixed)) if flat else model.fixed_prior
-        self._refuse_undetermined(model, prior)
+        d, flat = model.design, criterion in FLAT
+        self.refuse_undetermined(model, criterion)
+        prior = prior_of(model, criterion)
         solver = model.solver("reml" if flat else "evidence")
         if isinstance(solver, Dual):
             if self.by_row:
@@ -72,10 +73,26 @@ class UnitsOf:
             return Rows(table, solver)
         return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)
 
-    def _refuse_undetermined(self, model: Model, prior: FixedPrior) -> None:
-        lost = undetermined(model.design.X, prior, self.codes, self.size)
+    def undetermined(
+        self, model: Model, criterion: str | None, turns: NDArray[np.intp] | None = None
+    ) -> NDArray[np.intp]:
+        """Units, or turns in which several are left out, that leave a coefficient undetermined."""
+        count = self.size if turns is None else int(turns.max()) + 1
+        codes = self.codes if turns is None else turns[self.codes]
         if self.by_row:  # its repeats stay in
-            lost = lost[model.design.frequency[lost] == 1.0]
+            codes, count = np.where(model.design.frequency > 1.0, count, codes), count + 1
+        lost = undetermined(model.design.X, prior_of(model, criterion), codes, count)
+        return lost[lost < count - 1] if self.by_row else lost
+
+    def refuse_undetermined(self, model: Model, criterion: str | None) -> None:
+        """Refuse units without which the rest does not determine a coefficient.
+
+        Raises
+        ------
+        ValueError
+            It names them.
+        """
+        lost = self.undetermined(model, criterion)
         if lost.size:
             raise ValueError(
                 f"without {self.name} {name_some(self.labels[lost])} the other rows do not "
@@ -83,6 +100,11 @@ class UnitsOf:
                 f"density. Give beta a proper prior and fit by NUTS or "
                 f"EmpiricalBayes('evidence'), or leave out other units"
             )
+
+
+def prior_of(model: Model, criterion: str | None) -> FixedPrior:
+    """The prior of beta under a criterion."""
+    return FixedPrior.flat(len(model.design.fixed)) if criterion in FLAT else model.fixed_prior
 
 
 def name_some(labels: NDArray[Any]) -> str:
