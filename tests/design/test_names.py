@@ -84,7 +84,7 @@ def test_trees_use_no_name_that_the_list_does_not_know():
     made = names.of_groups(["g"]) + names.of_blocks(["t"])
     known = {*names.ALWAYS, "X", *(name for _, each in made for name in each)}
     moments = {f"{name}_{what}" for name in known for what in ("mean", "sd")}
-    statistics = {"log_weight", "elbo", "rate", "estimate", "se"}
+    statistics = {"log_weight", "elbo", "rate", "estimate", "se", "why"}  # beside no group
     tree = bl.fit(m, EB, seed=1, posterior_predictive=True, log_likelihood=True)
     assert told(tree) <= known | moments | statistics
     machine = bl.fit(bl.rvm(X, table.y), bl.EmpiricalBayes(draws=30), seed=1)
