@@ -129,10 +129,10 @@ def compare_engines(
 
 def _short(results: Mapping[str, Any], reference: str) -> dict[str, float]:
     """Fits whose plugged-in maximum lies below one under the reference's draws, and by how much."""
-    drawn, found = results[reference], {}
-    model = model_of(drawn)
+    drawn, model = results[reference], model_of(results[reference])
+    found: dict[str, float] = {}
     if model is None or model.matrix or not chains(drawn):
-        return {}
+        return found
     for name, tree in results.items():
         if "criterion" in tree.attrs and "columns_kept" not in tree.attrs:
             nats = passed(model, tree, drawn)

@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
 from .maximise import maximise
 
 DRAWS = 40  # points that are looked at
 HIGHER = 1e-3  # nats: less is how well a maximum is known
 
 
-def passed(model: Model, plugged: Any, drawn: Any) -> float:
+def passed(model: Any, plugged: Any, drawn: Any) -> float:
     """Nats by which the maximum above draws exceeds the plugged-in one; zero where it does not.
 
     Parameters
