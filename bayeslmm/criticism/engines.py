@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 
 from ..engines.pareto import limit, psis
+from ..engines.passed import passed
 from ..gaussian.sums import Array
 from ..reading import groups, moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
+from ..tree import model_of
 from . import tables
 from .check import check
 from .weights import log_weights
@@ -118,7 +120,24 @@ def compare_engines(
     if table[["weighted mean", "weighted sd"]].isna().all(axis=None):
         table = table.drop(columns=["weighted mean", "weighted sd"])
     engines = pd.DataFrame([_engine(tree) for tree in results.values()], index=list(results))
+    for name, nats in _short(results, reference).items():
+        engines.loc[name, "verdict"] = (
+            f"not to be trusted: under {reference}'s draws lies a maximum {nats:.2f} nats higher"
+        )
     return EngineComparison(engines, table, reference)
+
+
+def _short(results: Mapping[str, Any], reference: str) -> dict[str, float]:
+    """Fits whose plugged-in maximum lies below one under the reference's draws, and by how much."""
+    drawn, model = results[reference], model_of(results[reference])
+    found: dict[str, float] = {}
+    if model is None or model.matrix or not chains(drawn):
+        return found
+    for name, tree in results.items():
+        if "criterion" in tree.attrs and "columns_kept" not in tree.attrs:
+            nats = passed(model, tree, drawn)
+            found |= {name: nats} if nats else {}
+    return found
 
 
 def _check(results: Any) -> None:

@@ -27,6 +27,7 @@ from .pareto import KHAT, psis
 from .student import log_student, mixture, square_root, student
 
 DROP = 25.0  # nats below the maximum at which the box ends
+MODES = 4  # modes that a proposal starts from
 LOW = 8.0  # nats below the highest mode from which another one is left out of a proposal
 MOST = 3  # coordinates for quadrature
 DIMENSIONS = 40  # coordinates beyond which importance sampling finds next to nothing
@@ -230,7 +231,9 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
     The first draws come from a t around every mode, so that the fitted one holds them all.
     """
     target = model.target()
-    places = [(z, _curved(target, z)) for z in _high(target, posterior_modes(model, target))]
+    places = [
+        (z, _curved(target, z)) for z in _high(target, posterior_modes(model, target))[:MODES]
+    ]
     for size in (draws // 4, draws // 4, draws):
         z, log_q = mixture(places, size, rng)
         logs = target.many(z) - log_q

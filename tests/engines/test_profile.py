@@ -66,3 +66,14 @@ def test_an_interval_reaches_around_a_maximum_that_is_nearly_as_high():
     for end in (found["lower"], found["upper"]):
         assert top - profile(end) == pytest.approx(0.5 * norm.ppf(0.975) ** 2, abs=1e-3)
     assert found["upper"] > 2.274
+
+
+def test_engines_side_by_side_tell_a_maximum_that_draws_have_passed():
+    model = bl.lmm("y ~ x + (x || g)", crossing_lines(1.0))
+    tree = bl.fit(model, bl.EmpiricalBayes("reml", draws=20), seed=1)
+    nuts = bl.fit(model, bl.NUTS(draws=100, tune=200, chains=2), seed=1)
+    short = tree.copy()
+    short.attrs["log_marginal"] -= 10.3249  # as one start from the usual magnitudes gave it
+    found = bl.compare_engines({"NUTS": nuts, "EB": tree, "short": short}).engines["verdict"]
+    assert found["short"].endswith("under NUTS's draws lies a maximum 10.32 nats higher")
+    assert "higher" not in found["EB"]
