@@ -225,8 +225,8 @@ def _boundary(table: Any, local: list[str]) -> Iterator[Check]:
 
     A column whose own scale is zero is left out by design: that is selection, no boundary.
     """
-    told = zip(table["parameter"].values, table["why"].values)
-    why = {str(n): str(w) for n, w in told if str(n).split("[")[0] not in local}
+    names, told = [str(n) for n in table["parameter"].values], _reasons(table)
+    why = {n: str(w) for n, w in zip(names, told) if n.split("[")[0] not in local}
     held = [name for name, reason in why.items() if reason == BOUNDARY]
     advice = "drop the effect, or keep a prior: NUTS(), EmpiricalBayes('map')"
     if "sigma" in held:
@@ -236,6 +236,15 @@ def _boundary(table: Any, local: list[str]) -> Iterator[Check]:
     advice = "drop a term that says the same as another, or keep a prior: NUTS()"
     value = f"not {', '.join(loose)}" if loose else "all"
     yield Check("determined", value, "all", not loose, advice)
+
+
+def _reasons(table: Any) -> Any:
+    """Why a standard error does not exist; trees of an earlier version hold the values alone."""
+    if "why" in table:
+        return table["why"].values
+    values, names = table["estimate"].values, table["parameter"].values
+    one = np.array([str(n).startswith("corr_") for n in names]) & (np.abs(values) > 1.0 - 1e-6)
+    return np.where((values == 0.0) | one, BOUNDARY, "")
 
 
 def _by_priors(tree: Any) -> Iterator[Check]:

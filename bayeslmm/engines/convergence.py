@@ -61,7 +61,7 @@ def _stands(draws: Array) -> bool:
 
 
 def judge(
-    draws: dict[str, Array], stats: dict[str, Array], moving: Collection[str]
+    draws: dict[str, Array], stats: dict[str, Array], moving: Collection[str] | None = None
 ) -> dict[str, Any]:
     """Attributes that tell whether draws (chains, draws, ...) can be used.
 
@@ -70,7 +70,7 @@ def judge(
     draws, stats : dict
         What was drawn, and what the sampler says of itself.
     moving : collection of str
-        Names of the draws that must move.
+        Names of the draws that must move; all by default.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def judge(
         advice.append(
             f"{divergences} divergences: raise target_accept (0.95), or give tighter priors"
         )
-    unknown = doubts(draws, moving)
+    unknown = doubts(draws, draws if moving is None else moving)
     advice += [f"{doubt.value}: {doubt.advice}" for doubt in unknown]
     if z.shape[2] and not unknown:
         found["ess_min"] = float(min(array_stats.ess(c, method="bulk") for c in _columns(z)))

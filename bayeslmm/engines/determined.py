@@ -62,7 +62,8 @@ def findings(best: Optimum) -> tuple[Finding, ...]:
         return followed
     design = _by_design(best)
     told = {name for finding in design for name in finding.names}
-    edges = [f for f in (*_zeros(best), *_singular(best)) if not told.issuperset(f.names)]
+    edges = (*_zeros(best), *_noiseless(best), *_singular(best))
+    edges = tuple(f for f in edges if not told.issuperset(f.names))
     told |= {name for finding in edges for name in finding.names}
     return (*design, *edges, *(f for f in _flat(best) if not told.issuperset(f.names)))
 
@@ -83,7 +84,7 @@ def _followed(best: Optimum) -> tuple[Finding, ...]:
     spread = float(np.std(design.y - design.offset))
     if not model.space.sigma.free or best.theta.sigma > TINY * spread:
         return ()
-    exact = exact_fit(model)
+    exact = exact_fit(model, integrated=best.criterion != "ml")
     return (Finding(tuple(labels(model)), exact.words, ADVICE, "exact"),) if exact else ()
 
 
@@ -116,6 +117,17 @@ def _at_zero(best: Optimum, name: str) -> Finding:
     keep = "use NUTS" if best.criterion != "map" else "give it a Gamma or LogNormal prior"
     words = f"{name} is at zero: the data do not support this {what}"
     return Finding((name,), words, f"drop it or keep a prior ({keep})", "boundary")
+
+
+def _noiseless(best: Optimum) -> list[Finding]:
+    """Sigma so small that a far larger one is as good: its logarithm ran away."""
+    space, design = best.model.space, best.model.design
+    end = float(np.std(design.y - design.offset)) / FAR
+    if not space.sigma.free or best.theta.sigma >= end:
+        return []
+    z = space.coordinates(best.theta)
+    at = int(best.model.layout.at[-1])
+    return [_at_zero(best, "sigma")] if _loss(best, z, at, np.log(end)) < LOSS else []
 
 
 def _singular(best: Optimum) -> list[Finding]:

@@ -192,10 +192,10 @@ def message(best: Optimum, found: tuple[Finding, ...]) -> str:
         return "; ".join(parts)
     if not best.converged:
         parts = [
+            *parts,
             *best.model.advice,
             "not converged: the criterion is flat or too ill-conditioned around its maximum; "
             "centre and rescale the predictors, simplify the random effects, or use NUTS",
-            *parts,
         ]
     elif best.rounding > 1e-4:
         parts = [_few_digits(best), *parts]

@@ -68,8 +68,11 @@ def refuse_exact(model: Model) -> None:
         raise ExactFit(f"{found.words}, and the posterior is improper; {ADVICE}")
 
 
-def exact_fit(model: Model) -> Exact | None:
-    """The fewest terms that follow y exactly with fewer columns than rows; None as a rule."""
+def exact_fit(model: Model, integrated: bool = True) -> Exact | None:
+    """The fewest terms that follow y exactly with fewer columns than rows; None as a rule.
+
+    Where beta is maximised ("ml"), its columns take nothing of the growth: r is that of the others.
+    """
     if not model.space.sigma.free:
         return None
     y = np.sqrt(model.precision) * (model.design.y - model.design.offset)
@@ -79,6 +82,9 @@ def exact_fit(model: Model) -> Exact | None:
         return None  # all of them do not
     for chosen in _choices(parts):
         rank = _followed(model, chosen, y)
+        if rank is not None and not integrated and y.size**3 <= WORK:
+            Z = _columns(model, chosen)[:, len(model.design.fixed) :]
+            rank = int(np.linalg.matrix_rank(Z.toarray())) if Z.shape[1] else 0
         if rank is not None and rank < count:
             return Exact(tuple(p.name for p in chosen), count - rank)
     return None

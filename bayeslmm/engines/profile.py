@@ -16,6 +16,7 @@ from ..declared import rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..tree import check_tree
+from .determined import findings, why
 from .maximise import Optimum, maximise, near
 from .uncertainty import estimates, labels, values
 
@@ -110,7 +111,7 @@ def _tell(short: float) -> None:
 
 def _intervals(best: Optimum, wanted: list[int], drop: float) -> dict[str, Any] | Optimum:
     """Estimate and ends by name; or the higher maximum that was passed on the way."""
-    names, (table, _) = labels(best.model), estimates(best, {})
+    names, (table, _) = labels(best.model), estimates(best, why(findings(best)))
     others = near(best, 0.5 * drop**2)
     rows = {}
     for index in wanted:
@@ -161,10 +162,13 @@ class _Profile:
                 options={"ftol": 1e-12, "maxiter": 500},
             )
 
-        found = search(self.warm)
-        for other in map(search, self.others):
-            if other.fun < found.fun and abs(gap(other.x)) < 1e-6 * max(1.0, abs(value)):
-                found = other
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # a step may leave float64, and comes back
+            found = search(self.warm)
+            for other in map(search, self.others):
+                if other.fun < found.fun and abs(gap(other.x)) < 1e-6 * max(1.0, abs(value)):
+                    found = other
         if abs(gap(found.x)) < 1e-6 * max(1.0, abs(value)):
             self.warm = found.x
         if found.fun < -HIGHER and self.top is None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.engines.convergence import judge
 
 
 @pytest.fixture(scope="module")
@@ -175,3 +176,47 @@ def test_an_sd_fixed_at_zero_is_no_chain_that_does_not_mix():
     found = bl.check(bl.fit(model, bl.NUTS(), seed=1))
     assert found.ok
     assert "nan" not in found.table().loc["largest R-hat", "value"]
+
+
+@pytest.mark.parametrize(("chains", "draws"), [(4, 0), (4, 1), (4, 3), (1, 1)])
+def test_too_few_draws_are_no_passed_check(nuts, chains, draws):
+    short = nuts.isel(chain=slice(0, chains), draw=slice(0, draws))
+    found = bl.check(short)
+    assert found.verdict == "not to be trusted: it could not be judged"
+    assert found.table().loc["draws", "limit"] == "at least 100 a chain"
+
+
+@pytest.mark.parametrize("some", [slice(None), slice(1, 2)])
+def test_chains_that_stand_still_are_named(nuts, some):
+    values = nuts["posterior"]["sigma"].values.copy()
+    values[some] = 20.0
+    stuck = altered(nuts, "posterior", "sigma", values)
+    assert row(stuck, "chains that move")["value"] == "sigma did not move"
+    assert bl.check(stuck).verdict == "not to be trusted: it could not be judged"
+
+
+def test_an_engine_says_the_same_of_its_draws():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(4, 500, 2))
+    assert judge({"z": z}, {})["converged"] == 1
+    few = judge({"z": z[:, :2]}, {})
+    assert few["message"].startswith("2 draws a chain are too few to judge")
+    z[2] = 0.0
+    still = judge({"z": z}, {})
+    assert (still["converged"], "z did not move" in still["message"]) == (0, True)
+    assert judge({"z": z, "c": np.ones((4, 500))}, {}, moving=())["message"] != "converged"
+
+
+def test_draws_of_another_program_are_judged_by_what_they_hold():
+    import xarray as xr
+
+    rng = np.random.default_rng(0)
+    draws = {"mu": (("chain", "draw"), rng.normal(size=(4, 1000)))}
+    calm = {"diverging": (("chain", "draw"), np.zeros((4, 1000), bool))}
+    unknown = "not to be trusted: it could not be judged"
+    groups = {"posterior": xr.Dataset(draws), "sample_stats": xr.Dataset(calm)}
+    assert bl.check(xr.DataTree.from_dict(groups)).verdict == "to be trusted"
+    del groups["sample_stats"]
+    assert bl.check(xr.DataTree.from_dict(groups)).verdict == unknown
+    for posterior in (xr.Dataset(), xr.Dataset(draws).isel(chain=[0])):
+        assert bl.check(xr.DataTree.from_dict({"posterior": posterior})).verdict == unknown

@@ -20,6 +20,8 @@ def tree(posterior, stats=None, table=None, fixed="", **attrs):
         dims = ("chain", "draw", *[f"{name}_{k}" for k in range(np.ndim(values) - 2)])
         made[name] = (dims, values)
     groups = {"posterior": xr.Dataset(made, attrs={"fixed": fixed})}
+    groups["observed_data"] = xr.Dataset({"y": ("row", np.zeros(1000))})
+    groups["constant_data"] = xr.Dataset({"X": (("row", "fixed"), np.ones((1000, 1)))})
     if stats is not None:
         groups["sample_stats"] = xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()})
     if table is not None:
@@ -28,7 +30,7 @@ def tree(posterior, stats=None, table=None, fixed="", **attrs):
         made = {name: ("parameter", values) for name, values in columns.items()}
         groups["variance_parameters"] = xr.Dataset(made, {"parameter": list(names)})
     found = xr.DataTree.from_dict(groups)
-    found.attrs.update({"engine": "made"} | attrs)
+    found.attrs.update({"engine": "made", "response": "y"} | attrs)
     return found
 
 
