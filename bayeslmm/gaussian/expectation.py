@@ -76,7 +76,7 @@ def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fi
     problem = _Problem(Y, sigma)
     begun = problem.start(q)
     found = [_climbed(problem, begun, STEPS)]
-    count = affordable(len(Y), Y.shape[1], q)
+    count = affordable(problem.n, problem.d, q)
     if count:
         found += [_climbed(problem, x, FEWER) for x in _elsewhere(problem, count, found[0])]
     ends = [fitted for fitted in found if fitted is not None]
