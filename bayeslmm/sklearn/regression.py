@@ -50,6 +50,9 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Of the polynomial kernel.
     bias : bool
         Whether a column of ones, with a variance of its own, stands beside the others.
+    price : float, optional
+        What a column must bring to be kept by "eb", in nats: by default zero for a kernel, log P
+        for P columns of another kind. At zero P features near the number of rows overfit.
     engine : {"eb", "nuts", "gibbs"} or engine
         "eb" maximises the evidence, which leaves few columns (the relevance vectors); the others
         integrate over the scales, under their half-t prior. Or a value such as
@@ -104,6 +107,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         degree: int = 3,
         offset: float = 1.0,
         bias: bool = True,
+        price: Any = None,
         engine: Any = "eb",
         random_state: Any = None,
     ) -> None:
@@ -112,6 +116,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.degree = degree
         self.offset = offset
         self.bias = bias
+        self.price = price
         self.engine = engine
         self.random_state = random_state
 
@@ -124,9 +129,9 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         if not self.bias and not self._kept.size:
             raise ValueError(ALONE)
         if functions is None:
-            model = rvm(self._table(X), y)
+            model = rvm(self._table(X), y, price=self.price)
         else:
-            model = rvm(X[:, self._kept], y, kernel=functions, bias=self.bias)
+            model = rvm(X[:, self._kept], y, kernel=functions, bias=self.bias, price=self.price)
         _infer(self, model)
         weights, _ = block_moments(self.tree_, "w")
         first = int(self.bias)
