@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block
-from .columns import read_given, standardise, validate
-from .design import DesignError
+from .columns import read_given, rows_of, standardise, validate
+from .design import Design, DesignError
 from .laws import Law
 from .priors import Scales, positive_prior
 from .shrinkage import Shrinkage
@@ -37,6 +37,34 @@ from .terms import BlockTerm
 
 ALIKE = 1e-9
 LAM2 = Law("Gamma", (1.0, 1.78))
+
+
+def read_blocks(terms: Any) -> tuple[Block, ...]:
+    """The declared blocks, their columns read; some values may be missing.
+
+    Raises
+    ------
+    DesignError
+        Where a term is no block, or its columns cannot be read.
+    """
+    blocks = (terms,) if isinstance(terms, Block) else tuple(terms)
+    for block in blocks:
+        if not isinstance(block, Block):
+            raise DesignError(
+                f"terms= takes blocks such as bl.ridge(X, name='x'), not {type(block).__name__}"
+            )
+    return tuple(_read(block) for block in blocks)
+
+
+def _read(block: Block) -> Block:
+    if hasattr(block.columns, "encode"):
+        return block
+    return replace(block, columns=read_given(block.columns, f"term {block.name!r}", gaps=True))
+
+
+def of_rows(blocks: Sequence[Block], design: Design) -> tuple[Block, ...]:
+    """The blocks, their rows those of the design, in its order."""
+    return tuple(replace(b, columns=rows_of(b.columns, design)) for b in blocks)
 
 
 def build_block(
@@ -50,8 +78,6 @@ def build_block(
         Where the columns or a prior cannot be used.
     """
     source = block.columns
-    if not hasattr(source, "encode"):
-        source = read_given(source, f"term {block.name!r}")
     validate(source, rows.size, constant=not centred, duplicates=block.kind == "ridge")
     given = (source.matrix, scales.share, centred, block.scale, scales.count)
     Z, centre, unit = standardise(*given)

@@ -1,7 +1,7 @@
 """One verb: a model and an algorithm become a posterior."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,9 @@ from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
+from .engines.spans import Dependence, dependences
+from .handed_out import refuse_changed
+from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
@@ -54,7 +57,8 @@ def fit(
     TypeError
         Where `model` or `engine` is something else.
     ValueError
-        Where the engine cannot infer this model; the message says what to do.
+        Where the engine cannot infer this model, or a graph of the model was changed; the message
+        says what to do.
 
     Examples
     --------
@@ -88,7 +92,7 @@ def fit(
         "seed": seed,
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
-        **outcome.attrs,
+        **_noted(model, outcome.attrs),
     }
     groups = {name: group for name, group in groups.items() if group}
     tree = build(model, groups, attrs)
@@ -97,6 +101,7 @@ def fit(
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
     posterior.attrs["engine"] = engine.name
+    posterior.attrs["moving"] = " ".join(model.moving) or "nothing"
     posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
     if posterior_predictive:
         tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
@@ -110,6 +115,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
         raise TypeError(
             f"fit takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
         )
+    refuse_changed(model)
     if isinstance(engine, type) or not hasattr(engine, "run"):
         raise TypeError(
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
@@ -121,6 +127,22 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             raise ValueError(
                 f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}"
             )
+
+
+def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    """What an engine says, and what no data of this design could tell it.
+
+    A maximum says so itself; where a prior is kept, it is the prior alone that speaks.
+    """
+    found = dict(attrs)
+    design: tuple[Dependence, ...] = ()
+    if isinstance(model, Model) and "undetermined" not in attrs:
+        design = dependences(model)
+    if design:
+        found["undetermined"] = ", ".join(dict.fromkeys(n for d in design for n in d.names))
+        notes = [f"{d.words}, so that priors alone tell; {d.advice}" for d in design]
+        found["message"] = "; ".join([str(found.get("message", "converged")), *notes])
+    return {name: value for name, value in found.items() if value != ""}
 
 
 def _show(progress: bool | None) -> bool:

@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 from .gaussian.dual_op import DualCondense, DualEvidence
 from .gaussian.op import Condense, Evidence
 from .gaussian.primal import FixedPrior
+from .handed_out import made
 from .model import Model
 from .scale_graph import positive_variable
 from .space import Correlation
@@ -39,7 +40,7 @@ def joint_graph(model: Model) -> pm.Model:
         sd = sigma / np.sqrt(model.precision[repeat])
         pm.Normal(model.response, mean, sd, observed=d.y[repeat], dims="row")
         _shares(model, scales)
-    return graph
+    return made(graph)
 
 
 def marginal_graph(model: Model) -> pm.Model:
@@ -61,7 +62,7 @@ def marginal_graph(model: Model) -> pm.Model:
             dims="row",
         )
         _shares(model, blocks)
-    return graph
+    return made(graph)
 
 
 def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:

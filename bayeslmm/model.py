@@ -217,6 +217,8 @@ class Model:
         return {"beta": ("fixed",)} if self.design.fixed else {}
 
     matrix = False  # whether every row has many responses, and the columns are unknown
+    pole = ""  # why nothing can be drawn from the posterior, where priors are proper
+    lowest = None  # coordinates under which a search for the mode finds a pole that holds no mass
 
     @property
     def large(self) -> list[str]:
@@ -367,6 +369,14 @@ class Model:
         """Names of the variance parameters."""
         return tuple(s.name for s in self.space.scales) + tuple(
             c.name for c in self.space.correlations if c.parts
+        )
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Names of the parameters that are not fixed, so that their draws must move."""
+        space = self.space
+        return tuple(s.name for s in space.scales if s.free) + tuple(
+            c.name for c in space.correlations if c.free
         )
 
     @property

@@ -13,8 +13,8 @@ import numpy as np
 
 from .design import DesignError, NewGroup, NewRows
 from .design.array_encoder import ArrayEncoder
-from .design.array_reading import row_labels
 from .design.errors import quoted
+from .design.labels import Labels, index_of
 from .design.table import read_table
 from .gaussian.sums import Array
 from .model import Model
@@ -55,7 +55,8 @@ def read_rows(
     if new_data is None:
         return _without_table(model, given, noise, extras)
     rows = model.design.encoder.encode(new_data, groups=groups, noise=noise, **extras)
-    columns = tuple(_columns(model, block, given, new_data) for block in model.blocks)
+    labels = rows.labels.or_first(_told(given))
+    columns = tuple(_columns(model, block, given, new_data, labels) for block in model.blocks)
     for block, matrix in zip(model.blocks, columns):
         if len(matrix) != rows.rows.size:
             raise DesignError(
@@ -78,18 +79,19 @@ def _is_its_input(model: Model) -> bool:
 def _without_table(model: Model, given: dict[str, Any], noise: bool, extras: dict[str, Any]) -> New:
     """The fitted rows, their blocks replaced by what is given; or rows of given blocks alone."""
     n = model.design.y.size
+    alone = bool(given) and len(given) == len(model.blocks) and _bare(model)
+    beside = [*_told(given), *((f"{keyword}=", value) for keyword, value in extras.items())]
+    labels = Labels.first(beside) if alone else model.design.origin.now
     columns = tuple(
-        block.source.encode(given[block.name]) if block.name in given else None
-        for block in model.blocks
+        _given(block, given, labels) if block.name in given else None for block in model.blocks
     )
-    if given and len(given) == len(model.blocks) and _bare(model):
+    if alone:
         counts = [len(matrix) for matrix in columns if matrix is not None]
         if len(set(counts)) > 1:
             raise DesignError(f"the blocks of terms= differ in their rows: {counts}")
-        rows = model.design.encoder.blank(counts[0], noise=noise, **extras)
+        rows = model.design.encoder.blank(counts[0], labels=labels, noise=noise, **extras)
         ones = np.ones((counts[0], len(model.design.fixed)))
-        labels = row_labels(None, next(iter(given.values())), counts[0])
-        return New(replace(rows, X=ones, rows=labels), columns)
+        return New(replace(rows, X=ones, rows=labels.rows(counts[0])), columns)
     for name, matrix in zip((b.name for b in model.blocks), columns):
         if matrix is not None and len(matrix) != n:
             raise DesignError(
@@ -105,9 +107,22 @@ def _without_table(model: Model, given: dict[str, Any], noise: bool, extras: dic
     return New(_fitted_rows(model), columns)
 
 
-def _columns(model: Model, block: BlockTerm, given: dict[str, Any], new_data: Any) -> Array:
+def _told(given: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    return [(f"terms={{{name!r}: ...}}", values) for name, values in given.items()]
+
+
+def _given(block: BlockTerm, given: Mapping[str, Any], labels: Labels) -> Array:
+    """Columns given for a block, in the order of the rows."""
+    columns = block.source.encode(given[block.name])
+    order = labels.order(index_of(given[block.name]), f"terms={{{block.name!r}: ...}}")
+    return columns if order is None else columns[order]
+
+
+def _columns(
+    model: Model, block: BlockTerm, given: dict[str, Any], new_data: Any, labels: Labels
+) -> Array:
     if block.name in given:
-        return block.source.encode(given[block.name])
+        return _given(block, given, labels)
     reads = getattr(block.source, "reads", None)
     if reads is not None and not isinstance(model.design.encoder, ArrayEncoder):
         names = read_table(new_data).names

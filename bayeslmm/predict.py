@@ -8,7 +8,7 @@ coefficients of a block of columns are those of the draw.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,16 @@ class Prediction:
         Labels of the rows of the new table.
     noise : bool
         Whether the draws are of y* (noise in) or of its mean (noise out).
+    new : dict of str to ndarray (m,)
+        Name of each grouping factor that took part -> label of the row's group where the fitted
+        table did not have that group, so that its effects were drawn from N(0, Psi); None where it
+        had.
     """
 
     draws: Array
     rows: np.ndarray
     noise: bool
+    new: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def mean(self) -> Array:
@@ -60,12 +65,21 @@ class Prediction:
         return np.quantile(self.draws, [tail, 1.0 - tail], axis=0).T
 
     def table(self, prob: float = 0.95) -> Any:
-        """mean, sd, lower, upper as a DataFrame labelled by the rows of the new table."""
+        """mean, sd, lower, upper as a DataFrame labelled by the rows of the new table.
+
+        Where a row is of a group that the fitted table did not have, a column ``new`` names the
+        factors of which it is.
+        """
         import pandas as pd
 
         lower, upper = self.interval(prob).T
         columns = {"mean": self.mean, "sd": self.sd, "lower": lower, "upper": upper}
-        return pd.DataFrame(columns, index=self.rows)
+        table = pd.DataFrame(columns, index=self.rows)
+        told = [
+            ", ".join(name for name, labels in self.new.items() if labels[row] is not None)
+            for row in range(len(table))
+        ]
+        return table.assign(new=told) if any(told) else table
 
     def __repr__(self) -> str:
         what = "y" if self.noise else "the mean of y"
@@ -117,7 +131,8 @@ def predict(
     Returns
     -------
     Prediction
-        `mean`, `sd`, `draws`, `interval(prob)`, `table(prob)`.
+        `mean`, `sd`, `draws`, `interval(prob)`, `table(prob)`; `new` says which rows are of groups
+        that the fitted table did not have.
 
     Raises
     ------
@@ -163,7 +178,16 @@ def predict(
                 "noise=True needs the weights of the new rows: give their column, or weights="
             )
         mean += sigma[:, None] / np.sqrt(rows.precision) * rng.standard_normal(mean.shape)
-    return Prediction(mean, rows.rows, noise)
+    return Prediction(mean, rows.rows, noise, {g.name: _unknown(g) for g in rows.groups if named})
+
+
+def _unknown(group: NewGroup) -> np.ndarray:
+    """Labels of the groups that are new, by row; None where a row's group is known."""
+    labels = np.full(group.codes.size, None, dtype=object)
+    fresh = np.flatnonzero(group.codes < 0)
+    found = group.new_levels.tolist()
+    labels[fresh] = [found[-1 - code] for code in group.codes[fresh]]
+    return labels
 
 
 def _add_groups(

@@ -10,6 +10,7 @@ import numpy as np
 from .coefficients import pieces
 from .declared import Declared
 from .gaussian.sums import Array
+from .handed_out import refuse_changed
 from .model import Model
 from .named import Named
 from .recover import theta_points, theta_variables
@@ -103,7 +104,9 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
     >>> bl.simulate(m, seed=1).shape
     (30,)
     """
-    if tree is not None:
+    if tree is None:
+        refuse_changed(model)
+    else:
         from .tree import check_tree
 
         check_tree(model, tree)

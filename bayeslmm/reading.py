@@ -128,7 +128,8 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     -------
     pandas.DataFrame
         One row per parameter. From draws: mean, sd, lower, upper. Where theta is plugged in:
-        estimate and se (from the curvature of the criterion; NaN at a boundary).
+        estimate and se (from the curvature of the criterion); where an se is NaN a column `why`
+        tells its reason: at the boundary, or not determined.
 
     Raises
     ------
@@ -150,6 +151,8 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     if plugged(tree) and "variance_parameters" in tree:
         table = tree["variance_parameters"].dataset
         columns = {name: table[name].values for name in table.data_vars}
+        if not any(columns.get("why", ())):
+            columns.pop("why", None)
         found = pd.DataFrame(columns, index=[str(p) for p in table["parameter"].values])
         single = tuple(f"{name}[" for name in local_scales(tree["posterior"].dataset))
         return found[[not label.startswith(single) for label in found.index]] if single else found

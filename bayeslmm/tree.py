@@ -5,6 +5,7 @@ numbers, so that netCDF and Zarr take them.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -13,20 +14,39 @@ from weakref import WeakSet
 import numpy as np
 
 from .declared import MODELS, Declared
+from .handed_out import refuse_changed
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
-# Models of which this process has made trees, for as long as somebody holds them. A tree itself
-# carries their digest only: it is data, and goes to files.
+# Models of which this process has made trees, for as long as somebody holds them: a tree that comes
+# from a file finds its model here.
 _models: "WeakSet[Declared]" = WeakSet()
+HELD = "bayeslmm_model"  # where a tree holds its model: what a tree's encoding holds, no file gets
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """The model of a tree, which lives as long as any copy or selection of the tree.
+
+    Copies hold the same model; a pickle holds none, and finds it by its digest as a file does.
+    """
+
+    model: Declared | None = None
+
+    def __deepcopy__(self, memo: Any) -> "Held":
+        return self
+
+    def __reduce__(self) -> tuple[type["Held"], tuple[()]]:
+        return Held, ()
 
 
 def build(model: Declared, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
     """A tree of the given groups, with the observed and constant data of the model."""
     import xarray as xr
 
+    refuse_changed(model)
     design = model.design
     datasets = {name: dataset(model, name, group) for name, group in groups.items()}
     observed = {model.response: model.observed}
@@ -37,6 +57,7 @@ def build(model: Declared, groups: Mapping[str, Group], attrs: Mapping[str, Any]
     for package in PACKAGES:
         tree.attrs[f"version_{package}"] = _version(package)
     _models.add(model)
+    tree.encoding[HELD] = Held(model)
     tree.attrs["model_digest"] = model.digest
     tree.attrs["model"] = model.kind
     tree.attrs["formula"] = model.formula
@@ -53,10 +74,12 @@ def check_tree(model: Declared, tree: Any) -> None:
     TypeError
         Where `model` is no model, or `tree` no tree with a posterior.
     ValueError
-        Where the formula, the response, the groups' levels, columns or priors differ.
+        Where the formula, the response, the groups' levels, columns or priors differ, or a graph of
+        the model was changed.
     """
     if not isinstance(model, MODELS):
         raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
+    refuse_changed(model)
     if "posterior" not in getattr(tree, "children", {}):
         raise TypeError(f"expected what bayeslmm.fit returned, not {_kind(tree)}")
     formula = tree.attrs.get("formula", model.formula)
@@ -81,8 +104,11 @@ def check_tree(model: Declared, tree: Any) -> None:
 
 
 def model_of(tree: Any) -> Declared | None:
-    """The model that a tree is a fit of, where this process still has it."""
+    """The model that a tree is a fit of: its own, or where it was read, one of this process."""
     wanted = tree.attrs.get("model_digest")
+    held = getattr(tree, "encoding", {}).get(HELD, Held()).model
+    if held is not None and held.digest == wanted:
+        return held
     return next((model for model in _models if model.digest == wanted), None)
 
 

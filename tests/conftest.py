@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.whole import Whole, fitted_whole
+
 REFERENCES = Path(__file__).parent / "references"
 ROOT = Path(__file__).parents[1]
 
@@ -31,6 +33,12 @@ def quadrature_truth() -> dict[str, dict]:
 def stan_sleepstudy() -> pd.DataFrame:
     """Stan's posterior of sleepstudy with correlated slopes, one row per quantity; read only."""
     return pd.read_csv(REFERENCES / "truth_stan_sleepstudy_slope.csv", index_col=0)
+
+
+@pytest.fixture(scope="session")
+def whole() -> Whole:
+    """A model with weights, frequency, offset, two factors and a block, and two fits; read only."""
+    return fitted_whole()
 
 
 @pytest.fixture(scope="session")

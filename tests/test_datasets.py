@@ -1,8 +1,10 @@
 """The data sets are whole, and lme4's reference fits were made from the same rows."""
 
+import csv
 import doctest
 import subprocess
 import sys
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -27,9 +29,85 @@ SHAPES = {
     "sparse_clustered": (120, 206),
 }
 
+# sha256 of each file. Those of tables are of the exports that were made apart from this package.
+DIGESTS = {
+    "cake": "51dd01508ef9ca1b11b61d3ee48005bbb2352fc6bcee5677b9d0791c721d029f",
+    "diabetes": "ba63bdc594820f4cdf50b319675db8c94a6eb19e7ac8812b511b6d3fe9070b66",
+    "diabetes_unitnorm": "c327dfae057a93fd915db6f2dbe8df777b0b91a78a85ba47b1b9712cbf7cadcd",
+    "Dyestuff": "4fa4c10f8db617562965d43014e2bb15df244f2cc0a1f83f47b3cd4ac40c17a1",
+    "Dyestuff2": "89a3b0b90c777b66b45cd1468dfebec3ec4b11928d226f674ec39087fe8db368",
+    "iris": "6c17bdaf4419befba3352385793b1518e23e8fe1f76501e0850b573dc908d1e8",
+    "mcycle": "93d06e3d834a5c21056b40f16fcd03c4384acff5020e273453d5cd62d730f0c8",
+    "Orthodont": "910e1475611d26ae3af6d2499a876ff83c7e355491686eb8e3d074b2195c191a",
+    "Pastes": "1ccc038f2636384688511818410a6e5b4a3d61d2f23cda657e43b2596ffd1331",
+    "Penicillin": "9a26c574d34d1b6d5a6fcb31d296ffa65fe0339eea4b77f502d90b7f2b4eca24",
+    "Rail": "76d59332d92121a2bcd20f8fde0f35c8616c5ab5d2cbffbc84809e909fdd3e9b",
+    "sinc_gauss01": "5ae12fde1f646e88e581393ff48969fa400861662d426d325c688abef90439d7",
+    "sinc_gauss02": "c43c22a0aafe193775719493bac979c6555ceff7e3e89ef00a5c8861c2b504c1",
+    "sleepstudy": "0a002bec8be2fa9d40dbbf3d5038e614d113a4fd5bf8813f6f4271c3d6294675",
+    "sparse_clustered": "0014ca8c5c296d7af82ff40a6d84da8ddf33e42cce88b2871e533767ed42ec5e",
+}
+# Means to the digits that R's summary() or lme4's fits of the same data print.
+MEANS = {
+    ("cake", "angle"): "32.12",
+    ("Dyestuff", "Yield"): "1527.5",
+    ("Dyestuff2", "Yield"): "5.6656",
+    ("iris", "Sepal.Length"): "5.843",
+    ("iris", "Sepal.Width"): "3.057",
+    ("iris", "Petal.Length"): "3.758",
+    ("iris", "Petal.Width"): "1.199",
+    ("mcycle", "times"): "25.18",
+    ("mcycle", "accel"): "-25.55",
+    ("Orthodont", "distance"): "24.02",
+    ("Pastes", "strength"): "60.0533",
+    ("Penicillin", "diameter"): "22.972",
+    ("Rail", "travel"): "66.5",
+    ("sleepstudy", "Reaction"): "298.5",
+    ("diabetes", "y"): "152.133",
+}
+
 
 def test_names():
     assert datasets.names() == tuple(SHAPES)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_no_byte_of_a_file_has_changed(name):
+    assert sha256(datasets.path(name).read_bytes()).hexdigest() == DIGESTS[name]
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_file_is_the_one_that_was_given(shared_data, name):
+    """Byte for byte; of the generated one number for number."""
+    own = datasets.path(name)
+    given = next(shared_data.rglob(own.name.replace("diabetes.csv", "diabetes_raw.csv")))
+    if own.suffix == ".csv":
+        assert own.read_bytes() == given.read_bytes()
+        return
+    data, held = datasets.load(name), np.load(given)
+    np.testing.assert_array_equal(data[[f"x{j}" for j in range(200)]], held["X"])
+    np.testing.assert_array_equal(data["y"], held["y"])
+
+
+@pytest.mark.parametrize(("name", "column"), MEANS)
+def test_means_are_those_that_r_prints(name, column):
+    told = MEANS[name, column]
+    mean = datasets.load(name)[column].mean()
+    assert f"{mean:.{len(told.partition('.')[2])}f}" == told
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_what_is_loaded_is_what_the_file_says(name):
+    """Every number, read by another reader."""
+    path = datasets.path(name)
+    if path.suffix != ".csv":
+        return
+    with path.open(encoding="utf-8", newline="") as file:
+        head, *rows = list(csv.reader(file))
+    data = datasets.load(name)
+    for j, column in enumerate(head):
+        kind = type(data[column].iloc[0].item() if hasattr(data[column].iloc[0], "item") else "")
+        assert data[column].tolist() == [kind(row[j]) for row in rows], column
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -154,3 +154,16 @@ def test_weights_of_one_are_weights():
     del new["w"]
     with pytest.raises(ValueError, match="needs the weights of the new rows"):
         bl.predict(model, tree, new, noise=True)
+
+
+def test_a_prediction_says_which_rows_are_of_new_groups(sleepstudy):
+    model, tree = sleepstudy
+    known = bl.predict(model, tree, {"Days": [0.0, 1.0], "Subject": [308, 309]}, seed=2)
+    assert known.new["Subject"].tolist() == [None, None]
+    assert "new" not in known.table()
+    mixed = {"Days": [0.0, 1.0, 2.0], "Subject": [999, 308, 998]}
+    found = bl.predict(model, tree, mixed, seed=2)
+    assert found.new["Subject"].tolist() == [999, None, 998]
+    assert found.table()["new"].tolist() == ["Subject", "", "Subject"]
+    assert bl.predict(model, tree, mixed, groups="none").new == {}
+    assert bl.predict(model, tree).new["Subject"].tolist() == [None] * 180

@@ -6,11 +6,11 @@ columns for new rows: `read_given` takes numbers as they are, `expand` a kernel 
 any heavy work; `standardise` brings columns to one scale.
 """
 
-from .basis import Basis, expand
+from .basis import Basis, expand, inputs
 from .given import Given, read_given
 from .selected import Selected, keep, select
 from .size import refuse_too_large
-from .source import Source, subset
+from .source import Source, rows_of, subset
 from .standardise import standardise
 from .validate import refuse_many_responses, validate
 
@@ -20,10 +20,12 @@ __all__ = [
     "Selected",
     "Source",
     "expand",
+    "inputs",
     "keep",
     "read_given",
     "refuse_many_responses",
     "refuse_too_large",
+    "rows_of",
     "select",
     "standardise",
     "subset",

@@ -36,6 +36,8 @@ class Basis:
         Whether a column of ones stands first.
     centres : ndarray or None
         Of a kernel, the row of x (from 0) that each column stands at, the bias left out.
+    made_by : kernel or basis
+        As it was given to `expand`.
     """
 
     what: str
@@ -47,6 +49,11 @@ class Basis:
     inputs: Source
     bias: bool
     centres: Array | None = None
+    made_by: Any = None  # the kernel or basis as given
+
+    @property
+    def index(self) -> Any:
+        return self.inputs.index
 
     @property
     def reads(self) -> tuple[str, ...] | None:
@@ -64,6 +71,10 @@ class Basis:
         what = f"{self.what} in the new rows"
         _refuse_overflow(columns, self.labels, np.arange(len(columns)), what)
         return columns
+
+    def take(self, places: Array) -> "Basis":
+        """The basis of these rows: a kernel has no centre at one that is left out."""
+        return expand(self.made_by, self.inputs.take(places), bias=self.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,14 +131,10 @@ def expand(functions: Any, x: Any, *, bias: bool = True) -> Basis:
     >>> block.encode([2.0]).round(3).tolist()
     [[1.0, 0.368, 1.0, 0.368]]
     """
-    if not callable(functions) and not hasattr(functions, "fit"):
-        raise DesignError(
-            "a kernel must be one of bl.kernels or bl.bases, e.g. bl.kernels.gaussian(width=3.0), "
-            f"or a function of points and centres, got {functions!r}"
-        )
-    inputs = _inputs(functions, x)
+    _check(functions)
+    source = _filled(inputs(x, functions))
     make = _at_basis if hasattr(functions, "fit") else _at_centres
-    block = make(functions, inputs, bias)
+    block = make(functions, source, bias)
     _refuse_overflow(block.matrix, block.labels, block.rows, block.what)
     return block
 
@@ -137,11 +144,27 @@ def _refuse_overflow(matrix: Array, labels: tuple[str, ...], rows: Array, what: 
     refuse_not_finite(matrix, labels, rows, what, advice)
 
 
-def _inputs(functions: Any, x: Any) -> Source:
+def inputs(x: Any, functions: Any, what: str = "") -> Source:
+    """What functions are evaluated at, or the columns themselves without; some may be missing."""
     if hasattr(x, "encode") and hasattr(x, "matrix"):
-        source: Source = x
-    else:
-        source = read_given(x, f"the input x of {_told(functions)}", inputs=True)
+        found: Source = x
+        return found
+    if functions is None:
+        return read_given(x, what, gaps=True)
+    _check(functions)
+    return read_given(x, f"the input x of {_told(functions)}", inputs=True, gaps=True)
+
+
+def _check(functions: Any) -> None:
+    if not callable(functions) and not hasattr(functions, "fit"):
+        raise DesignError(
+            "a kernel must be one of bl.kernels or bl.bases, e.g. bl.kernels.gaussian(width=3.0), "
+            f"or a function of points and centres, got {functions!r}"
+        )
+
+
+def _filled(source: Source) -> Source:
+    refuse_not_finite(source.matrix, source.labels, source.rows, source.what)
     if not source.labels or not len(source.matrix):
         n, d = source.matrix.shape
         raise DesignError(f"{source.what} has {n} rows and {d} columns; it needs one of each")
@@ -175,6 +198,7 @@ def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
         inputs=inputs,
         bias=bias,
         centres=first,
+        made_by=kernel,
     )
 
 
@@ -185,14 +209,23 @@ def _at_basis(basis: Any, inputs: Source, bias: bool) -> Basis:
     functions = basis.fit(inputs.matrix, inputs.labels)
     return Basis(
         what=what,
-        labels=(BIAS,) * bias + functions.labels,
+        labels=(_bias(functions.labels),) * bias + functions.labels,
         matrix=_evaluate(functions, inputs.matrix, bias),
         rows=inputs.rows,
         remedy="lower the degree or order, or give more distinct rows of x",
         functions=functions,
         inputs=inputs,
         bias=bias,
+        made_by=basis,
     )
+
+
+def _bias(labels: tuple[str, ...]) -> str:
+    """What the bias is called: "bias", or "bias_" where an input is called so."""
+    name = BIAS
+    while name in labels:
+        name += "_"
+    return name
 
 
 def _evaluate(functions: Callable[[Array], Array], x: Array, bias: bool) -> Array:

@@ -2,15 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..design import DesignError
-from ..design.array_reading import from_frame, row_labels
+from ..design.array_reading import from_frame
 from ..design.checks import real_array
 from ..design.errors import quoted
+from ..design.labels import index_of
 from ..design.table import read_table
 from .finite import refuse_not_finite
 
@@ -33,6 +34,7 @@ class Given:
     rows: Array
     remedy: str = "drop all but one"
     named: bool = False
+    index: Any = None
 
     @property
     def reads(self) -> tuple[str, ...] | None:
@@ -78,9 +80,20 @@ class Given:
         refuse_not_finite(matrix, self.labels, rows, what)
         return matrix
 
+    def take(self, places: Array) -> "Given":
+        """The same with these of its rows, in this order."""
+        index = None if self.index is None else self.index[places]
+        matrix = np.ascontiguousarray(self.matrix[places])
+        return replace(self, matrix=matrix, rows=self.rows[places], index=index)
+
 
 def read_given(
-    values: Any, what: str, *, names: Sequence[Any] | None = None, inputs: bool = False
+    values: Any,
+    what: str,
+    *,
+    names: Sequence[Any] | None = None,
+    inputs: bool = False,
+    gaps: bool = False,
 ) -> Given:
     """Read columns that are numbers.
 
@@ -96,6 +109,9 @@ def read_given(
     inputs : bool
         Whether these are the inputs of a kernel or basis: a vector is then one input, and an array
         has the names x, or x0, x1, ...
+    gaps : bool
+        Whether values may be missing; their rows are then to be dropped, or refused, with those of
+        the table.
 
     Returns
     -------
@@ -119,7 +135,7 @@ def read_given(
         matrix, found, rows = from_frame(values, table.rows, what), table.names, table.rows
     else:
         matrix = _two_dimensional(values, what, vector=inputs)
-        found, rows = _made_up(matrix.shape[1], inputs), row_labels(values, None, len(matrix))
+        found, rows = _made_up(matrix.shape[1], inputs), np.arange(len(matrix))
     labels = found if names is None else tuple(str(name) for name in names)
     if len(labels) != matrix.shape[1]:
         raise DesignError(
@@ -128,9 +144,9 @@ def read_given(
     twice = [name for name, count in Counter(labels).items() if count > 1]
     if twice:
         raise DesignError(f"several columns of {what} are called {quoted(twice)}; rename them")
-    refuse_not_finite(matrix, labels, rows, what)
+    refuse_not_finite(matrix, labels, rows, what, gaps=gaps)
     named = names is not None or _is_table(values)
-    return Given(what, labels, matrix, rows, named=named)
+    return Given(what, labels, matrix, rows, named=named, index=index_of(values))
 
 
 def _made_up(p: int, inputs: bool) -> tuple[str, ...]:

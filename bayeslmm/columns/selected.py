@@ -20,7 +20,7 @@ class Selected:
     ----------
     encoder : Encoder
         The design's, of the columns alone: it asks for no response, group, offset or weight.
-    index : ndarray (P,)
+    columns : ndarray (P,)
         Where the columns stand among those of X.
     """
 
@@ -29,8 +29,9 @@ class Selected:
     matrix: Array
     rows: Array
     encoder: Encoder
-    index: Array
+    columns: Array
     remedy: str = "drop all but one"
+    index: Any = None  # its rows are a design's, and were matched there
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -45,7 +46,10 @@ class Selected:
             If a predictor is absent, has gaps, changed its kind, or has a level never seen.
         """
         X = self.encoder.encode(new, groups=False, noise=False).X
-        return np.ascontiguousarray(X[:, self.index])
+        return np.ascontiguousarray(X[:, self.columns])
+
+    def take(self, places: Array) -> "Selected":
+        return replace(self, matrix=self.matrix[places], rows=self.rows[places])
 
 
 def select(design: Design, names: Sequence[str] | None = None) -> Selected:
@@ -92,7 +96,7 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
         matrix=np.ascontiguousarray(design.X[:, index]),
         rows=design.rows,
         encoder=design.encoder.fixed_only(),
-        index=index,
+        columns=index,
     )
 
 

@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..design import Design
+
 Array = np.ndarray
 
 
@@ -24,6 +26,8 @@ class Source(Protocol):
         Labels of the fitted rows.
     remedy : str
         What to do about a column that repeats another, for messages.
+    index : pandas.Index or None
+        Labels by which the rows are matched with those of a table; None where they have none.
     reads : tuple of str or None
         Columns that a table of new rows must hold for `encode` to find its own by name (those of a
         formula complain themselves, so none); None where columns have no names of the user's.
@@ -38,6 +42,8 @@ class Source(Protocol):
     @property
     def rows(self) -> Array: ...
     @property
+    def index(self) -> Any: ...
+    @property
     def remedy(self) -> str: ...
     @property
     def reads(self) -> tuple[str, ...] | None: ...
@@ -46,13 +52,17 @@ class Source(Protocol):
         """The same columns for m new rows, (m, P)."""
         ...
 
+    def take(self, places: Array) -> "Source":
+        """The same with these of its rows, in this order."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class _Subset:
     """Some columns of a source."""
 
     whole: Source
-    index: Array
+    columns: Array
 
     @property
     def what(self) -> str:
@@ -60,15 +70,19 @@ class _Subset:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        return tuple(self.whole.labels[i] for i in self.index)
+        return tuple(self.whole.labels[i] for i in self.columns)
 
     @property
     def matrix(self) -> Array:
-        return self.whole.matrix[:, self.index]
+        return self.whole.matrix[:, self.columns]
 
     @property
     def rows(self) -> Array:
         return self.whole.rows
+
+    @property
+    def index(self) -> Any:
+        return self.whole.index
 
     @property
     def remedy(self) -> str:
@@ -79,7 +93,17 @@ class _Subset:
         return self.whole.reads
 
     def encode(self, new: Any) -> Array:
-        return self.whole.encode(new)[:, self.index]
+        return self.whole.encode(new)[:, self.columns]
+
+    def take(self, places: Array) -> Source:
+        return _Subset(self.whole.take(places), self.columns)
+
+
+def rows_of(source: Source, design: Design) -> Source:
+    """The source, its rows those of a design that it was matched with."""
+    places = design.origin.places(source)
+    same = len(places) == len(source.matrix) and bool((places == np.arange(len(places))).all())
+    return source if same else source.take(places)
 
 
 def subset(source: Source, index: Array) -> Source:

@@ -13,40 +13,21 @@ from typing import Any
 import numpy as np
 
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
-from ..engines.convergence import ESS_PER_CHAIN, RHAT
+from ..engines.convergence import ESS_PER_CHAIN
+from ..engines.determined import SHORT
 from ..gaussian.sums import Array
 from ..reading import groups, local_scales
 from ..scalars import chains
 from . import tables
+from .chained import UNJUDGED, chained, strange
+from .item import Check
 from .plugged import MOST_PLUGGED, Plugged, plugged_in
 
 ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
 DEPTH = 10  # nutpie's and PyMC's largest tree
-TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
-BOUNDARY = "at the boundary"
+BOUNDARY = SHORT["boundary"]
+LOOSE = (SHORT["flat"], SHORT["exact"])
 PLUGGED = "plugged in"
-MOST = 500  # elements of one variable that are looked at; of more, so many at equal distances
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    name, value, limit : str
-        What was looked at, what was found (and where), and what it should be; the limit is empty
-        where a value is only told.
-    ok : bool
-    advice : str
-        What to do where it is not.
-    """
-
-    name: str
-    value: str
-    limit: str = ""
-    ok: bool = True
-    advice: str = ""
 
 
 @dataclass(frozen=True, repr=False)
@@ -121,7 +102,7 @@ def check(tree: Any) -> Checks:
     stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
     rows = list(_ended(tree))
     if chains(tree):
-        rows += _chained(posterior, chains(tree))
+        rows += chained(tree, chains(tree))
         rows += _sampler(stats)
     elif "effective_draws" in tree.attrs:
         worth = float(tree.attrs["effective_draws"])
@@ -130,11 +111,14 @@ def check(tree: Any) -> Checks:
         rows.append(Check("effective draws", f"{worth:,.0f}", text, worth >= ESS_PER_CHAIN, advice))
     elif "khat" in tree.attrs:
         rows += _approximated(tree.attrs)
+    elif "converged" not in tree.attrs:
+        rows.append(strange())
     given = plugged_in(tree)
     if given is not None:
         rows.append(_plugged(given))
     if "variance_parameters" in tree:
         rows += _boundary(tree["variance_parameters"].dataset, local_scales(posterior))
+    rows += _by_priors(tree)
     rows += _finite(posterior)
     return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), _verdict(tree, rows))
 
@@ -145,6 +129,8 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
     words = str(tree.attrs.get("verdict", TRUSTED))
     if failed and words == TRUSTED:
         words = UNTRUSTED
+    if failed & UNJUDGED:
+        words = f"{UNTRUSTED}: it could not be judged"
     if failed and failed <= {BOUNDARY, PLUGGED} and "verdict" not in tree.attrs:
         where = "a maximum at the boundary" if BOUNDARY in failed else "a maximum"
         words = f"{where}, to be trusted as a point estimate only"
@@ -182,51 +168,6 @@ def _ended(tree: Any) -> Iterator[Check]:
         done = bool(attrs.get("converged"))
         value = f"after {int(attrs['steps_taken']):,} steps, at {float(attrs['elbo']):.3f}"
         yield Check("bound settled", value, "", done, "raise steps=")
-
-
-def _chained(posterior: Any, count: int) -> Iterator[Check]:
-    """Did the chains mix: the worst of all variables, by name."""
-    from arviz_stats.base import array_stats
-
-    worst: dict[str, tuple[float, str]] = {}
-    measures: dict[str, tuple[Any, float]] = {
-        "bulk ESS": (lambda x: float(array_stats.ess(x, method="bulk")), 1.0),
-        "tail ESS": (lambda x: float(array_stats.ess(x, method="tail", prob=TAIL)), 1.0),
-    }
-    if count > 1:
-        measures["R-hat"] = (lambda x: float(array_stats.rhat(x)), -1.0)
-    for name, draws in _scalars(posterior):
-        if draws.shape[1] < 4 or np.ptp(draws) <= 1e-12 * np.abs(draws).max():
-            continue
-        for measure, (compute, sign) in measures.items():
-            value = compute(draws)
-            if measure not in worst or sign * value < sign * worst[measure][0]:
-                worst[measure] = value, name
-    least = ESS_PER_CHAIN * count
-    longer = "draw longer: NUTS(draws=...)"
-    if "R-hat" in worst:
-        value, name = worst["R-hat"]
-        advice = "tune and draw longer, or simplify the model"
-        ok = value <= RHAT
-        yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT}", ok, advice)
-    elif count == 1:
-        yield Check("largest R-hat", "one chain", "2 chains", False, "use chains=4")
-    for measure in ("bulk ESS", "tail ESS"):
-        if measure in worst:
-            value, name = worst[measure]
-            ok, text = value >= least, f"{value:,.0f} ({name})"
-            yield Check(f"smallest {measure}", text, f"at least {least:,}", ok, longer)
-
-
-def _scalars(posterior: Any) -> Iterator[tuple[str, Array]]:
-    """Every element of every variable with its label: draws (chains, draws)."""
-    for name, array in posterior.data_vars.items():
-        values = array.transpose("chain", "draw", ...).values
-        dims = array.dims[2:]
-        every = list(np.ndindex(values.shape[2:]))
-        for index in every[:: -(-len(every) // MOST)]:
-            labels = [str(array[d].values[i]) for d, i in zip(dims, index)]
-            yield (f"{name}[{', '.join(labels)}]" if labels else str(name)), values[(..., *index)]
 
 
 def _sampler(stats: Any) -> Iterator[Check]:
@@ -280,19 +221,27 @@ def _approximated(attrs: Any) -> Iterator[Check]:
 
 
 def _boundary(table: Any, local: list[str]) -> Iterator[Check]:
-    """Variances that are estimated at zero, correlations at one.
+    """What has no standard error: variances at zero, correlations at one, flat directions.
 
     A column whose own scale is zero is left out by design: that is selection, no boundary.
     """
-    values, names = table["estimate"].values, [str(p) for p in table["parameter"].values]
-    held = [
-        name
-        for name, value in zip(names, values)
-        if (value == 0.0 and name.split("[")[0] not in local)
-        or (name.startswith("corr_") and abs(value) > 1.0 - 1e-6)
-    ]
+    told = zip(table["parameter"].values, table["why"].values)
+    why = {str(n): str(w) for n, w in told if str(n).split("[")[0] not in local}
+    held = [name for name, reason in why.items() if reason == BOUNDARY]
     advice = "drop the effect, or keep a prior: NUTS(), EmpiricalBayes('map')"
+    if "sigma" in held:
+        advice = "confint tells how large sigma may be; give more rows, or keep a prior: NUTS()"
     yield Check(BOUNDARY, ", ".join(held) or "none", "none", not held, advice)
+    loose = [name for name, reason in why.items() if reason in LOOSE]
+    advice = "drop a term that says the same as another, or keep a prior: NUTS()"
+    value = f"not {', '.join(loose)}" if loose else "all"
+    yield Check("determined", value, "all", not loose, advice)
+
+
+def _by_priors(tree: Any) -> Iterator[Check]:
+    """What the data say nothing of, where priors speak for it."""
+    if "undetermined" in tree.attrs and tree.attrs.get("criterion") in (None, "map"):
+        yield Check("told by priors alone", str(tree.attrs["undetermined"]))
 
 
 def _finite(posterior: Any) -> Iterator[Check]:

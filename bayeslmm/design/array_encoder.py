@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from .array_reading import read_group, read_matrix, row_labels
+from .array_reading import labelled, read_group, read_matrix
 from .blank import blank_rows
 from .checks import refuse_where
 from .errors import DesignError, quoted
 from .extras import Sources, values_or
 from .grouping import Factor
+from .labels import UNLABELLED, Labels
 from .records import NewGroup, NewRows
 
 
@@ -62,25 +63,27 @@ class ArrayEncoder:
             )
         labels = new_data.get("groups") or {}
         n = self._count(new_data, labels)
-        rows = row_labels(None, new_data.get("X"), n)
-        X = self._columns(new_data.get("X"), n, rows)
         keywords = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
         beside = new_data if noise else {"offset": new_data.get("offset")}
         given = {
             key: beside.get(key) if value is None else value for key, value in keywords.items()
         }
-        extras = self.sources.for_new_rows(given, n, rows, None, noise)
+        seen = Labels.first(labelled(new_data.get("X"), labels, given))
+        rows = seen.rows(n)
+        X = self._columns(new_data.get("X"), n, rows, seen)
+        extras = self.sources.for_new_rows(given, rows, None, seen, noise)
         return NewRows(
             X=X,
             offset=values_or(extras, "offset", n, 0.0),
             weights=values_or(extras, "weights", n, 1.0),
             noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
             groups=tuple(
-                self._group(f, effects, labels, n, rows)
+                self._group(f, effects, labels, n, rows, seen)
                 for f, effects in (self.groups if groups else ())
             ),
             rows=rows,
             weighted="weights" in extras,
+            labels=seen,
         )
 
     def blank(
@@ -90,6 +93,7 @@ class ArrayEncoder:
         weights: Any = None,
         offset: Any = None,
         noise_sd: Any = None,
+        labels: Labels = UNLABELLED,
         noise: bool = True,
     ) -> NewRows:
         """Rows of which nothing but these is known: no fixed effects (count, 0), no groups.
@@ -100,7 +104,7 @@ class ArrayEncoder:
             If the offset cannot be known, or a value cannot be used.
         """
         given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        return blank_rows(self.sources, count, given, noise)
+        return blank_rows(self.sources, count, given, labels, noise)
 
     def fixed_only(self) -> "ArrayEncoder":
         """The same for the columns of X alone: nothing else is looked for in new data."""
@@ -115,13 +119,10 @@ class ArrayEncoder:
             return len(value[0] if isinstance(value, tuple) else value)
         raise DesignError("new data need 'X' or 'groups'")
 
-    def _columns(self, X: Any, n: int, rows: np.ndarray) -> np.ndarray:
-        matrix, names = read_matrix(X, n, rows, "X", "x")
+    def _columns(self, X: Any, n: int, rows: np.ndarray, seen: Labels) -> np.ndarray:
+        matrix, names = read_matrix(X, n, rows, seen, "X", "x")
         if getattr(X, "columns", None) is not None:
-            absent = [name for name in self.fixed if name not in names]
-            if absent:
-                raise DesignError(f"the new X lacks the columns {quoted(absent)}")
-            matrix = matrix[:, [names.index(name) for name in self.fixed]]
+            matrix = _by_name(matrix, names, self.fixed, "the new X")
         if matrix.shape[1] != len(self.fixed):
             raise DesignError(f"X must have shape ({n}, {len(self.fixed)}), got {matrix.shape}")
         refuse_where(np.isnan(matrix).any(axis=1), rows, "X is missing", "fill or drop these rows")
@@ -134,6 +135,7 @@ class ArrayEncoder:
         groups: Mapping[str, Any],
         n: int,
         rows: np.ndarray,
+        seen: Labels,
     ) -> NewGroup:
         if factor.name not in groups:
             raise DesignError(f"new data need groups['{factor.name}']")
@@ -142,11 +144,23 @@ class ArrayEncoder:
             raise DesignError(
                 f"groups['{factor.name}'] must be (labels, Z) with Z for {quoted(effects)}"
             )
-        column, Z, _ = read_group(factor.name, value, n, rows)
+        column, Z, names = read_group(factor.name, value, n, rows, seen)
         what = f"groups['{factor.name}']"
+        if isinstance(value, tuple) and getattr(value[1], "columns", None) is not None:
+            Z = _by_name(Z, names, effects, f"Z of {what}")
         refuse_where(column.missing, rows, f"{what} is missing", "fill or drop these rows")
         refuse_where(np.isnan(Z).any(axis=1), rows, f"Z of {what} is missing", "fill these rows")
         if Z.shape[1] != len(effects):
             raise DesignError(f"Z of {what} must have shape ({n}, {len(effects)}), got {Z.shape}")
         codes, new = factor.encode({factor.name: column})
         return NewGroup(factor.name, np.ascontiguousarray(Z), codes, new)
+
+
+def _by_name(
+    matrix: np.ndarray, names: tuple[str, ...], wanted: tuple[str, ...], what: str
+) -> np.ndarray:
+    """The wanted columns of a table, whatever their order."""
+    absent = [name for name in wanted if name not in names]
+    if absent:
+        raise DesignError(f"{what} lacks the columns {quoted(absent)}")
+    return matrix[:, [names.index(name) for name in wanted]]

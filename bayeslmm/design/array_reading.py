@@ -1,5 +1,6 @@
 """Read a matrix or the labels of a grouping factor, with names, from what a user has at hand."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,28 +10,30 @@ from .columns import Column, read_column, refuse_infinite
 from .effects import refuse_single_level
 from .errors import DesignError
 from .grouping import Factor, fit_factor
+from .labels import Labels
 from .rank import check_rank
 from .records import Grouping
-from .table import read_table
+from .table import as_series, read_table
 from .text import numbers
 
 
-def row_labels(y: Any, X: Any, n: int) -> np.ndarray:
-    """Labels of the rows: the index of y or X where it has one, else 0 to n - 1."""
-    for values in (y, X):
-        index = getattr(values, "index", None)
-        if index is not None and not callable(index) and len(index) == n:
-            return np.asarray(index)
-    return np.arange(n)
+def labelled(
+    X: Any, groups: Mapping[str, Any], extras: Mapping[str, Any]
+) -> Iterator[tuple[str, Any]]:
+    """All arrays of rows that may have labels, with what a message calls them."""
+    yield "X", X
+    for name, value in groups.items():
+        for each in value if isinstance(value, tuple) else (value,):
+            yield f"the grouping factor '{name}'", each
+    yield from ((f"{keyword}=", value) for keyword, value in extras.items())
 
 
 def read_matrix(
-    values: Any, n: int, rows: np.ndarray, what: str, letter: str, given: Any = None
+    values: Any, n: int, rows: np.ndarray, labels: Labels, what: str, letter: str, given: Any = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
-    if values is None:
-        values = np.empty((n, 0))
-    columns = getattr(values, "columns", None)
+    values = np.empty((n, 0)) if values is None else labels.align(values, what)
+    columns = None if getattr(values, "columns", None) is None else read_table(values).names
     array = real_array(values, what) if columns is None else from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:
         hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
@@ -60,14 +63,12 @@ def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np
     if all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
         place = {name: j for j, name in enumerate(table.names)}
         values = frame if names is None else frame.iloc[:, [place[name] for name in wanted]]
-        return np.ascontiguousarray(values.to_numpy(dtype=float))
+        return np.array(values.to_numpy(dtype=float), order="C")  # a copy, the model's own
     found = [np.empty((len(table), 0))]
     for name in wanted:
         role = f"the column of {what}"
         column = read_column(name, table.column(name), table.rows, role)
-        values = numbers(column, table.rows, role)
-        values[column.missing] = np.nan
-        found.append(values[:, None])
+        found.append(numbers(column, table.rows, role)[:, None])
     return np.concatenate(found, axis=1)
 
 
@@ -78,18 +79,10 @@ def all_numbers(frame: Any) -> bool:
     return all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes)
 
 
-def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
-    """Where the columns of a matrix are missing, for those that are."""
-    missing = np.isnan(matrix)
-    return {f"column '{names[j]}' of {what}": missing[:, j] for j in np.flatnonzero(missing.any(0))}
-
-
 def read_group(
-    name: str, value: Any, n: int, rows: np.ndarray
+    name: str, value: Any, n: int, rows: np.ndarray, seen: Labels
 ) -> tuple[Column, np.ndarray, tuple[str, ...]]:
     """Labels and effects of one grouping factor."""
-    import pandas as pd
-
     pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
     labels, Z = value if pair else (value, np.ones((n, 1)))
     if np.shape(labels) != (n,):
@@ -97,10 +90,10 @@ def read_group(
             f"the labels of grouping factor '{name}' must have shape ({n},), got {np.shape(labels)}"
         )
     role = "the grouping factor"
-    series = pd.Series(labels if hasattr(labels, "dtype") else list(labels)).reset_index(drop=True)
+    series = as_series(seen.align(labels, f"{role} '{name}'"), f"{role} '{name}'")
     column = read_column(name, series, rows, role)
     refuse_infinite(column, rows, role)
-    return column, *read_matrix(Z, n, rows, f"Z of '{name}'", "z")
+    return column, *read_matrix(Z, n, rows, seen, f"Z of '{name}'", "z")
 
 
 def make_grouping(

@@ -1,16 +1,15 @@
 """Arrays -> a Design, for users who have their matrices already."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .array_encoder import ArrayEncoder
-from .array_reading import gaps, make_grouping, read_group, read_matrix, row_labels
+from .array_reading import labelled, make_grouping, read_group, read_matrix
 from .checks import (
     check_constant_response,
     check_enough_rows,
-    check_group_names,
     check_names,
     real_array,
     refuse_where,
@@ -18,7 +17,10 @@ from .checks import (
 from .errors import DesignError
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .grouping import Factor
-from .missing import rows_to_keep
+from .labels import Labels
+from .missing import gaps, gaps_beside, rows_to_keep
+from .names import check_group_names
+from .origin import Origin, Rows
 from .rank import check_rank
 from .records import Design, Grouping
 
@@ -35,6 +37,7 @@ def design_from_arrays(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
+    beside: Sequence[Rows] = (),
 ) -> Design:
     """Make a design from arrays.
 
@@ -51,10 +54,11 @@ def design_from_arrays(
     fixed : sequence of str, optional
         Names of the columns of X.
     weights, frequency, offset, noise_sd : array_like (n,), optional
-        As in `build_design`.
+        As in `build_design`. What has a pandas index is matched with y, or with the first that has
+        one, by its labels.
     missing : {"error", "drop"}
         Refuse rows with missing values, or drop them and record their labels.
-    check_rank : bool
+    check_rank, beside
         As in `build_design`.
 
     Returns
@@ -64,7 +68,8 @@ def design_from_arrays(
     Raises
     ------
     DesignError
-        If shapes differ (both are told), values are missing or infinite, or columns collinear.
+        If shapes differ (both are told) or labels of rows, values are missing or infinite, or
+        columns collinear.
 
     Examples
     --------
@@ -81,13 +86,15 @@ def design_from_arrays(
     n = len(response)
     if n == 0:
         raise DesignError("y is empty: it has 0 rows")
-    rows = row_labels(y, X, n)
-    refuse_where(np.isinf(response), rows, "y is infinite", "correct or remove these rows")
-    matrix, names = read_matrix(X, n, rows, "X", "x", fixed)
-    read = {name: read_group(name, value, n, rows) for name, value in (groups or {}).items()}
-    check_group_names(read, "y")
     given = {"weights": weights, "frequency": frequency, "offset": offset, "noise_sd": noise_sd}
-    extras = read_extras(given, n, rows, None)
+    others = labelled(X, groups or {}, given)
+    known = Labels.first([("y", y), *others, *((b.what, b) for b in beside)])
+    rows = known.rows(n)
+    refuse_where(np.isinf(response), rows, "y is infinite", "correct or remove these rows")
+    matrix, names = read_matrix(X, n, rows, known, "X", "x", fixed)
+    read = {name: read_group(name, v, n, rows, known) for name, v in (groups or {}).items()}
+    check_group_names(read, "y")
+    extras = read_extras(given, rows, None, known)
     masks = {"y": np.isnan(response), **gaps(matrix, names, "X")}
     for name, (labels, Z, effects) in read.items():
         masks |= {
@@ -95,6 +102,7 @@ def design_from_arrays(
             **gaps(Z, effects, f"Z of '{name}'"),
         }
     masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
+    masks |= gaps_beside(beside, known, n)
     keep = rows_to_keep(masks, rows, missing)
     extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
     for extra in extras.values():
@@ -121,6 +129,7 @@ def design_from_arrays(
         rows=rows[keep],
         dropped=rows[~keep],
         encoder=ArrayEncoder(names, tuple((f, g.effects) for f, g in made), Sources.of(extras)),
+        origin=Origin(known, keep),
     )
 
 

@@ -5,10 +5,13 @@ from typing import Any
 import numpy as np
 
 from .extras import Sources, values_or
+from .labels import Labels
 from .records import NewRows
 
 
-def blank_rows(sources: Sources, count: int, given: dict[str, Any], noise: bool) -> NewRows:
+def blank_rows(
+    sources: Sources, count: int, given: dict[str, Any], labels: Labels, noise: bool
+) -> NewRows:
     """Rows without fixed effects (count, 0) and without groups.
 
     Raises
@@ -17,7 +20,7 @@ def blank_rows(sources: Sources, count: int, given: dict[str, Any], noise: bool)
         If the offset cannot be known, or a value cannot be used.
     """
     rows = np.arange(count)
-    extras = sources.for_new_rows(given, count, rows, None, noise)
+    extras = sources.for_new_rows(given, rows, None, labels, noise)
     return NewRows(
         X=np.empty((count, 0)),
         offset=values_or(extras, "offset", count, 0.0),
@@ -26,4 +29,5 @@ def blank_rows(sources: Sources, count: int, given: dict[str, Any], noise: bool)
         groups=(),
         rows=rows,
         weighted="weights" in extras,
+        labels=labels,
     )

@@ -7,6 +7,8 @@ functions only. Which factors are coded in full is decided in `coding`.
 
 import contextlib
 import io
+from functools import reduce
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,8 @@ import numpy as np
 from .algebra import Side
 from .coding import blocks_of
 from .emit import Factor
-from .errors import DesignError
+from .errors import DesignError, at_rows, quoted
+from .levels import place_of
 from .nodes import Name
 from .transforms import namespace
 
@@ -36,8 +39,10 @@ def _component(factor: Factor) -> Any:
     return component
 
 
-def evaluated(side: Side, frame: Any) -> list[Any]:
+def evaluated(side: Side, frame: Any) -> list[tuple[Any, str]]:
     """Terms of formulae for the blocks of a side, evaluated on the fitted table.
+
+    With each stands the term of the user's that it belongs to.
 
     Raises
     ------
@@ -48,20 +53,21 @@ def evaluated(side: Side, frame: Any) -> list[Any]:
     from formulae.terms.terms import Intercept, Term
 
     environment = Environment([namespace()])
-    terms: list[Any] = []
+    terms: list[tuple[Any, str]] = []
     if side.intercept:
-        terms.append(Intercept())
-        terms[0].set_type(frame, environment)
-        terms[0].set_data(None)
+        terms.append((Intercept(), "Intercept"))
+        terms[0][0].set_type(frame, environment)
+        terms[0][0].set_data(None)
     categorical = _categorical(side, frame, environment)
     for factors, blocks in blocks_of(side.terms, side.intercept, categorical):
-        with computed(":".join(factor.label for factor in factors)):
+        written = ":".join(factor.label for factor in factors)
+        with computed(written):
             for block, full in blocks:
                 term = Term(*[_component(factor) for factor in block])
                 term.set_type(frame, environment)
                 spans = {c.name: f.key in full for c, f in zip(term.components, block, strict=True)}
                 term.set_data(spans)
-                terms.append(term)
+                terms.append((term, written))
     return terms
 
 
@@ -79,6 +85,65 @@ def _categorical(side: Side, frame: Any, environment: Any) -> set[str]:
                 probe.set_data(False)
                 _refuse_one_level(probe.components[0], factor.label)
     return found
+
+
+def encoded(term: Any, frame: Any, rows: np.ndarray) -> np.ndarray:
+    """The columns of a term for the rows of a table, fitted or new.
+
+    Categories are matched by value here: formulae takes a row without a match for the last level.
+
+    Raises
+    ------
+    DesignError
+        At a level that the fitted table did not have; the rows are named.
+    """
+    from formulae.utils import get_interaction_matrix
+
+    with computed(term.name):
+        parts = [_encoded(part, frame, rows) for part in getattr(term, "components", ())]
+        return reduce(get_interaction_matrix, parts) if parts else term.eval_new_data(frame)
+
+
+def _encoded(component: Any, frame: Any, rows: np.ndarray) -> np.ndarray:
+    if component.kind != "categoric":
+        return np.asarray(component.eval_new_data(frame))
+    return np.asarray(component.contrast_matrix.matrix[_codes(component, frame, rows)])
+
+
+def _codes(component: Any, frame: Any, rows: np.ndarray) -> np.ndarray:
+    """The level of each row, as an index into the fitted ones."""
+    from formulae.categorical import CategoricalBox
+
+    if hasattr(component, "call"):
+        values = component.call.eval(frame, component.env)
+        values = values.data if isinstance(values, CategoricalBox) else values
+    else:
+        values = frame[component.name]
+    given = np.asarray(values).tolist()
+    codes = place_of(given, component.levels)
+    _refuse_new_levels(component, given, codes < 0, rows)
+    return codes
+
+
+def empty_cells(term: Any, frame: Any, rows: np.ndarray) -> tuple[list[str], list[list[Any]]]:
+    """Columns of a term's categorical factors, and the cells of them that no row is in."""
+    factors = [c for c in getattr(term, "components", ()) if c.kind == "categoric"]
+    if len(factors) < 2:
+        return [], []
+    occur = set(zip(*[_codes(c, frame, rows).tolist() for c in factors], strict=True))
+    cells = product(*[range(len(c.levels)) for c in factors])
+    empty = [[c.levels[j] for c, j in zip(factors, cell)] for cell in cells if cell not in occur]
+    return [min(c.var_names) for c in factors], empty
+
+
+def _refuse_new_levels(component: Any, given: list[Any], new: np.ndarray, rows: np.ndarray) -> None:
+    if new.any():
+        unseen = dict.fromkeys(value for value, is_new in zip(given, new, strict=True) if is_new)
+        raise DesignError(
+            f"'{component.name}' has the level {quoted(unseen)} in {at_rows(new, rows)}, which the "
+            f"fitted table did not have; its levels are {quoted(component.levels)}; correct these "
+            "rows, or fit a table that has the level"
+        )
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 the table, the formula, each column, each row, the columns together.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,18 @@ import numpy as np
 from .checks import (
     check_constant_response,
     check_enough_rows,
-    check_group_names,
     check_names,
 )
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import FormulaEncoder
-from .evaluate import fit_side, fit_vector
+from .evaluate import check_columns, fit_side, fit_vector
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
-from .missing import rows_to_keep
+from .missing import gaps_beside, rows_to_keep
+from .names import check_group_names
 from .nodes import Name
-from .rank import check_rank
+from .origin import Origin, Rows
 from .records import Design
 from .table import Table, read_table
 from .text import numbers, refuse_numbers_as_text
@@ -36,6 +37,7 @@ def build_design(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
+    beside: Sequence[Rows] = (),
 ) -> Design:
     """Make a design from a formula and a table.
 
@@ -64,6 +66,9 @@ def build_design(
     check_rank : bool
         Whether constant and collinear fixed effects, and as many of them as rows, are refused.
         Models that shrink every coefficient turn it off.
+    beside : sequence of Rows
+        Blocks of columns for the same rows: what is missing in them counts as in the table.
+        ``design.origin.places(block)`` then says where the rows that were kept stand in each.
 
     Returns
     -------
@@ -74,7 +79,8 @@ def build_design(
     FormulaError
         If the formula cannot be read or asks for what is not known.
     DesignError
-        If the table does not hold what the formula needs. The message names the column and rows.
+        If the table does not hold what the formula needs, or what has a pandas index beside it has
+        other labels than the table. The message names the column and rows.
 
     Examples
     --------
@@ -93,17 +99,20 @@ def build_design(
     reserved = [value for value in given.values() if isinstance(value, str)]
     said = read_formula(formula, table.names, reserved)
     check_group_names(said.random_factors, said.response_name)
-    extras = read_extras(given, len(table), table.rows, table)
+    things = [*((f"{k}=", v) for k, v in given.items()), *((b.what, b) for b in beside)]
+    labels = table.labels.or_first(things)
+    extras = read_extras(given, table.rows, table, labels)
     columns = _columns(said, table)
     masks = {f"column '{name}'": column.missing for name, column in columns.items()}
     masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
+    masks |= gaps_beside(beside, labels, len(table))
     keep = rows_to_keep(masks, table.rows, missing)
-    rows = table.rows[keep]
+    rows, origin = table.rows[keep], Origin(labels, keep)
     columns = {name: column.take(keep) for name, column in columns.items()}
     extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
     for extra in extras.values():
         check_extra(extra, rows)
-    return _assemble(said, columns, extras, rows, table.rows[~keep], check_rank)
+    return _assemble(said, columns, extras, rows, table.rows[~keep], origin, check_rank)
 
 
 def _columns(said: Formula, table: Table) -> dict[str, Column]:
@@ -130,6 +139,7 @@ def _assemble(
     extras: dict[str, Extra],
     rows: np.ndarray,
     dropped: np.ndarray,
+    origin: Origin,
     rank: bool,
 ) -> Design:
     n = len(rows)
@@ -139,7 +149,7 @@ def _assemble(
     check_names(fixed.names)
     if rank:
         check_enough_rows(n, fixed.names)
-        check_rank(X, fixed.names, "the fixed effects")
+    check_columns(fixed, X, columns, "the fixed effects", rank)
     random = fit_random(said.random, columns, rows)
     offset = values_or(extras, "offset", n, 0.0)
     offsets = [fit_vector(item, columns, rows) for item in said.offsets]
@@ -149,7 +159,7 @@ def _assemble(
         fixed=fixed,
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
-        kinds={name: column.kind for name, column in columns.items()},
+        kinds={name: column.told for name, column in columns.items()},
         sources=Sources.of(extras),
     )
     return Design(
@@ -166,4 +176,5 @@ def _assemble(
         rows=rows,
         dropped=dropped,
         encoder=encoder,
+        origin=origin,
     )

@@ -1,22 +1,16 @@
 """Checks of whole arrays: lengths, positivity, constant and collinear columns, clashing names."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .errors import DesignError, at_rows, quoted
 
-# Names of variables and dimensions that a result may hold.
-RESERVED = frozenset({
-    "sigma", "beta", "y", "fixed", "row", "chain", "draw", "tau", "lam", "alpha",
-    "mu", "w", "offset", "weights", "frequency", "noise_sd",
-})  # fmt: skip
-
 
 def real_array(values: Any, what: str) -> np.ndarray:
-    """An array of floats; text, objects and complex numbers are refused.
+    """An array of floats, the model's own; text, objects and complex numbers are refused.
 
     Raises
     ------
@@ -40,7 +34,7 @@ def real_array(values: Any, what: str) -> np.ndarray:
         kind = {"c": "complex numbers", "U": "text", "S": "text", "M": "dates", "m": "durations"}
         got = kind.get(array.dtype.kind, str(array.dtype))
         raise DesignError(f"{what} must hold real numbers, got {got}; convert it first")
-    return np.ascontiguousarray(array, dtype=float)
+    return np.array(array, dtype=float, order="C")  # a copy: nobody else can change it
 
 
 def vector(values: Any, n: int, what: str) -> np.ndarray:
@@ -105,28 +99,6 @@ def check_names(fixed: Sequence[str]) -> None:
     twice = [name for name, count in Counter(fixed).items() if count > 1]
     if twice:
         raise DesignError(f"several columns of X are called {quoted(twice)}; rename them")
-
-
-def check_group_names(groups: Iterable[str], response: str) -> None:
-    """Names that a result uses for something else are refused."""
-    made: dict[str, str] = {}
-    for group in groups:
-        if group in RESERVED or group == response:
-            taken = "the response" if group == response else "a variable or dimension of the result"
-            raise DesignError(
-                f"the grouping factor '{group}' has the name of {taken}; rename the column"
-            )
-        if group.startswith("sd_") or "/" in group:
-            reason = "contains '/'" if "/" in group else "starts with 'sd_'"
-            raise DesignError(f"the grouping factor '{group}' {reason}; rename the column")
-        ends = [f"{group}_effect", f"{group}_effect_2"]
-        for name in [group, *ends, *(f"{start}_{group}" for start in ("sd", "u", "corr", "icc"))]:
-            if name in made:
-                raise DesignError(
-                    f"the grouping factors '{made[name]}' and '{group}' would both make the name "
-                    f"'{name}' in a result; rename one of the columns"
-                )
-            made[name] = group
 
 
 def check_enough_rows(n: int, fixed: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 All checks of single values are here: missing, infinite, text where numbers belong, dates.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ _DATE_KINDS = {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time"
 class Column:
     """A column: its kind, its values, where they are missing, and its levels if categorical.
 
-    ``kind`` is "number" (values float64 or int64), "boolean" (bool) or "text" (str objects).
-    ``levels`` are the used levels of a declared categorical in their order, else None.
+    ``kind`` is "number" (float64, int64 or uint64), "boolean" (bool) or "text" (str objects).
+    ``levels`` are the used levels of a declared categorical in their order, else None. ``rounded``
+    is whether some numbers are no float64, so that they may be values but not labels.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Column:
     values: np.ndarray
     missing: np.ndarray
     levels: tuple[Any, ...] | None = None
+    rounded: bool = False
 
     def take(self, keep: np.ndarray) -> "Column":
         """The rows of a mask; integers that were floats only for their gaps are integers again."""
@@ -36,7 +38,21 @@ class Column:
             levels = tuple(level for level in levels if level in used)
         if self.kind == "number" and not missing.any():
             values = whole_numbers(values)
-        return Column(self.name, self.kind, values, missing, levels)
+        return replace(self, values=values, missing=missing, levels=levels)
+
+    @property
+    def told(self) -> str:
+        """Its kind for messages and for tables to come; numbers that are all 0 or 1 are told."""
+        zero_one = self.kind == "number" and bool(np.isin(self.values, (0, 1)).all())
+        return "number (0 or 1)" if zero_one else self.kind
+
+    def comparable(self, fitted: str) -> bool:
+        """Whether its values mean what those of a column that was told so meant.
+
+        A boolean is 0 or 1 beside numbers that are nothing else, and no number beside others.
+        """
+        binary = ("boolean", "number (0 or 1)")
+        return self.kind == fitted.split(" ")[0] or (fitted in binary and self.told in binary)
 
     @property
     def categorical(self) -> bool:
@@ -79,6 +95,8 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     import pandas as pd
     from pandas.api import types
 
+    if isinstance(series.dtype, pd.SparseDtype):
+        series = series.sparse.to_dense()
     dtype = series.dtype
     missing = np.asarray(series.isna(), dtype=bool)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -86,14 +104,15 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
         column = read_column(name, plain, rows, role)
         used = set(column.values[~missing].tolist())
         levels = tuple(level for level in dtype.categories.tolist() if level in used)
-        return Column(name, column.kind, column.values, missing, levels)
+        rounded = column.rounded or _narrow(dtype.categories)
+        return replace(column, levels=levels, rounded=rounded)
     if types.is_complex_dtype(dtype):
         raise DesignError(f"{role} '{name}' is complex; models here are of real numbers")
     if types.is_datetime64_any_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         raise _dates(name, role)
     if types.is_bool_dtype(dtype):
         return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
-    if types.is_numeric_dtype(dtype):
+    if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
 
@@ -110,13 +129,21 @@ def _with_gaps(series: Any, missing: np.ndarray, kind: Any, filler: Any) -> np.n
 
 
 def _numbers(name: str, series: Any, missing: np.ndarray) -> Column:
-    whole = str(series.dtype).lower().startswith(("int", "uint"))
-    if whole:  # exact, also with gaps: as floats, identifiers above 2**53 would collapse
+    if series.dtype.kind in "iu":  # exact, also with gaps: as floats, large ones would collapse
         present = series[~missing]
         huge = len(present) > 0 and present.max() > np.iinfo(np.int64).max
         kind = np.uint64 if huge else np.int64
         return Column(name, "number", _with_gaps(series, missing, kind, 0), missing)
-    return Column(name, "number", _with_gaps(series, missing, float, np.nan), missing)
+    values = _with_gaps(series, missing, float, np.nan)
+    return Column(name, "number", values, missing, rounded=_narrow(series[~missing]))
+
+
+def _narrow(values: Any) -> bool:
+    """Whether whole numbers are held by floats too narrow for them: float32 is up to 2^24."""
+    if values.dtype.kind != "f" or values.dtype.itemsize >= 8:
+        return False
+    limit = 2.0 ** (np.finfo(f"f{values.dtype.itemsize}").nmant + 1)
+    return bool((np.abs(np.asarray(values, dtype=float)) >= limit).any())
 
 
 def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role: str) -> Column:
@@ -129,9 +156,9 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
         return Column(name, "text", values, missing)
     if all(isinstance(value, bool | np.bool_) for value in present):
         return Column(name, "boolean", _with_gaps(series, missing, bool, False), missing)
-    if all(isinstance(value, int | float | np.number | Decimal) for value in present):
-        numbers = _with_gaps(series, missing, float, np.nan)
-        return Column(name, "number", whole_numbers(numbers), missing)
+    numeric = (int, float, np.number, Decimal)
+    if all(isinstance(v, numeric) and not isinstance(v, bool) for v in present):
+        return _exact_numbers(name, present, missing)
     kinds = sorted({type(value).__name__ for value in present})
     if _DATE_KINDS & set(kinds):
         raise _dates(name, role)
@@ -144,9 +171,59 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
             if isinstance(value, str)
         ]
         advice = f"; text: {some(bad)}"
+    if len(kinds) == 1:
+        raise DesignError(
+            f"{role} '{name}' holds values of the kind {quoted(kinds)}, which is neither number, "
+            "text nor boolean; convert it to text, in a categorical column with "
+            ".cat.rename_categories(str), which keeps the order, else with .map(str)"
+        )
     raise DesignError(
         f"{role} '{name}' mixes values of the kinds {quoted(kinds)}{advice}; make it one kind"
     )
+
+
+def _exact_numbers(name: str, present: list[Any], missing: np.ndarray) -> Column:
+    """Numbers of any type: whole ones as integers, for floats would not tell large ones apart."""
+    whole = [_whole(value) for value in present]
+    low, high = min(map(_or_zero, whole), default=0), max(map(_or_zero, whole), default=0)
+    for kind in (np.int64, np.uint64):
+        limits = np.iinfo(kind)
+        if None not in whole and limits.min <= low and high <= limits.max:
+            values = np.zeros(len(missing), dtype=kind)
+            values[~missing] = np.array(whole, dtype=kind)
+            return Column(name, "number", values, missing)
+    numbers = np.full(len(missing), np.nan)
+    numbers[~missing] = [_float(value) for value in present]
+    rounded = any(not _is_float(value) for value in present)
+    return Column(name, "number", numbers, missing, rounded=rounded)
+
+
+def _whole(value: Any) -> int | None:
+    """The whole number that a value is, None where it is none; a large float may be another."""
+    if isinstance(value, int | np.integer):
+        return int(value)
+    if not np.isfinite(_float(value)) or value != int(value):
+        return None
+    return int(value) if not isinstance(value, float) or abs(value) < 2**53 else None
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number beyond 1e308
+        return np.inf
+
+
+def _or_zero(value: int | None) -> int:
+    return 0 if value is None else value
+
+
+def _is_float(value: Any) -> bool:
+    """Whether float64 tells the value from all others, decimals by the digits that they show."""
+    from decimal import Decimal
+
+    near = _float(value)
+    return bool(value == (Decimal(repr(near)) if isinstance(value, Decimal) else near))
 
 
 def refuse_infinite(column: Column, rows: np.ndarray, role: str = "column") -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from .bars import RandomPart
 from .columns import Column
 from .errors import DesignError
-from .evaluate import FittedSide, fit_side
+from .evaluate import FittedSide, check_columns, fit_side
 from .grouping import Factor, fit_factor
 from .rank import check_rank
 from .records import Grouping, NewGroup
@@ -67,7 +67,11 @@ def _fit_one(
     _refuse_repeated(factor.name, parts, [side.names for side, _ in fitted])
     effects = tuple(name for side, _ in fitted for name in side.names)
     Z = np.ascontiguousarray(np.column_stack([matrix for _, matrix in fitted]))
-    check_rank(Z, effects, f"the random effects of '{factor.name}'")
+    where = f"the random effects of '{factor.name}'"
+    for side, matrix in fitted:
+        check_columns(side, matrix, columns, where, rank=True)
+    if len(fitted) > 1:
+        check_rank(Z, effects, where)
     blocks = _blocks([len(side.names) for side, _ in fitted], [part.correlated for part in parts])
     grouping = Grouping(factor.name, factor.levels, codes, effects, Z, blocks)
     return FittedRandom(factor, tuple(side for side, _ in fitted)), grouping

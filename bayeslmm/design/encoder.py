@@ -12,6 +12,7 @@ from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
 from .evaluate import FittedSide
 from .extras import Sources, values_or
+from .labels import UNLABELLED, Labels
 from .records import NewRows
 from .table import read_table
 
@@ -71,11 +72,12 @@ class FormulaEncoder:
         (array([ 1, -1]), array(['z'], dtype='<U1'))
         """
         table = read_table(new_data)
+        given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
         rows, n = table.rows, len(table)
+        seen = table.labels.or_first((f"{key}=", value) for key, value in given.items())
         random = self.random if groups else ()
         columns = self._columns(table, random)
-        given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        extras = self.sources.for_new_rows(given, n, rows, table, noise)
+        extras = self.sources.for_new_rows(given, rows, table, seen, noise)
         total = values_or(extras, "offset", n, 0.0)
         for side in self.offsets:
             total = total + side.encode(columns, rows)[:, 0]
@@ -87,6 +89,7 @@ class FormulaEncoder:
             groups=tuple(part.encode(columns, rows) for part in random),
             rows=rows,
             weighted="weights" in extras,
+            labels=seen,
         )
 
     def blank(
@@ -96,6 +99,7 @@ class FormulaEncoder:
         weights: Any = None,
         offset: Any = None,
         noise_sd: Any = None,
+        labels: Labels = UNLABELLED,
         noise: bool = True,
     ) -> NewRows:
         """Rows of which nothing but these is known: no fixed effects (count, 0), no groups.
@@ -108,7 +112,7 @@ class FormulaEncoder:
         if self.offsets:
             raise DesignError("the formula has an offset(...): give new_data with its columns")
         given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        return blank_rows(self.sources, count, given, noise)
+        return blank_rows(self.sources, count, given, labels, noise)
 
     def fixed_only(self) -> "FormulaEncoder":
         """The same for the columns of X alone: nothing else is looked for in a new table."""
@@ -134,8 +138,7 @@ class FormulaEncoder:
                 f"{role} '{name}' is missing in {at_rows(column.missing, table.rows)} of the new "
                 "table; fill or drop these rows"
             )
-        kinds = {self.kinds[name], column.kind}
-        if "text" in kinds and len(kinds) == 2:
+        if not column.comparable(self.kinds[name]):
             raise DesignError(
                 f"{role} '{name}' was {self.kinds[name]} in the fitted table and is {column.kind} "
                 f"here (e.g. {some(column.values[:3])}); convert it"

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from .algebra import Side
-from .bridge import computed, evaluated, forget_rows, labels_of
+from .bridge import empty_cells, encoded, evaluated, forget_rows, labels_of
 from .columns import Column
 from .emit import Factor
-from .errors import DesignError, at_rows, quoted
-from .nodes import Name
+from .errors import DesignError, at_rows
+from .levels import level_values, place_of
 from .plain import products
+from .rank import check_rank
 from .text_use import as_categories, check_text_use
 
 
@@ -22,8 +23,9 @@ class FittedSide:
 
     side: Side
     names: tuple[str, ...]
-    levels: dict[str, tuple[Any, ...]]  # of the categorical columns that stand by themselves
+    labels: frozenset[str]  # columns whose values are labels, not numbers
     terms: tuple[Any, ...]  # of formulae, in the order of the columns
+    written: tuple[str, ...] = ()  # the user's term that each column belongs to
 
     def encode(self, columns: Mapping[str, Column], rows: np.ndarray) -> np.ndarray:
         """A new table in the same columns.
@@ -46,13 +48,8 @@ class FittedSide:
         """
         if not self.terms:
             return np.ones((len(rows), len(self.names)))
-        for name, known in self.levels.items():
-            _refuse_new_levels(columns[name], known, rows)
-        frame = _frame(self.side, columns, fitted=False)
-        blocks = []
-        for term in self.terms:
-            with computed(term.name):
-                blocks.append(term.eval_new_data(frame))
+        frame = _frame(self.side, columns, self.labels, fitted=False)
+        blocks = [encoded(term, frame, rows) for term in self.terms]
         return _finite(_stack(blocks), self.names, rows)
 
 
@@ -80,24 +77,76 @@ def fit_side(
         If a transform fails or gives a value that is not finite, or a factor has one level.
     """
     if not side.terms:
-        labels: tuple[str, ...] = ("Intercept",) if side.intercept else ()
-        return FittedSide(side, labels, {}, ()), np.ones((len(rows), len(labels)))
+        names: tuple[str, ...] = ("Intercept",) if side.intercept else ()
+        return FittedSide(side, names, frozenset(), ()), np.ones((len(rows), len(names)))
     check_text_use(side, columns)
-    frame = _frame(side, columns, fitted=True)
+    labels = frozenset(as_categories(side) | {n for n in side.columns if columns[n].categorical})
+    frame = _frame(side, columns, labels, fitted=True)
     plain = products(side, columns)
     if plain is not None:
         names = tuple(term.name for term in plain)
         matrix = _finite(_stack([term.eval_new_data(frame) for term in plain]), names, rows)
-        return FittedSide(side, names, {}, plain), matrix
-    terms = evaluated(side, frame)
-    labels = labels_of(terms, side)
-    blocks = [term.data for term in terms]
-    bare = {f.node.name for term in side.terms for f in term if isinstance(f.node, Name)}
-    levels = {name: _levels(columns[name]) for name in bare if columns[name].categorical}
-    matrix = _finite(_stack(blocks), labels, rows)
+        return FittedSide(side, names, labels, plain), matrix
+    found = evaluated(side, frame)
+    terms = [term for term, _ in found]
+    names = labels_of(terms, side)
+    written = tuple(label for term, label in found for _ in term.labels)
+    matrix = _finite(_stack([encoded(term, frame, rows) for term in terms]), names, rows)
     for term in terms:
         forget_rows(term)
-    return FittedSide(side, labels, levels, tuple(terms)), matrix
+    return FittedSide(side, names, labels, tuple(terms), written), matrix
+
+
+def check_columns(
+    side: FittedSide, matrix: np.ndarray, columns: Mapping[str, Column], where: str, rank: bool
+) -> None:
+    """Refuse columns that are zero, constant or made up of others, with a way out of the formula.
+
+    Parameters
+    ----------
+    side : FittedSide
+        The side whose columns they are.
+    matrix : ndarray (n, p)
+    columns : mapping of str to Column
+        The columns of the table.
+    where : str
+        What they are, for messages: "the fixed effects".
+    rank : bool
+        Whether all are looked at, or cells alone that no row is in.
+
+    Raises
+    ------
+    DesignError
+        Naming the columns, or the cells of an interaction that no row is in.
+    """
+    if not rank:
+        if (matrix == 0).all(axis=0).any():
+            _refuse_empty_cells(side, columns, where)
+        return
+    try:
+        check_rank(matrix, side.names, where, dict(zip(side.names, side.written)))
+    except DesignError:
+        _refuse_empty_cells(side, columns, where)
+        raise
+
+
+def _refuse_empty_cells(side: FittedSide, columns: Mapping[str, Column], where: str) -> None:
+    frame = _frame(side.side, columns, side.labels, fitted=False)
+    rows = np.arange(len(frame))
+    for term in reversed(side.terms):  # the highest interaction has the cells of the others
+        factors, empty = empty_cells(term, frame, rows) if side.written else ([], [])
+        if empty:
+            cell = " and ".join(f"{f} = '{level}'" for f, level in zip(factors, empty[0]))
+            others = len(empty) - 1
+            more = f" ({others} more such {'cell' if others == 1 else 'cells'})" if others else ""
+            one = "_".join(factors)
+            made = " + ':' + ".join(f"table['{factor}'].astype(str)" for factor in factors)
+            raise DesignError(
+                f"in {where}, no row has {cell}{more}, so not all coefficients of "
+                f"{':'.join(factors)} can be told. Use one factor of the cells that occur: "
+                f"table['{one}'] = {made}, and write {one} in place of {' * '.join(factors)} or "
+                f"{':'.join(factors)}"
+            )
 
 
 def fit_vector(
@@ -110,41 +159,24 @@ def fit_vector(
     return fitted, np.ascontiguousarray(matrix[:, 0])
 
 
-def _frame(side: Side, columns: Mapping[str, Column], fitted: bool) -> Any:
+def _frame(side: Side, columns: Mapping[str, Column], labels: frozenset[str], fitted: bool) -> Any:
+    """The columns as formulae takes them: numbers as floats, labels as what they are."""
     import pandas as pd
 
-    labels = as_categories(side)
     found = {}
     for name in side.columns:
         column = columns[name]
-        if not column.categorical:
-            values = column.values if name in labels else column.values.astype(float)
-            found[name] = pd.Series(values)
-        elif fitted:  # an ordered Categorical makes formulae keep the order of the levels
-            levels = list(_levels(column))
-            found[name] = pd.Series(pd.Categorical(column.values, levels, ordered=True))
+        if name not in labels:
+            found[name] = pd.Series(column.values.astype(float))
+            continue
+        values = level_values(column, "the predictor").tolist()
+        if fitted and column.categorical:  # ordered, formulae keeps the order of the levels
+            levels = list(column.levels or sorted(set(values)))
+            codes = place_of(values, levels)
+            found[name] = pd.Series(pd.Categorical.from_codes(codes, levels, ordered=True))
         else:
-            found[name] = pd.Series(column.values, dtype=object)
+            found[name] = pd.Series(values, dtype=object if column.kind == "text" else None)
     return pd.DataFrame(found)
-
-
-def _levels(column: Column) -> tuple[Any, ...]:
-    if column.levels is not None:
-        return column.levels
-    return tuple(sorted(set(column.values.tolist())))
-
-
-def _refuse_new_levels(column: Column, known: tuple[Any, ...], rows: np.ndarray) -> None:
-    levels = set(known)
-    new = [value not in levels for value in column.values.tolist()]
-    mask = np.array(new, dtype=bool)
-    if mask.any():
-        unseen = list(dict.fromkeys(column.values[mask].tolist()))
-        raise DesignError(
-            f"column '{column.name}' has the level {quoted(unseen)} in {at_rows(mask, rows)}, "
-            f"which the fitted table did not have; its levels are {quoted(known)}; "
-            "correct these rows, or fit a table that has the level"
-        )
 
 
 def _stack(blocks: list[Any]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from .checks import check_frequency, check_positive, refuse_where, vector
 from .columns import read_column, refuse_infinite
 from .errors import DesignError
+from .labels import Labels
 from .table import Table
 from .text import numbers
 
@@ -27,13 +28,15 @@ class Extra:
         return f"{self.keyword} (column '{self.column}')" if self.column else self.keyword
 
 
-def read_extra(keyword: str, given: Any, n: int, rows: np.ndarray, table: Table | None) -> Extra:
-    """Read a keyword as the name of a column or as an array of length n.
+def read_extra(
+    keyword: str, given: Any, rows: np.ndarray, table: Table | None, labels: Labels
+) -> Extra:
+    """Read a keyword as the name of a column or as an array with a value for each row.
 
     Raises
     ------
     DesignError
-        If there is no such column, the length differs, or a value is infinite or no number.
+        If there is no such column, length or labels differ, or a value is infinite or no number.
     """
     if isinstance(given, str):
         if table is None:
@@ -44,13 +47,13 @@ def read_extra(keyword: str, given: Any, n: int, rows: np.ndarray, table: Table 
         column = read_column(given, table.column(given, role), rows, role)
         refuse_infinite(column, rows, role)
         return Extra(keyword, given, numbers(column, rows, role))
-    values = vector(given, n, keyword)
+    values = vector(labels.align(given, f"{keyword}="), len(rows), keyword)
     refuse_where(np.isinf(values), rows, f"{keyword} is infinite", "correct these rows")
     return Extra(keyword, None, values)
 
 
 def read_extras(
-    given: dict[str, Any], n: int, rows: np.ndarray, table: Table | None
+    given: dict[str, Any], rows: np.ndarray, table: Table | None, labels: Labels
 ) -> dict[str, Extra]:
     """All keywords that were given.
 
@@ -65,7 +68,7 @@ def read_extras(
             "that the noise is known; give one of them"
         )
     return {
-        keyword: read_extra(keyword, value, n, rows, table)
+        keyword: read_extra(keyword, value, rows, table, labels)
         for keyword, value in given.items()
         if value is not None
     }
@@ -114,9 +117,9 @@ class Sources:
     def for_new_rows(
         self,
         given: dict[str, Any],
-        n: int,
         rows: np.ndarray,
         table: Table | None,
+        labels: Labels,
         noise: bool = True,
     ) -> dict[str, Extra]:
         """The extras of a new table, from the same columns unless given anew.
@@ -138,7 +141,7 @@ class Sources:
                 "known; give offset= here, or fit with offset='column'"
             )
         extras = {
-            keyword: read_extra(keyword, value, n, rows, table)
+            keyword: read_extra(keyword, value, rows, table, labels)
             for keyword, value in wanted.items()
             if value is not None
         }

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .columns import Column, whole_numbers
+from .columns import Column
 from .errors import DesignError
+from .levels import distinct, level_values, match, shown
+
+ROLE = "the grouping factor"
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,12 @@ class Factor:
     name: str
     columns: tuple[str, ...]
     kinds: tuple[str, ...]
-    levels: np.ndarray  # (G,)
+    values: tuple[np.ndarray, ...]  # of each column, in each of the G levels
+
+    @property
+    def levels(self) -> np.ndarray:
+        """Labels of the groups, (G,): the value itself, or ``"A:a"`` for an interaction."""
+        return shown(self.values)
 
     def encode(self, columns: Mapping[str, Column]) -> tuple[np.ndarray, np.ndarray]:
         """Codes of new rows, and the levels never seen.
@@ -45,23 +53,8 @@ class Factor:
                     f"the grouping factor '{part.name}' was {kind} in the fitted table and is "
                     f"{part.kind} here, so no group would match; convert it"
                 )
-        return match(labels_of(parts), self.levels)
-
-
-def labels_of(parts: Sequence[Column]) -> np.ndarray:
-    """Labels of rows: the value itself, or ``"A:a"`` for an interaction."""
-    arrays = [_plain(part) for part in parts]
-    if len(arrays) == 1:
-        return arrays[0]
-    texts = [[str(value) for value in array.tolist()] for array in arrays]
-    joined = [":".join(values) for values in zip(*texts, strict=True)]
-    return np.array(joined, dtype=str)
-
-
-def _plain(part: Column) -> np.ndarray:
-    if part.kind == "text":
-        return np.array(part.values.tolist(), dtype=str)
-    return whole_numbers(part.values)
+        codes, new = match([level_values(part, ROLE) for part in parts], self.values)
+        return codes, shown(new)
 
 
 def fit_factor(parts: Sequence[Column]) -> tuple[Factor, np.ndarray]:
@@ -81,33 +74,17 @@ def fit_factor(parts: Sequence[Column]) -> tuple[Factor, np.ndarray]:
     Raises
     ------
     DesignError
-        If two combinations have one label, e.g. ``"a:b"`` and ``"c"``, ``"a"`` and ``"b:c"``.
+        If two combinations have one label, e.g. ``"a:b"`` and ``"c"``, ``"a"`` and ``"b:c"``; or a
+        value cannot be a label.
     """
     name = ":".join(part.name for part in parts)
-    columns = tuple(part.name for part in parts)
+    values, _, codes = distinct([level_values(part, ROLE) for part in parts])
     kinds = tuple(part.kind for part in parts)
-    labels = labels_of(parts)
-    if len(parts) == 1:
-        levels, codes = np.unique(labels, return_inverse=True)
-        return Factor(name, columns, kinds, levels), codes.astype(np.intp)
-    coded = np.stack([np.unique(_plain(part), return_inverse=True)[1] for part in parts], axis=1)
-    _, first, codes = np.unique(coded, axis=0, return_index=True, return_inverse=True)
-    levels = labels[first]
-    found, counts = np.unique(levels, return_counts=True)
+    factor = Factor(name, tuple(part.name for part in parts), kinds, values)
+    found, counts = np.unique(factor.levels, return_counts=True)
     if (counts > 1).any():
         raise DesignError(
             f"two groups of '{name}' share the label '{found[counts > 1][0]}', because a level "
             "holds ':'; rename these levels"
         )
-    return Factor(name, columns, kinds, levels), codes.ravel().astype(np.intp)
-
-
-def match(labels: np.ndarray, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Codes of labels among levels; -1 - j for the j-th new label, in order of appearance."""
-    seen, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
-    known = {level: code for code, level in enumerate(levels.tolist())}
-    table = np.array([known.get(label, -1) for label in seen.tolist()], dtype=np.intp)
-    new = np.flatnonzero(table < 0)
-    new = new[np.argsort(first[new], kind="stable")]
-    table[new] = -1 - np.arange(len(new))
-    return table[inverse.ravel()], seen[new]
+    return factor, codes

@@ -1,15 +1,16 @@
 """A matrix whose columns are all responses, with missing entries: what a factor model receives."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from .array_reading import all_numbers, from_frame, row_labels
+from .array_reading import all_numbers, from_frame
 from .checks import check_names, real_array, refuse_where
 from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
+from .labels import UNLABELLED, Labels, index_of
 from .table import read_table
 
 
@@ -33,6 +34,8 @@ class Matrix:
         Whether the names of the columns are the user's.
     dropped : ndarray
         Empty: no row is dropped, one without entries has its prior.
+    known : Labels
+        By which another matrix is matched with the rows.
     """
 
     formula: str
@@ -43,6 +46,7 @@ class Matrix:
     named: bool = False
     fixed: tuple[str, ...] = ()
     dropped: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    known: Labels = UNLABELLED
 
     @cached_property
     def there(self) -> np.ndarray:
@@ -78,7 +82,7 @@ class Matrix:
             Where a column is absent, infinite or no number.
         """
         what = "the new rows"
-        if hasattr(new, "columns") or isinstance(new, dict):
+        if _is_table(new):
             table = read_table(new)
             absent = [name for name in self.features if name not in table.names]
             if absent:
@@ -93,18 +97,27 @@ class Matrix:
                     f"{what} must have {len(self.features)} columns as the fitted had, got shape "
                     f"{values.shape}"
                 )
-            rows = row_labels(new, None, len(values))
+            rows = np.arange(len(values))
         _refuse_infinite(values, self.features, rows, what)
         return values, rows
 
     def with_response(self, y: Any) -> "Matrix":
-        """The same columns and rows with other numbers; entries may be missing anew."""
-        values = real_array(y, "the matrix")
+        """The same columns and rows with other numbers; entries may be missing anew.
+
+        A table is matched by the names of its columns, where those fitted had names, and by the
+        labels of its rows.
+        """
+        if self.named and _is_table(y):
+            values, _ = self.encode(y)
+        else:
+            values = real_array(y, "the matrix")
+        order = self.known.order(index_of(y), "the new matrix")
+        values = values if order is None else values[order]
         if values.shape != self.y.shape:
             raise DesignError(f"the matrix must have shape {self.y.shape}, got {values.shape}")
         _refuse_infinite(values, self.features, self.rows, self.response)
         _refuse_unusable(values, self.features, self.rows)
-        return Matrix(self.formula, self.response, values, self.features, self.rows, self.named)
+        return replace(self, y=values)
 
 
 def read_matrix(Y: Any, what: str = "Y") -> Matrix:
@@ -123,8 +136,10 @@ def read_matrix(Y: Any, what: str = "Y") -> Matrix:
         Where a column holds text, is infinite, constant or entirely missing, two have one name,
         or there are fewer than two rows with entries.
     """
-    if hasattr(Y, "columns") or isinstance(Y, dict) or getattr(Y, "column_names", None):
+    known = UNLABELLED
+    if _is_table(Y):
         table = read_table(Y)
+        known = Labels(table.labels.index, "the fitted matrix")
         if not all_numbers(Y):
             _refuse_text(table, what)
         values, names, rows = from_frame(Y, table.rows, what), table.names, table.rows
@@ -137,12 +152,17 @@ def read_matrix(Y: Any, what: str = "Y") -> Matrix:
             raise DesignError(
                 f"{what} must have two dimensions, rows and columns, got shape {values.shape}"
             )
-        rows, named = row_labels(Y, None, len(values)), False
+        rows, named = np.arange(len(values)), False
         names = tuple(f"y{j}" for j in range(values.shape[1]))
     check_names(names)
     _refuse_infinite(values, names, rows, what)
     _refuse_unusable(values, names, rows)
-    return Matrix(f"{what}, {values.shape[1]} columns", what, values, names, rows, named)
+    formula = f"{what}, {values.shape[1]} columns"
+    return Matrix(formula, what, values, names, rows, named, known=known)
+
+
+def _is_table(values: Any) -> bool:
+    return hasattr(values, "columns") or isinstance(values, dict)
 
 
 def _refuse_text(table: Any, what: str) -> None:

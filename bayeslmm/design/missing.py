@@ -1,10 +1,12 @@
 """Missing values: refused with their rows, or dropped and counted. Never silently."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from .errors import DesignError, at_rows
+from .labels import Labels
+from .origin import Rows, places
 
 
 def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str) -> np.ndarray:
@@ -46,3 +48,19 @@ def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str
             f"({masks[worst].sum()} of {len(rows)} rows)"
         )
     return ~gone
+
+
+def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.ndarray]:
+    """Where the columns of a matrix are missing, for those that are."""
+    with_gaps = np.flatnonzero(np.isnan(matrix.min(axis=0, initial=np.inf)))  # NaN passes through
+    return {f"column '{names[j]}' of {what}": np.isnan(matrix[:, j]) for j in with_gaps}
+
+
+def gaps_beside(beside: Sequence[Rows], labels: Labels, n: int) -> dict[str, np.ndarray]:
+    """Where columns beside the table are missing, in the order of its rows."""
+    found = {}
+    for block in beside:
+        order = places(labels, block, n)
+        for where, mask in gaps(block.matrix, block.labels, block.what).items():
+            found[where] = mask[order]
+    return found

@@ -1,6 +1,6 @@
 """Refuse columns that say nothing of their own: zero, constant, or made up of others."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -9,7 +9,12 @@ from .errors import DesignError, quoted
 TOLERANCE = 1e-10
 
 
-def check_rank(matrix: np.ndarray, names: Sequence[str], where: str) -> None:
+def check_rank(
+    matrix: np.ndarray,
+    names: Sequence[str],
+    where: str,
+    terms: Mapping[str, str] | None = None,
+) -> None:
     """Refuse columns that are zero, constant or linear combinations of others.
 
     Columns are centred (where an intercept is among them) and scaled to unit norm before a pivoted
@@ -23,6 +28,8 @@ def check_rank(matrix: np.ndarray, names: Sequence[str], where: str) -> None:
         The p names.
     where : str
         What the columns are, for messages: "the fixed effects".
+    terms : mapping of str to str, optional
+        Name of a column -> the term of a formula that it belongs to, which is what can be dropped.
 
     Raises
     ------
@@ -50,7 +57,7 @@ def check_rank(matrix: np.ndarray, names: Sequence[str], where: str) -> None:
         noise = float(np.max(rounding / norms))
         found = _dependent(centred / norms, max(TOLERANCE, 10 * noise))
         if found is not None:
-            _refuse_dependent(found, columns, norms, kept, ones[:1], where)
+            _refuse_dependent(found, columns, norms, kept, ones[:1], where, terms or {})
 
 
 def _plainly_independent(unit: np.ndarray) -> bool:
@@ -90,6 +97,7 @@ def _refuse_dependent(
     names: Sequence[str],
     ones: Sequence[str],
     where: str,
+    terms: Mapping[str, str],
 ) -> None:
     column, used, more = found
     basis = [names[j] for j in sorted(used)]
@@ -101,5 +109,14 @@ def _refuse_dependent(
     raise DesignError(
         f"in {where}, column '{names[column]}' is a linear combination of {quoted(basis)}"
         + (f" (and {more} more columns are of others)" if more else "")
-        + f"; drop '{names[column]}' or one of these"
+        + f"; drop {_way_out([names[column], *basis], terms)}"
     )
+
+
+def _way_out(names: Sequence[str], terms: Mapping[str, str]) -> str:
+    """What to drop: a column, or, of a factor's columns, which no formula can drop, the term."""
+    said = dict.fromkeys(terms.get(name, name) for name in names)
+    if set(said) <= set(names):
+        return f"'{names[0]}' or one of these"
+    found = [name for name in said if name != "Intercept"]
+    return f"one of the terms {quoted(found)} from the formula"

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .checks import response_values
+from .labels import UNLABELLED, Labels
+from .origin import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,6 +87,8 @@ class NewRows:
         Labels of the rows.
     weighted : bool
         Whether weights were given, by a column or an argument.
+    labels : Labels
+        By which what comes beside the new table is matched with it.
     """
 
     X: np.ndarray
@@ -94,6 +98,7 @@ class NewRows:
     groups: tuple[NewGroup, ...]
     rows: np.ndarray
     weighted: bool = False
+    labels: Labels = UNLABELLED
 
     @property
     def precision(self) -> np.ndarray:
@@ -124,6 +129,7 @@ class Encoder(Protocol):
         weights: Any = None,
         offset: Any = None,
         noise_sd: Any = None,
+        labels: Labels = UNLABELLED,
         noise: bool = True,
     ) -> NewRows:
         """Rows of which nothing but these is known: no fixed effects (count, 0), no groups."""
@@ -165,6 +171,8 @@ class Design:
         Labels of the rows dropped by ``missing="drop"``.
     encoder : Encoder
         Encodes a new table alike.
+    origin : Origin
+        The rows as given, and which were kept: by it what comes later finds its rows.
     """
 
     formula: str
@@ -180,6 +188,7 @@ class Design:
     rows: np.ndarray
     dropped: np.ndarray
     encoder: Encoder
+    origin: Origin
 
     @property
     def precision(self) -> np.ndarray:
@@ -206,7 +215,7 @@ class Design:
         Parameters
         ----------
         y : array_like (n,)
-            Finite numbers, one for each row of the design.
+            Finite numbers, one for each row of the design; a Series is matched by its labels.
 
         Returns
         -------
@@ -215,7 +224,7 @@ class Design:
         Raises
         ------
         DesignError
-            If the shape differs or a value is not finite.
+            If shape or labels differ, or a value is not finite.
 
         Examples
         --------
@@ -224,4 +233,5 @@ class Design:
         >>> design.with_response([0.0, 1.0, 0.5]).y
         array([0. , 1. , 0.5])
         """
+        y = self.origin.now.align(y, "the response")
         return replace(self, y=response_values(y, self.rows))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DesignError, unknown_column
+from .labels import UNLABELLED, Labels
 
 _ACCEPTED = (
     "a pandas or polars DataFrame, a pyarrow Table, a dict of arrays or a structured numpy array"
@@ -25,6 +26,7 @@ class Table:
     names: tuple[str, ...]
     fetch: Callable[[str], Any]  # name -> pandas.Series with index 0..n-1
     rows: np.ndarray
+    labels: Labels = UNLABELLED
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,7 +74,7 @@ def read_table(data: Any) -> Table:
 def _reader(data: Any) -> Callable[[Any], Table]:
     module = type(data).__module__.split(".")[0]
     kind = type(data).__name__
-    if module == "pandas" and kind == "DataFrame":
+    if any(c.__name__ == "DataFrame" and c.__module__[:6] == "pandas" for c in type(data).__mro__):
         return _from_pandas
     if module == "polars" and kind == "DataFrame":
         return _from_polars
@@ -95,17 +97,13 @@ def _reader(data: Any) -> Callable[[Any], Table]:
 def _from_pandas(data: Any) -> Table:
     names = tuple(str(name) for name in data.columns)
     index = data.index
-    if index.nlevels > 1:
-        rows = np.array([", ".join(map(str, label)) for label in index], dtype=object)
-    else:
-        rows = np.asarray(index)
-
+    labels = Labels(index, "the table")
     places = {name: place for place, name in enumerate(names)}
 
     def fetch(name: str) -> Any:
         return data.iloc[:, places[name]].reset_index(drop=True)
 
-    return Table(names, fetch, rows)
+    return Table(names, fetch, labels.rows(len(index)), labels)
 
 
 def _from_polars(data: Any) -> Table:
@@ -116,7 +114,9 @@ def _from_polars(data: Any) -> Table:
     def fetch(name: str) -> Any:
         series = columns[name]
         kind = series.dtype
-        if kind.is_numeric() or kind.is_temporal():
+        gaps = kind.is_integer() and series.null_count() > 0  # to_numpy makes floats of them
+        odd = gaps or kind.is_decimal() or str(kind).endswith("128")
+        if (kind.is_numeric() or kind.is_temporal()) and not odd:
             return pd.Series(series.to_numpy())
         values = pd.Series(series.to_list(), dtype=object)
         if type(kind).__name__ == "Enum" or str(kind).startswith("Enum"):
@@ -131,39 +131,50 @@ def _from_arrow(data: Any) -> Table:
     places = {name: place for place, name in enumerate(names)}
 
     def fetch(name: str) -> Any:
-        return data.column(places[name]).to_pandas()
+        return data.column(places[name]).to_pandas(integer_object_nulls=True)  # not as floats
 
     return Table(names, fetch, np.arange(data.num_rows))
 
 
 def _from_dict(data: Any) -> Table:
-    import pandas as pd
-
     names = [str(name) for name in data]
     columns = {}
-    for name, values in zip(names, data.values(), strict=True):
-        columns[name] = pd.Series(_one_column(name, values)).reset_index(drop=True)
+    found = [(f"column '{name}' of the table", data[name]) for name in data]
+    labels = Labels.first(found)
+    for name, (what, values) in zip(names, found, strict=True):
+        columns[name] = as_series(labels.align(values, what), what)
     lengths = {name: len(column) for name, column in columns.items()}
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
         raise DesignError(f"the columns of the table differ in length: {told}")
     if not columns:
         raise DesignError("the table is empty: it has no columns")
-    return Table(tuple(names), columns.__getitem__, np.arange(next(iter(lengths.values()))))
+    n = next(iter(lengths.values()))
+    return Table(tuple(names), columns.__getitem__, labels.rows(n), labels)
 
 
-def _one_column(name: str, values: Any) -> Any:
-    if type(values).__module__.split(".")[0] == "polars":
-        values = values.to_list()
+def as_series(values: Any, what: str) -> Any:
+    """One column of any kind as a pandas Series with index 0..n-1, no number changed on the way.
+
+    Raises
+    ------
+    DesignError
+        If it has more than one dimension.
+    """
+    import pandas as pd
+
+    module = type(values).__module__.split(".")[0]
+    if module in ("polars", "pyarrow"):
+        values = values.to_list() if module == "polars" else values.to_pylist()
     if np.ndim(values) != 1:
-        raise DesignError(
-            f"column '{name}' of the table must have one dimension, got shape {np.shape(values)}"
-        )
-    if isinstance(values, list | tuple):
-        import pandas as pd
-
-        return pd.Series(list(values))  # numpy would turn [1, "a"] into text
-    return values
+        raise DesignError(f"{what} must have one dimension, got shape {np.shape(values)}")
+    if isinstance(values, np.ma.MaskedArray):
+        masked, values = np.ma.getmaskarray(values), np.ma.getdata(values).astype(object)
+        values[masked] = None
+    if isinstance(values, list | tuple):  # numpy would turn [1, "a"] into text
+        floats = all(type(value) is float for value in values)
+        return pd.Series(list(values), dtype=float if floats else object)
+    return pd.Series(values).reset_index(drop=True)
 
 
 def _from_structured(data: Any) -> Table:

@@ -12,7 +12,7 @@ DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
 
 
 def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
-    """The column as float64.
+    """The column as float64, NaN where it is missing.
 
     Raises
     ------
@@ -24,7 +24,9 @@ def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarra
             f"{role} '{column.name}' holds text or categories where numbers belong"
             f"{not_numbers(column, rows)}; convert it first, e.g. pandas.to_numeric"
         )
-    return column.values.astype(float)
+    values = column.values.astype(float)
+    values[column.missing] = np.nan
+    return values
 
 
 def not_numbers(column: Column, rows: np.ndarray) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from ..model import Model
 from ..recover import one_chain
 from .approximation import sd_ratios, verdict
+from .improper import refuse_improper
 from .meanfield import State
 from .protocol import Outcome, check_integers, refuse_matrix
 
@@ -71,6 +72,7 @@ class CAVI:
                 f"{model.blocks[0].name} is a block of columns ({model.blocks[0].law.kind}); use "
                 f"ADVI(marginal=True) or NUTS()"
             )
+        refuse_improper(model)
         state = State.begin(model)
         trace: list[float] = []
         settled = f"the bound still rises after {self.steps:,} sweeps"

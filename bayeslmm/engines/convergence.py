@@ -1,5 +1,11 @@
-"""Did the chains agree? Rank-normalised R-hat and bulk ESS (Vehtari et al. 2021), as advice."""
+"""Did the chains agree? Rank-normalised R-hat and bulk ESS (Vehtari et al. 2021), as advice.
 
+What could not be judged has not passed: too few draws, no draw at all, a parameter that never moves
+although its posterior has a width.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -8,10 +14,63 @@ from ..gaussian.sums import Array
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same
+FEWEST = 4  # draws of a chain from which anything can be computed
 
 
-def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Doubt:
+    """Why draws cannot be judged."""
+
+    name: str
+    value: str
+    limit: str
+    advice: str
+
+
+def doubts(draws: Mapping[str, Array], moving: Collection[str]) -> list[Doubt]:
+    """Why chains cannot be judged at all; empty where they can.
+
+    Parameters
+    ----------
+    draws : mapping
+        Name -> (chains, draws, ...).
+    moving : collection of str
+        Names of what has a posterior with a width, so that it must move in every chain.
+    """
+    count = min((d.shape[1] for d in draws.values() if d.shape[0]), default=0)
+    least = f"at least {ESS_PER_CHAIN} a chain"
+    if not count:
+        return [Doubt("draws", "there are none", least, "fit again, and let it come to its end")]
+    if count < FEWEST:
+        told = f"{count} draws a chain are" if count > 1 else "1 draw a chain is"
+        return [Doubt("draws", f"{told} too few to judge", least, f"draw {least}")]
+    still = [name for name, d in draws.items() if name in moving and _stands(d)]
+    if not still:
+        return []
+    advice = (
+        "no step was accepted: tune longer, rescale y and the columns, or look for a prior that "
+        "excludes what the data say"
+    )
+    return [Doubt("chains that move", f"{', '.join(still)} did not move", "all", advice)]
+
+
+def _stands(draws: Array) -> bool:
+    """Whether some chain keeps every element where it is."""
+    flat = draws.reshape(*draws.shape[:2], -1)
+    return bool(flat.shape[2] and (np.ptp(flat, axis=1) == 0.0).all(axis=1).any())
+
+
+def judge(
+    draws: dict[str, Array], stats: dict[str, Array], moving: Collection[str]
+) -> dict[str, Any]:
     """Attributes that tell whether draws (chains, draws, ...) can be used.
+
+    Parameters
+    ----------
+    draws, stats : dict
+        What was drawn, and what the sampler says of itself.
+    moving : collection of str
+        Names of the draws that must move.
 
     Returns
     -------
@@ -29,7 +88,9 @@ def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
         advice.append(
             f"{divergences} divergences: raise target_accept (0.95), or give tighter priors"
         )
-    if z.shape[2] and z.shape[1] >= 4:
+    unknown = doubts(draws, moving)
+    advice += [f"{doubt.value}: {doubt.advice}" for doubt in unknown]
+    if z.shape[2] and not unknown:
         found["ess_min"] = float(min(array_stats.ess(c, method="bulk") for c in _columns(z)))
         if z.shape[0] == 1:
             advice.append("one chain: R-hat cannot be computed; use chains=4")
@@ -45,8 +106,6 @@ def judge(draws: dict[str, Array], stats: dict[str, Array]) -> dict[str, Any]:
             advice.append(
                 f"the smallest bulk ESS is {found['ess_min']:.0f}, under {least}: draw longer"
             )
-    elif z.shape[2]:
-        advice.append(f"{z.shape[1]} draws a chain are too few to judge: draw at least 100")
     found["converged"] = int(not advice)
     found["message"] = "; ".join(advice) or "converged"
     return found

@@ -19,6 +19,8 @@ from ..model import CRITERIA, Model
 from ..recover import Thetas, theta_variables
 from ..space import Theta
 from .approximation import TRUSTED, verdict
+from .determined import Finding, findings, undetermined, why
+from .exact import refuse_exact
 from .identified import refuse_unidentified
 from .lam import lam_maximised
 from .maximise import Optimum, maximise
@@ -133,19 +135,22 @@ class EmpiricalBayes:
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
         theta = best.theta
-        zeros = at_boundary(best)
+        found = findings(best)
+        exact = any(finding.kind == "exact" for finding in found)
         attrs: dict[str, Any] = {
             "criterion": self.criterion,
             "log_marginal": best.value,
-            "converged": int(best.converged),
+            "converged": int(best.converged and not exact),
             "evaluations": best.evaluations,
-            "message": message(best, zeros),
+            "message": message(best, found),
         }
+        if self.criterion != "map":  # under which a prior says something of everything
+            attrs["undetermined"] = ", ".join(undetermined(found))
         if self.log_evidence:
             attrs |= _evidence(model, rng)
         fixed, stats = tuple(p for p in model.parameters), {}
         if self.laplace:
-            thetas, log_weight = _laplace(best, zeros, self.draws, rng)
+            thetas, log_weight = _laplace(best, found, self.draws, rng)
             fixed, stats = (), {"log_weight": log_weight[None]}
             drawn = theta_variables(model, thetas.h[0], thetas.corr[0])
             settled = "" if best.converged else "the maximum was not found"
@@ -157,7 +162,7 @@ class EmpiricalBayes:
             attrs["message"] = "; ".join(told) or "converged"
         else:
             thetas = Thetas.repeat(theta, 1, self.draws)
-        table, coords = estimates(best)
+        table, coords = estimates(best, why(found))
         tables = {"variance_parameters": table}
         if not self.laplace:
             tables["posterior_moments"] = moments(model, self, theta)
@@ -180,56 +185,39 @@ def _evidence(model: Model, rng: np.random.Generator) -> dict[str, float]:
     return {"log_evidence": found.value, "log_evidence_error": found.error}
 
 
-def at_boundary(best: Optimum) -> tuple[str, ...]:
-    """Names of what sits at the boundary: sds at zero, correlations at one."""
-    names, at, base = [], 0, 0
-    theta = best.theta
-    for term in best.model.terms:
-        q = term.shape[1]
-        for i, effect in enumerate(term.grouping.effects):
-            label = term.sd.name if q == 1 else f"{term.sd.name}[{effect}]"
-            if term.sd.free and theta.h[at + i] == 0.0:
-                names.append(label)
-        L = theta.scales[base : base + q * q].reshape(q, q)
-        alive = theta.h[at : at + q] > 0.0
-        if term.correlation.free and (np.diag(L)[alive] == 0.0).any():
-            names.append(term.correlation.name)
-        at, base = at + q, base + q * q
-    for block in best.model.blocks:
-        for p in block.law.parameters:
-            names += [p.name] if p.free and p.size == 1 and theta.h[at] == 0.0 else []
-            at += p.size
-    return tuple(names)
-
-
-def message(best: Optimum, zeros: tuple[str, ...]) -> str:
+def message(best: Optimum, found: tuple[Finding, ...]) -> str:
     """What happened, and what to do about it."""
-    parts = [] if best.converged else best.model.advice
+    parts = [str(finding) for finding in found]
+    if any(finding.kind == "exact" for finding in found):
+        return "; ".join(parts)
     if not best.converged:
-        parts.append(
+        parts = [
+            *best.model.advice,
             "not converged: the criterion is flat or too ill-conditioned around its maximum; "
-            "centre and rescale the predictors, simplify the random effects, or use NUTS"
-        )
+            "centre and rescale the predictors, simplify the random effects, or use NUTS",
+            *parts,
+        ]
     elif best.rounding > 1e-4:
-        parts.append(
-            f"the log likelihood is known to {best.rounding:.0e} only: the noise is tiny beside "
-            f"crossed random effects, so their sds have few digits"
-        )
-    shared = {p.name for block in best.model.blocks for p in block.law.parameters}
-    for name in zeros:
-        if name in shared or name.startswith("sd_"):
-            keep = "use NUTS" if best.criterion != "map" else "give it a Gamma or LogNormal prior"
-            what = "block" if name in shared else "random effect"
-            parts.append(
-                f"{name} is at zero: the data do not support this {what}; drop it or keep a "
-                f"prior ({keep})"
-            )
-        else:
-            parts.append(
-                f"{name} is at the boundary (the covariance is singular): drop an effect, write "
-                f"(x || g), or keep a prior (EmpiricalBayes('map'), NUTS)"
-            )
+        parts = [_few_digits(best), *parts]
     return "; ".join(parts) or "converged"
+
+
+def _few_digits(best: Optimum) -> str:
+    """Why float64 holds few digits of the criterion, and what to do."""
+    design, sigma = best.model.design, best.theta.sigma
+    y = design.y - design.offset
+    spread = float(np.std(y))
+    told = f"the log likelihood is known to {best.rounding:.0e} only"
+    if len(best.model.terms) > 1:
+        why = "the noise is tiny beside crossed random effects"
+    elif abs(float(np.mean(y))) > 100.0 * spread:
+        why = (
+            f"y lies {abs(float(np.mean(y))) / spread:,.0f} of its sds from zero, so take a "
+            f"constant off it"
+        )
+    else:
+        why = f"sigma is {sigma / spread:.0e} of y's sd"
+    return f"{told}: {why}; the variances have few digits"
 
 
 def moments(
@@ -254,7 +242,7 @@ def moments(
 
 
 def _laplace(
-    best: Optimum, zeros: tuple[str, ...], draws: int, rng: np.random.Generator
+    best: Optimum, found: tuple[Finding, ...], draws: int, rng: np.random.Generator
 ) -> tuple[Thetas, Array]:
     """Draws of theta from the Gaussian around the maximum, and their log importance ratios.
 
@@ -262,10 +250,16 @@ def _laplace(
     ratios are to the posterior of theta that the model declares, priors included.
     """
     with_prior = best.criterion == "map"
-    if zeros and not with_prior:
+    refuse_exact(best.model)
+    for finding in found if not with_prior else ():
+        if finding.kind == "boundary":
+            raise ValueError(
+                f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
+                f"{', '.join(finding.names)} is at the boundary; use NUTS, or laplace=False"
+            )
         raise ValueError(
-            f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
-            f"{', '.join(zeros)} is at the boundary; use NUTS, or laplace=False"
+            f"EmpiricalBayes(laplace=True) needs a maximum with curvature in every direction, but "
+            f"{finding.words}; use NUTS, or laplace=False"
         )
     model = best.model
     target = model.target(best.criterion, prior=with_prior)

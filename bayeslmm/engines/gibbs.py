@@ -70,7 +70,8 @@ class Gibbs:
 def told(model: Model, data: Data, found: Draws) -> Outcome:
     """The draws by name, and whether they can be used."""
     variables = variables_of(model, found)
-    judged = judge({name: values for name, (_, values) in variables.items()}, {})
+    shown = {name: values for name, (_, values) in variables.items()}
+    judged = judge(shown, {}, model.moving)
     del judged["divergences"]
     more = advice(data, found)
     if more:

@@ -1,4 +1,4 @@
-"""Flat priors under which the posterior does not exist: refused before anything is sampled.
+"""Priors under which the posterior does not exist: refused before anything is sampled.
 
 Where the columns of a block span all rows, the likelihood at sigma = 0 is positive: the prior alone
 must keep the mass near zero finite. 1 / sigma, flat over log sigma, does not (as for one variance
@@ -8,10 +8,15 @@ of a mixed model: Hobert & Casella 1996).
 import numpy as np
 
 from ..model import Model
+from .exact import refuse_exact
 
 
 def refuse_improper(model: Model) -> None:
-    """Flat priors under which the posterior does not exist."""
+    """Priors under which the posterior does not exist: flat ones; any, at a pole, without noise."""
+    if model.pole:
+        raise ValueError(model.pole)
+    if not model.matrix:
+        refuse_exact(model)
     if model.space.proper:
         return
     for block in model.blocks:

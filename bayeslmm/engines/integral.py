@@ -18,6 +18,7 @@ import numpy as np
 
 from ..declared import Declared
 from ..gaussian.sums import Array
+from ..handed_out import refuse_changed
 from ..tree import check_tree
 from . import start
 from .bridge import bridge
@@ -107,6 +108,7 @@ def log_evidence(
     >>> round(bl.log_evidence(m).value, 3)
     -170.063
     """
+    refuse_changed(model)
     check_proper(model)
     if not isinstance(draws, int | np.integer) or draws < FEWEST:
         raise ValueError(f"log_evidence(draws=...) must be at least {FEWEST}, got {draws!r}")
@@ -147,6 +149,8 @@ def check_proper(model: Declared) -> None:
             f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; "
             f"give it one by priors={{{improper[0]!r}: ...}}"
         )
+    if model.pole:
+        raise ValueError(model.pole)
 
 
 def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:

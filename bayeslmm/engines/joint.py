@@ -27,7 +27,8 @@ def sample_graph(
     }
     variables = model.canonical(variables)
     stats = _stats(tree)
-    attrs = {"sampler": sampler, **judge({n: v for n, (_, v) in variables.items()}, stats)}
+    shown = {n: v for n, (_, v) in variables.items()}
+    attrs = {"sampler": sampler, **judge(shown, stats, model.moving)}
     return Outcome(variables=variables, sample_stats=stats, attrs=attrs)
 
 
@@ -39,7 +40,7 @@ def sample_marginal(
     z = model.coordinates(tree["posterior"].dataset)
     z = z.reshape(settings["chains"], settings["draws"], model.space.size)
     stats, thetas = _stats(tree), model.thetas(z)
-    attrs = {"sampler": "pymc", **judge(model.judged(thetas, z), stats)}
+    attrs = {"sampler": "pymc", **judge(model.judged(thetas, z), stats, ("z", *model.moving))}
     return Outcome(thetas=thetas, sample_stats=stats, attrs=attrs)
 
 

@@ -6,18 +6,22 @@ starts there, and a zero is accepted only if no direction of Psi in its null spa
 the derivative in Psi, n'J n <= 0 for every n with Psi n = 0 (the Karush-Kuhn-Tucker condition).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
+from ..target import Evaluate, Target
 from .chart import Block, Chart
-from .start import mode
+from .peaks import rough_maxima
 
 ZERO = 1e-4  # a relative sd below this is tried at exactly zero
 ROUNDS = 6
+CLOSE = 0.5  # nats below the best rough maximum from which another gets its own careful search
+STEPS = (0.1, 0.01, 0.001)  # relative sds at which a variance of zero is lifted
+NEWTONS = 3  # careful searches
 
 
 @dataclass(frozen=True, repr=False)
@@ -66,12 +70,25 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             return np.inf, np.zeros_like(x)
         return -value, -grad
 
-    x = _inside(chart, chart.coordinates(begin or _rough(model, criterion)))
-    if not np.isfinite(negative(x)[0]):
+    thetas = [begin] if begin else _rough(model, criterion)
+    begins = [_inside(chart, chart.coordinates(theta)) for theta in thetas]
+    if not any(np.isfinite(negative(x)[0]) for x in begins):
         raise ArithmeticError(
             "the likelihood cannot be evaluated at the start: rescale y or the columns so that "
             "their spread lies between 1e-100 and 1e100"
         )
+    found = [_climbed(chart, negative, x) for x in begins]
+    x, H = min(found, key=lambda each: negative(each[0])[0])
+    rounding = _rounding(chart, x)
+    free = free_coordinates(chart, x)
+    value, grad = negative(x)
+    H = H[np.ix_(free, free)]
+    distance = _distance(grad[free], H, x[free])
+    return Optimum(chart, criterion, x, -value, counter[0], distance, rounding, H)
+
+
+def _climbed(chart: Chart, negative, x: Array) -> tuple[Array, Array]:  # type: ignore[no-untyped-def]
+    """The maximum above a start, boundary included, and the Hessian there."""
     for _ in range(ROUNDS):
         last, H = _newton(negative, x, step_for(_rounding(chart, x)))
         x = _snap(chart, negative, last)
@@ -79,14 +96,9 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
         if better is None:
             break
         x = better
-    rounding = _rounding(chart, x)
-    free = free_coordinates(chart, x)
     if not np.array_equal(x, last):
-        H = difference(negative, x, step=step_for(rounding))
-    value, grad = negative(x)
-    H = H[np.ix_(free, free)]
-    distance = _distance(grad[free], H, x[free])
-    return Optimum(chart, criterion, x, -value, counter[0], distance, rounding, H)
+        H = difference(negative, x, step=step_for(_rounding(chart, x)))
+    return x, H
 
 
 def _rounding(chart: Chart, x: Array) -> float:
@@ -99,10 +111,30 @@ def step_for(rounding: float) -> float:
     return max(1e-5, rounding ** (1.0 / 3.0))
 
 
-def _rough(model: Model, criterion: str) -> Theta:
-    """A start of the right magnitude, by a few quasi-Newton steps on log scales."""
+def _rough(model: Model, criterion: str) -> list[Theta]:
+    """Starts: the highest of the maxima that searches on log scales find from many points."""
     target = model.target(criterion, prior=False)
-    return model.space.constrain(mode(target, model.centre), model.layout)
+    inner = _with_scales(model, target) if criterion == "map" else target
+    ends = rough_maxima(model, target, inner)
+    top = inner(ends[0])[0]
+    close = [z for z in ends[:NEWTONS] if not inner(z)[0] < top - CLOSE]
+    return [model.space.constrain(z, model.layout) for z in close]
+
+
+def _with_scales(model: Model, target: Target) -> Evaluate:
+    """The target plus the prior of the scales on their own scale, without Jacobian."""
+    layout, prior = model.layout, replace(target, prior=True)
+    free = layout.at >= 0
+
+    def evaluate(z: Array) -> tuple[float, Array]:
+        value, grad = target(z)
+        h = layout.value.copy()
+        h[free] = np.exp(z[layout.at[free]])
+        more, slopes = prior.scale_prior(h)
+        grad[layout.at[free]] += slopes[free] * h[free]
+        return value + more, grad
+
+    return evaluate
 
 
 def _inside(chart: Chart, x: Array) -> Array:
@@ -186,16 +218,21 @@ def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped
 
 
 def _ascend(chart: Chart, x: Array) -> Array | None:
-    """A point off the boundary in the steepest direction that ascends, or None."""
+    """A higher point off the boundary in the steepest direction that ascends, or None."""
     theta = chart.theta(x)
     J = chart.target.solver.score(theta.scales, theta.sigma)[1]
+    value = chart.value(x)[0]
     for b in chart.blocks:
         own = J[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
         own = own * theta.sigma**2 / np.outer(b.unit, b.unit)
         for part in _parts(b):
             direction = _climb(own[np.ix_(part, part)], _relative(b, x)[np.ix_(part, part)])
-            if direction is not None:
-                return _raised(b, x, part, direction)
+            if direction is None:
+                continue
+            for size in STEPS:
+                raised = _raised(b, x, part, size * direction)
+                if chart.value(raised)[0] > value:  # a prior may hold what the likelihood lifts
+                    return raised
     return None
 
 
@@ -227,7 +264,7 @@ def _raised(b: Block, x: Array, part: np.ndarray, direction: Array) -> Array:
     """x with a small variance added along a direction of one block."""
     L = _relative(b, x)
     own = L[np.ix_(part, part)]
-    size = 0.1 * max(1.0, np.abs(own).max())
+    size = max(1.0, np.abs(own).max())
     raised = np.linalg.qr(np.column_stack([own, size * direction]).T, mode="r").T
     L[np.ix_(part, part)] = raised[:, : part.size]
     x = x.copy()

@@ -1,18 +1,20 @@
 """The mode of theta's coordinates, from several starts: a poor start can hide a better mode."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from ..gaussian.sums import Array
 from .maximise import maximise
+from .peaks import rough_maxima
 from .start import MANY, mode
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
 
 def posterior_mode(model: Any, target: Any) -> Array:
-    """The best of the modes found from the usual magnitudes and from the maximum likelihood.
+    """The best of the modes found from many magnitudes and from the likelihood's own maxima.
 
     A model with advice (a slope far from its intercept) is also started from the careful maxima.
 
@@ -21,11 +23,15 @@ def posterior_mode(model: Any, target: Any) -> Array:
     ArithmeticError
         Where the log density is finite at none of them.
     """
-    begin = model.centre
+    begin, low = model.centre, model.lowest
     if begin.size > MANY:
-        return mode(target, begin)
-    likely = mode(model.target("reml", prior=False), begin)
-    found = [mode(target, begin), mode(target, np.clip(likely, begin - 5.0, begin + 40.0))]
+        return mode(target, begin, low)
+    if model.matrix:
+        likely = mode(model.target("reml", prior=False), begin, low)
+        near = np.clip(likely, begin - 5.0, begin + 40.0)
+        found = [mode(target, begin, low), mode(target, near, low)]
+    else:
+        found = rough_maxima(model, replace(target, prior=False), target)
     for criterion in ("reml", "map") if model.advice else ():
         try:
             z = model.space.coordinates(maximise(model, criterion).theta)

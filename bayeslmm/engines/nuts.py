@@ -104,10 +104,10 @@ class NUTS:
         target = model.target()
         z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
         thetas = model.thetas(z)
-        judged = judge(model.judged(thetas, z), stats)
+        judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
-            judged["message"] = f"{attrs['message']}; {judged['message']}"
+            judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
         return Outcome(thetas=thetas, sample_stats=stats, attrs={**attrs, **judged})
 
 

@@ -78,7 +78,7 @@ def confint(
     unknown = [p for p in parameters or [] if p not in names]
     if unknown:
         raise ValueError(f"no parameter {unknown[0]!r}; there are: {', '.join(names)}")
-    table, _ = estimates(best)
+    table, _ = estimates(best, {})
     drop = float(ndtri(0.5 + 0.5 * prob))
     rows = {}
     for index, name in enumerate(names):

@@ -26,7 +26,6 @@ from .whitening import whitened
 
 ROUNDS = 20
 STARTS = 3
-EXACT = 1e-6  # noise under this share of y's spread is no noise
 NOTHING = 1e-6  # nats beyond its price from which a column is worth having
 TINY = 1e-8  # a scale at zero has no logarithm to start from
 Kept = dict[str, np.ndarray]
@@ -202,9 +201,6 @@ def widened(
         if count
         else (f"none of {total:,} columns kept: the data support no coefficient of theirs")
     )
-    spread = float(np.std(model.design.y - model.design.offset))
-    if model.space.sigma.free and float(np.max(variables["sigma"][1])) < EXACT * spread:
-        told += " and they fit y exactly, so that sigma ran to zero: give a price, or fix sigma"
     attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
     fixed = tuple(p for p in model.parameters)
     return replace(

@@ -11,8 +11,10 @@ MANY = 500  # coordinates from which curvature is not asked for, and a mode is o
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
 
 
-def mode(target: Any, start: Array) -> Array:
+def mode(target: Any, start: Array, lowest: Array | None = None) -> Array:
     """A rough mode by L-BFGS-B; the start itself where no better point is found.
+
+    `lowest` bounds each coordinate where the density has a pole that holds no mass.
 
     The first step goes along the gradient and as far as it is long, so the function is divided by
     that length: a step of one, not one that ends at noise of exp(-40).
@@ -32,7 +34,8 @@ def mode(target: Any, start: Array) -> Array:
             return (WALL - begin) / size, np.zeros_like(z)
         return -value / size, -grad / size
 
-    bounds = [(s - 40.0, s + 40.0) for s in start]
+    low = start - 40.0 if lowest is None else np.maximum(start - 40.0, np.minimum(lowest, start))
+    bounds = list(zip(low, start + 40.0))
     options = {"ftol": 1e-12, "gtol": 1e-5 / size}
     if start.size > MANY:
         options["maxiter"] = 50

@@ -2,9 +2,12 @@
 
 The Hessian is taken in the chart's coordinates, where it exists at a boundary too, and carried to
 sd, correlation and sigma by the delta method. What sits at a boundary is held there: its own
-standard error is not defined and comes out as NaN.
+standard error is not defined and comes out as NaN. So does that of what the criterion does not
+determine (`determined`); directions in which it is flat give nothing to the errors of the others.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,8 @@ from ..model import Model
 from ..recover import block_factors
 from ..space import Theta
 from .maximise import Optimum, free_coordinates
+
+FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit costs 0.01
 
 
 def labels(model: Model) -> list[str]:
@@ -70,35 +75,100 @@ def values(model: Model, theta: Theta) -> Array:
     return np.array(found)
 
 
-def estimates(best: Optimum) -> tuple[dict[str, tuple[tuple[str, ...], Array]], dict[str, Any]]:
-    """Table of estimates and standard errors, with the coordinate `parameter`."""
-    model, chart = best.model, best.chart
-    names, centre = labels(model), values(model, best.theta)
-    errors = np.full(centre.size, np.nan)
-    free = free_coordinates(chart, best.x)
-    if free.size:
-        slopes = np.empty((centre.size, free.size))
-        for column, i in enumerate(free):
-            step = 1e-6 * max(1.0, abs(best.x[i]))
-            ahead, behind = best.x.copy(), best.x.copy()
-            ahead[i] += step
-            behind[i] -= step
-            difference_ = values(model, chart.theta(ahead)) - values(model, chart.theta(behind))
-            slopes[:, column] = difference_ / (2.0 * step)
-        curvature, turns = np.linalg.eigh(best.hessian)
-        if curvature[0] > 0.0:
-            turned = slopes @ turns
-            errors = np.sqrt((turned**2 / curvature).sum(axis=1))
-            errors[(centre == 0.0) | (np.abs(np.abs(centre) - 1.0) < 1e-9) & _is_corr(names)] = (
-                np.nan
-            )
+def places(model: Model) -> list[int]:
+    """Where in theta.h each parameter of `labels` stands; -1 for correlations."""
+    found, at = [], 0
+    for term in model.terms:
+        q = term.shape[1]
+        found += list(range(at, at + q)) if term.sd.free else []
+        if term.correlation.free:
+            found += [
+                -1 for part in term.correlation.parts for k in range(len(part)) for _ in range(k)
+            ]
+        at += q
+    for block in model.blocks:
+        for p in block.law.parameters:
+            found += list(range(at, at + p.size)) if p.free else []
+            at += p.size
+    return [*found, at] if model.space.sigma.free else found
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The negative criterion around its minimum, along directions that have no unit.
+
+    A unit of a direction is a change of a relative factor by one, or by its own size where it is
+    larger than one, or of a log scale by one.
+
+    Attributes
+    ----------
+    values : (k,)
+        Nats by squared unit, smallest first.
+    slopes : (m, k)
+        Change of the m parameters of `labels` by a unit of each direction.
+    """
+
+    values: Array
+    slopes: Array
+
+    @property
+    def maximum(self) -> bool:
+        """Whether the criterion falls in no direction below what rounding could do."""
+        return not self.values.size or bool(self.values[0] > -FLAT)
+
+
+def curvature(best: Optimum) -> Curvature:
+    """Eigenvalues of the Hessian, and what the parameters do along its directions."""
+    model, chart, x = best.model, best.chart, best.x
+    free = free_coordinates(chart, x)
+    slopes = np.zeros((len(labels(model)), free.size))
+    for column, i in enumerate(free):
+        step = 1e-6 * max(1.0, abs(x[i]))
+        ahead, behind = x.copy(), x.copy()
+        ahead[i] += step
+        behind[i] -= step
+        change = values(model, chart.theta(ahead)) - values(model, chart.theta(behind))
+        slopes[:, column] = change / (2.0 * step)
+    if not free.size:
+        return Curvature(np.zeros(0), slopes)
+    unit = np.maximum(1.0, np.abs(x[free]))
+    found, turns = np.linalg.eigh(best.hessian * np.outer(unit, unit))
+    return Curvature(found, (slopes * unit) @ turns)
+
+
+def relative(best: Optimum, slopes: Array) -> Array:
+    """Changes of the parameters in their own size; of correlations, of their atanh."""
+    names, centre = labels(best.model), values(best.model, best.theta)
+    size = np.where([n.startswith("corr_") for n in names], 1.0 - centre**2, np.abs(centre))
+    moves = np.abs(slopes) / np.where(size > 0.0, size, np.inf)[:, None]
+    return np.where(np.isfinite(moves), moves, 0.0)
+
+
+def estimates(
+    best: Optimum, why: Mapping[str, str]
+) -> tuple[dict[str, tuple[tuple[str, ...], Any]], dict[str, Any]]:
+    """Table of estimates and standard errors, with the coordinate `parameter`.
+
+    Parameters
+    ----------
+    best : Optimum
+    why : mapping
+        Parameters that have no standard error, and why not.
+    """
+    names, centre = labels(best.model), values(best.model, best.theta)
+    around = curvature(best)
+    told = dict(why)
+    if not around.maximum:
+        told = dict.fromkeys(names, "no maximum was found") | told
+    else:
+        told |= {n: "undefined at sd zero" for n, v in zip(names, centre) if np.isnan(v)}
+    firm = around.values >= FLAT
+    errors = np.sqrt((around.slopes[:, firm] ** 2 / around.values[firm]).sum(axis=1))
+    errors[[name in told for name in names]] = np.nan
     dims = ("parameter",)
-    table: dict[str, tuple[tuple[str, ...], Array]] = {
+    table: dict[str, tuple[tuple[str, ...], Any]] = {
         "estimate": (dims, centre),
         "se": (dims, errors),
+        "why": (dims, np.array([told.get(name, "") for name in names], dtype=str)),
     }
     return table, {"parameter": names}
-
-
-def _is_corr(names: list[str]) -> np.ndarray:
-    return np.array([n.startswith("corr_") for n in names])

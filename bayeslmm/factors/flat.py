@@ -88,7 +88,7 @@ class Flat:
         return index, factor, shift
 
     def beginning(self) -> tuple[Array, Array]:
-        """Where q starts, mean and sd (D,): the maximum of the likelihood, and widths there."""
+        """Where q starts, mean and sd (D,): where searches start, and widths there."""
         model = self.model
         if not self.joint:
             z = model.centre
@@ -98,7 +98,7 @@ class Flat:
             width = np.sqrt((vectors**2 / np.maximum(values, 1.0)).sum(axis=1))
             sd = np.minimum(width, WIDEST)[index] * np.abs(factor)
             return (factor * z[index] + shift), np.maximum(sd, 1e-12)
-        best, n = model.maximum("ml"), model.X.shape[0]
+        best, n = model.begun, model.X.shape[0]
         scales, unit = model.scales_at(best.W, best.sigma), model.unit
         W, sigma = best.W[None], np.array([best.sigma])
         means = Means(model.solver("reml"), W, sigma)

@@ -13,6 +13,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from ..gaussian.factor_op import FactorEvidence, Gather
+from ..handed_out import made
 from ..scale_graph import positive_variable
 from .model import FactorModel
 
@@ -43,7 +44,7 @@ def joint_graph(model: FactorModel) -> pm.Model:
             )
         else:
             pm.Normal(model.response, mean, noise, observed=observed, dims=dims)
-    return graph
+    return made(graph)
 
 
 def marginal_graph(model: FactorModel) -> pm.Model:
@@ -66,7 +67,7 @@ def marginal_graph(model: FactorModel) -> pm.Model:
             observed=observed,
             dims=dims,
         )
-    return graph
+    return made(graph)
 
 
 def _coords(model: FactorModel) -> dict[str, list]:

@@ -7,20 +7,27 @@ maximised and n - 1 where it is integrated. Otherwise EM (`gaussian.expectation`
 along the exact gradient.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..gaussian.complete import ML, Complete
-from ..gaussian.expectation import expectation_maximisation
+from ..gaussian.expectation import NoNoise, expectation_maximisation
 from ..gaussian.sums import Array
 from ..target import hessian
 from .canonical import principal
 from .target import FactorTarget
 
 NOTHING = 1e-26  # share of the scatter that is rounding
+NONE_LEFT = 1e-9  # of the spread: noise that is none
 NEWTON = 20  # steps
 MANY = 500  # coordinates up to which curvature is asked for
+UNBOUNDED = (
+    "the likelihood has no bound: the components can follow all entries without noise, so that "
+    "sigma runs to zero, and what is told is its highest maximum with noise left; ask for fewer "
+    "components, or use NUTS(), whose prior of sigma counts"
+)
 UNSETTLED = (
     "not converged: the likelihood is flat around its maximum; ask for fewer components, scale the "
     "columns (scale='sd'), or use NUTS()"
@@ -41,6 +48,10 @@ class Maximum:
         What is wrong, and what to do; empty where nothing is.
     mean : ndarray (d,), optional
         mu, where it was maximised step by step.
+    others : tuple of (W, sigma)
+        Lower maxima that were found on the way, from which other searches start too.
+    bounded : bool
+        Whether the criterion has a bound; if not, this is its highest maximum with noise left.
     """
 
     W: Array
@@ -49,6 +60,8 @@ class Maximum:
     evaluations: int = 1
     message: str = ""
     mean: Array | None = None
+    others: tuple[tuple[Array, float], ...] = ()
+    bounded: bool = True
 
     @property
     def converged(self) -> bool:
@@ -62,7 +75,7 @@ def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum
     values, d = squares / count, solver.mean.size
     if sigma is None:
         if others <= NOTHING * (float(squares.sum()) + others):
-            raise ValueError(
+            raise NoNoise(
                 f"{q} components follow {solver.n:.0f} rows of {d} columns exactly, so that no "
                 f"noise is left and the likelihood has no maximum; ask for fewer components, give "
                 f"more rows, fix sigma (priors={{'sigma': ...}}), or, where columns have very "
@@ -86,12 +99,35 @@ def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:
     """
     found = expectation_maximisation(X, q, sigma)
     value = float(found.value) + constant
-    message = "" if found.settled else UNSETTLED
+    message = UNSETTLED if not found.settled else "" if found.bounded else UNBOUNDED
+    others = tuple((principal(f.W)[0], float(f.sigma)) for f in found.others)
     W = principal(found.W)[0]
-    return Maximum(W, float(found.sigma), value, found.steps, message, found.mean)
+    return Maximum(
+        W, float(found.sigma), value, found.steps, message, found.mean, others, found.bounded
+    )
 
 
-def ascended(target: FactorTarget, begin: Array) -> Maximum:
+def ascended(target: FactorTarget, starts: Sequence[Array], unit: float) -> Maximum:
+    """The highest end of a climb from each start; `unit` is the spread of the columns.
+
+    Raises
+    ------
+    NoNoise
+        Where every climb runs to where no noise is left.
+    """
+    ends = [_climbed(target, begin) for begin in starts]
+    inside = [end for end in ends if end.sigma > NONE_LEFT * unit]
+    if not inside:
+        raise NoNoise(
+            "sigma runs to zero: the components follow the rows exactly and the criterion has no "
+            "maximum; ask for fewer components, give sigma a prior that keeps off zero, such as "
+            "'InverseGamma(3, 1)', or fix it"
+        )
+    best = max(inside, key=lambda end: end.value)
+    return replace(best, evaluations=sum(end.evaluations for end in ends))
+
+
+def _climbed(target: FactorTarget, begin: Array) -> Maximum:
     """Up along the exact gradient: L-BFGS-B, then Newton's method on its differences."""
     from scipy.optimize import minimize
 

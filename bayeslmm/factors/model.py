@@ -17,24 +17,22 @@ import numpy as np
 
 from .. import printed
 from ..design.matrix import Matrix
-from ..gaussian.complete import REML, Complete, MeanPrior
+from ..gaussian.complete import ML, REML, Complete, MeanPrior, Scatter
 from ..gaussian.patterns import Patterns, gather
 from ..gaussian.sums import Array
 from ..named import Named, Recovered
 from ..space import Positive
-from . import words
+from . import begin, words
 from .canonical import aligned, upright
 from .chart import NATURAL, NONE, POSTERIOR, chart_of
-from .chart import coordinates as chart_coordinates
 from .digest import row_words
-from .maximum import Maximum, ascended, closed_form, imputed
+from .maximum import UNBOUNDED, Maximum, ascended, closed_form, imputed
 from .moments import column_moments
 from .posterior import canonical, coordinates, log_prior, recovered
 from .recover import Loadings
 from .space import FactorSpace
 from .target import FactorTarget, Solver
 
-TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise
 COSTLY = 2e10  # operations beyond which the law of mu is not asked for beside plugged-in loadings
 
 
@@ -107,8 +105,9 @@ class FactorModel:
     @cached_property
     def _solver(self) -> Solver:
         if self._by_sums:
-            return Complete.of(self.X, self.mean_prior, constant=self.log_jacobian)
-        W = self._likeliest.W
+            code = self.mean_prior.code("evidence")
+            return Complete(self.rows, self.mean_prior, code, self.log_jacobian)
+        W = self.begun.W
         basis = np.linalg.svd(W)[0] if W.shape[1] else np.eye(W.shape[0])
         return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
 
@@ -146,7 +145,7 @@ class FactorModel:
         n, d = self.design.y.shape
         floor = 1.0
         if self.ard:  # the length that a component has where there is none
-            floor = self._likeliest.sigma * float(np.sqrt(d / n)) / self.spread
+            floor = self.begun.sigma * float(np.sqrt(d / n)) / self.spread
         chart = chart_of(d, self.components, self.ard, self.spread, self.scales, floor)
         return FactorSpace(self.scales, chart)
 
@@ -172,7 +171,7 @@ class FactorModel:
                 "ard out and ask choose_components"
             )
         if criterion == "ml":
-            return self._likeliest
+            return self.likeliest
         solver = self.solver(criterion)
         if isinstance(solver, Complete) and solver.code == REML and criterion != "map":
             return closed_form(solver, self.components, self.fixed_sigma)
@@ -182,18 +181,45 @@ class FactorModel:
                 "sd_W grows without bound where both go to zero. Fix it (priors={'sd_W': ...}), or "
                 "use NUTS()"
             )
-        mode = NATURAL if criterion == "map" else NONE
-        return ascended(self._target(criterion, mode), self.centre)
+        if criterion == "map":
+            return ascended(self._target(criterion, NATURAL), self._centres, self.spread)
+        bounded = self.likeliest.bounded  # or there is no maximum
+        best = ascended(self._target(criterion, NONE), self._centres, self.spread)
+        return best if bounded else replace(best, message=UNBOUNDED, bounded=False)
 
     @cached_property
-    def _likeliest(self) -> Maximum:
-        if self.design.complete:
-            # The prior of mu has no part in the likelihood, whatever solver it asks for.
-            rows = self._solver if self._by_sums else Complete.of(self.X, self.mean_prior)
-            assert isinstance(rows, Complete)
-            solver = replace(rows.under("ml"), constant=self.log_jacobian)
-            return closed_form(solver, self.components, self.fixed_sigma)
-        return imputed(self.X, self.components, self.fixed_sigma, self.log_jacobian)
+    def likeliest(self) -> Maximum:
+        """The maximum of the likelihood.
+
+        Raises
+        ------
+        NoNoise
+            Where it has none.
+        """
+        return self.likeliest_at(self.fixed_sigma)
+
+    def likeliest_at(self, sigma: float | None) -> Maximum:
+        """The same where the noise is known."""
+        if not self.design.complete:
+            return imputed(self.X, self.components, sigma, self.log_jacobian)
+        # The prior of mu has no part in the likelihood, whatever solver it asks for.
+        solver = Complete(self.rows, self.mean_prior, ML, self.log_jacobian)
+        return closed_form(solver, self.components, sigma)
+
+    @cached_property
+    def rows(self) -> Scatter:
+        """What complete rows say."""
+        return Scatter.of(self.X)
+
+    @cached_property
+    def begun(self) -> Maximum:
+        """From where searches start."""
+        return begin.begun(self)
+
+    @cached_property
+    def pole(self) -> str:
+        """Why nothing can be drawn from the posterior; empty where it has no pole."""
+        return begin.pole(self)
 
     def plugged(self, best: Maximum, draws: int) -> Loadings:
         """The maximum for every draw; the means too where their law is too costly to have."""
@@ -205,19 +231,24 @@ class FactorModel:
     @cached_property
     def reference(self) -> Array:
         """Principal axes at the maximum of the likelihood (d, q): they fix the signs."""
-        return upright(self._likeliest.W)
+        return upright(self.begun.W)
+
+    @cached_property
+    def _centres(self) -> list[Array]:
+        return begin.centres(self)
 
     @property
     def centre(self) -> Array:
-        """Coordinates from which searches start: the maximum of the likelihood.
+        """Coordinates from which searches start: of the likelihood's maxima the most probable."""
+        starts = self._centres
+        if len(starts) == 1:
+            return starts[0].copy()
+        return starts[int(np.argmax(self.target().many(np.array(starts))))].copy()
 
-        A component of length zero has no slope and, in the triangle, no coordinate: it is started
-        at a little more, along the basis vector of its place.
-        """
-        best, basis, q = self._likeliest, self._solver.basis, self.components
-        zero = (best.W**2).sum(axis=0) < (TINY * self.spread) ** 2
-        W = np.where(zero, TINY * self.spread * basis[:, :q], best.W)
-        return chart_coordinates(self.space.chart, basis, W, self.scales_at(W, best.sigma))
+    @property
+    def lowest(self) -> Array | None:
+        """Coordinates under which a search for the mode finds a pole that holds no mass."""
+        return begin.lowest(self)
 
     def scales_at(self, W: Array, sigma: float) -> Array:
         """All scales at loadings W: those of W that make it most probable, then sigma."""
@@ -307,6 +338,11 @@ class FactorModel:
     def parameters(self) -> tuple[str, ...]:
         """Names of the parts of theta."""
         return ("W", "sd_W", "sigma") if self.components else ("sigma",)
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """Names of the scales that are not fixed, so that their draws must move."""
+        return tuple(s.name for s in self.scales if s.free)
 
     @property
     def improper(self) -> tuple[str, ...]:

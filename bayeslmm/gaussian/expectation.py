@@ -8,27 +8,41 @@ at once are one product of the mask (n, d) with the products of loadings (d, q(q
 sums of the M step another. EM alone creeps where much is missing. The scores' mean and covariance
 are set free for a step and put back (Liu, Rubin & Wu 1998), and Anderson's extrapolation over its
 last steps (Anderson 1965; Walker & Ni 2011) is a quasi-Newton method on its fixed point, and a step
-that does not raise the likelihood is taken back.
+that does not raise the likelihood is taken back. There are several maxima: `expectation_starts`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .compiled import jit
+from .expectation_starts import (
+    ROUNDS,
+    affordable,
+    apart,
+    covariance_of,
+    directions,
+    together,
+)
+from .expectation_steps import expect, maximise
 from .sums import Array
 
 MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,
 DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
-STEPS = 2000
+STEPS, FEWER = 2000, 500  # at most; from a start that is not the first
 LEAP = 3.0  # how far an extrapolation may take log sigma
 NOTHING = 1e-14  # a share of the sum of squares that float64 cannot tell from none
 
 
 @dataclass(frozen=True, repr=False)
 class Fitted:
-    """Where EM came to rest."""
+    """Where EM came to rest.
+
+    `others` are lower maxima that were found on the way, the highest first. `bounded` is false
+    where another start ran to where no noise is left: the likelihood then has no bound, and this
+    is its highest maximum with noise.
+    """
 
     W: Array  # (d, q)
     mean: Array  # (d,)
@@ -36,6 +50,12 @@ class Fitted:
     value: float  # log likelihood, mu maximised
     steps: int
     settled: bool
+    others: tuple["Fitted", ...] = ()
+    bounded: bool = True
+
+
+class NoNoise(ValueError):
+    """Components follow the entries exactly, so that the likelihood has no maximum."""
 
 
 def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fitted:
@@ -50,21 +70,49 @@ def expectation_maximisation(Y: Array, q: int, sigma: float | None = None) -> Fi
 
     Raises
     ------
-    ValueError
-        Where no noise is left, so that the likelihood has no maximum.
+    NoNoise
+        Where no noise is left from any start, so that the likelihood has no maximum.
     """
     problem = _Problem(Y, sigma)
-    x = problem.start(q)
+    begun = problem.start(q)
+    found = [_climbed(problem, begun, STEPS)]
+    count = affordable(len(Y), Y.shape[1], q)
+    if count:
+        found += [_climbed(problem, x, FEWER) for x in _elsewhere(problem, count, found[0])]
+    ends = [fitted for fitted in found if fitted is not None]
+    if not ends:
+        raise NoNoise(
+            f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
+            f"is left and the likelihood has no maximum; ask for fewer components, give more "
+            f"rows, or fix sigma (priors={{'sigma': ...}})"
+        )
+    best, *others = sorted(ends, key=lambda fitted: -fitted.value)
+    steps = sum(fitted.steps for fitted in ends)
+    bounded = len(ends) == len(found)
+    return replace(best, steps=steps, others=tuple(others), bounded=bounded)
+
+
+def _elsewhere(problem: "_Problem", count: int, first: Fitted | None) -> Iterator[Array]:
+    """Where the best of several short runs came to, those at the first maximum left out."""
+    known = [] if first is None else [covariance_of(first.W, first.sigma)]
+    at = directions(count, np.sqrt(problem.squares / problem.counts), problem.q, problem.known)
+    for steps, kept in ROUNDS:
+        at = together(problem.Y, problem.mask, at, steps, problem.known)
+        at = at.only(apart(at, known, kept))
+        if not at.sigma.size:
+            return
+    for W, mean, noise in zip(at.W, at.mean, at.sigma):
+        yield problem._vector(W, mean, float(noise))
+
+
+def _climbed(problem: "_Problem", x: Array, most: int) -> Fitted | None:
+    """Uphill from x to the end; None where no noise is left."""
     best, trail = _Point(x, *problem.step(x)), _Trail()
     settled, count = False, 0
-    while not settled and count < STEPS:
+    while not settled and count < most:
         count += 1
         if np.isnan(best.next[-1]):
-            raise ValueError(
-                f"{q} components follow the entries of {len(Y):,} rows exactly, so that no noise "
-                f"is left and the likelihood has no maximum; ask for fewer components, give more "
-                f"rows, or fix sigma (priors={{'sigma': ...}})"
-            )
+            return None
         trail.add(best.x, best.next)
         x = trail.extrapolated()
         if not abs(x[-1] - best.next[-1]) < LEAP:
@@ -85,7 +133,7 @@ def expected_scores(Y: Array, W: Array, mean: Array, sigma: float) -> tuple[Arra
     q, (known, mask) = W.shape[1], _filled(Y)
     gram, pull = _sums(known, mask, W, mean)
     moments = np.empty((Y.shape[0], (q + 1) * (q + 2) // 2))
-    _expect(gram, pull, sigma**2, moments)
+    expect(gram, pull, sigma**2, moments)
     z, diagonal = _scores(moments, q), np.cumsum(np.arange(1, q + 1)) - 1
     return z, np.sqrt(np.maximum(moments[:, diagonal] - z**2, 0.0))
 
@@ -176,7 +224,7 @@ class _Problem:
         gram, pull = _sums(self.Y, self.mask, W, mean)
         gaps = self.squares - 2.0 * mean * self.sums + self.counts * mean**2
         moments = np.empty((self.n, (q + 1) * (q + 2) // 2))
-        log_det, explained = _expect(gram, pull, s, moments)
+        log_det, explained = expect(gram, pull, s, moments)
         value = -0.5 * (
             self.entries * np.log(2.0 * np.pi)
             + (self.entries - self.n * q) * np.log(s)
@@ -186,7 +234,7 @@ class _Problem:
         normal = self.mask.T @ moments
         right = np.column_stack([self.Y.T @ _scores(moments, q), self.sums])
         solved = np.empty((self.d, q + 1))
-        rest = _maximise(normal, right, solved)
+        rest = maximise(normal, right, solved)
         noise = self.known
         if noise is None:
             total = float(self.squares.sum())
@@ -228,88 +276,3 @@ def _scores(moments: Array, q: int) -> Array:
     """E[z] (n, q) out of the packed moments of (z, 1): its last row."""
     at = q * (q + 1) // 2
     return np.ascontiguousarray(moments[:, at : at + q])
-
-
-@jit
-def _expect(gram, pull, s, moments):
-    """Packed lower triangle of E[(z, 1)(z, 1)'] for every row; sums of log|M| and of b'M^-1 b."""
-    n, q = pull.shape
-    L, e, z, inverse = np.empty((q, q)), np.empty(q), np.empty(q), np.empty((q, q))
-    log_det, explained = 0.0, 0.0
-    for i in range(n):
-        at = 0
-        for a in range(q):
-            for b in range(a + 1):
-                total = gram[i, at] + (s if a == b else 0.0)
-                at += 1
-                for c in range(b):
-                    total -= L[a, c] * L[b, c]
-                if a == b:
-                    L[a, a] = np.sqrt(total)
-                    log_det += np.log(total)
-                else:
-                    L[a, b] = total / L[b, b]
-        for a in range(q):  # rows of L^-1, one below the other
-            for b in range(q):
-                e[b] = 1.0 if a == b else 0.0
-            for b in range(a, q):
-                total = e[b]
-                for c in range(a, b):
-                    total -= L[b, c] * e[c]
-                e[b] = total / L[b, b]
-            for b in range(q):
-                inverse[b, a] = e[b] if b >= a else 0.0
-        for a in range(q):
-            total = 0.0
-            for b in range(a + 1):
-                total += inverse[a, b] * pull[i, b]
-            e[a] = total
-            explained += total * total
-        for a in range(q):
-            total = 0.0
-            for c in range(a, q):
-                total += inverse[c, a] * e[c]
-            z[a] = total
-        at = 0
-        for a in range(q):
-            for b in range(a + 1):
-                total = 0.0
-                for c in range(a, q):
-                    total += inverse[c, a] * inverse[c, b]
-                moments[i, at] = s * total + z[a] * z[b]
-                at += 1
-        for a in range(q):
-            moments[i, at] = z[a]
-            at += 1
-        moments[i, at] = 1.0
-    return log_det, explained
-
-
-@jit
-def _maximise(normal, right, solved):
-    """Least squares of every column on (z, 1); returns the sum of what it explains."""
-    d, p = right.shape
-    L, x, rest = np.empty((p, p)), np.empty(p), 0.0
-    for j in range(d):
-        at = 0
-        for a in range(p):
-            for b in range(a + 1):
-                total = normal[j, at]
-                at += 1
-                for c in range(b):
-                    total -= L[a, c] * L[b, c]
-                L[a, b] = np.sqrt(total) if a == b else total / L[b, b]
-        for a in range(p):
-            total = right[j, a]
-            for c in range(a):
-                total -= L[a, c] * x[c]
-            x[a] = total / L[a, a]
-            rest += x[a] * x[a]
-        for a in range(p - 1, -1, -1):
-            total = x[a]
-            for c in range(a + 1, p):
-                total -= L[c, a] * x[c]
-            x[a] = total / L[a, a]
-        for a in range(p):
-            solved[j, a] = x[a]
-    return rest

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import Block, Scaling, laplace
-from ..columns import Source, keep, read_given, refuse_many_responses, select
+from ..columns import Source, keep, read_given, refuse_many_responses, rows_of, select
 from ..design import DesignError, build_design, design_from_arrays
 from ..model import Model
 from .lmm import declare
@@ -86,14 +86,11 @@ def lasso(
         if data is None:
             raise DesignError("bl.lasso(X, y) needs the response y; or a formula and a table")
         refuse_many_responses(data, "bl.lasso")
-        source = read_given(formula, "X")
+        given = read_given(formula, "X", gaps=True)
         ones = np.ones((np.size(data), 1))
-        whole = design_from_arrays(data, ones, fixed=["Intercept"], **extras)
+        whole = design_from_arrays(data, ones, fixed=["Intercept"], beside=[given], **extras)
+        source = rows_of(given, whole)
         design = replace(whole, formula=f"y ~ {source.matrix.shape[1]} columns")
-        if design.dropped.size:
-            raise DesignError(
-                f"the response is missing in {design.dropped.size} rows; drop them from X too"
-            )
     options = laplace(source, name, lam=lam, scale=scale).options
     block = Block("laplace", source, name, scale, options, bare=True)
     return declare(design, priors or {}, (block,), "Bayesian lasso")

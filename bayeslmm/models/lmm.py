@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..block_laws import build_block, parameters, priced
+from ..block_laws import build_block, of_rows, parameters, priced, read_blocks
 from ..blocks import Block
-from ..design import Design, DesignError, Grouping, build_design, design_from_arrays
+from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
 from ..fixed import fixed_prior
 from ..laws import Law
 from ..model import Model
@@ -76,11 +76,19 @@ def lmm(
         Known standard deviation of each row's noise; sigma, their common factor, is then fixed at
         one unless ``priors={"sigma": ...}`` frees it.
     missing : {"error", "drop"}
-        Refuse rows with missing values, or drop and count them.
+        Refuse rows with missing values, in the table or in what stands beside it, or drop them from
+        both and count them.
 
     Returns
     -------
     Model
+
+    Notes
+    -----
+    What has a pandas index (`terms`, `weights`, `frequency`, `offset`, `noise_sd`, and with arrays
+    y, X and groups) is matched with the table by the labels of rows, whatever their order; where
+    labels differ, a default index 0, 1, 2, ... beside names included, it is refused. Arrays, and
+    tables without an index, are matched by position. So is what `predict` takes.
 
     Raises
     ------
@@ -102,30 +110,33 @@ def lmm(
         "noise_sd": noise_sd,
         "missing": missing,
     }
+    blocks = read_blocks(terms)
+    beside = [block.columns for block in blocks]
     if isinstance(formula, str):
         if groups is not None:
             raise DesignError("groups= goes with arrays; in a formula write (1 | group)")
-        design = build_design(formula, data, **extras)
+        design = build_design(formula, data, beside=beside, **extras)
     else:
-        design = design_from_arrays(formula, data, groups, **extras)
-    return declare(design, priors or {}, terms)
+        design = design_from_arrays(formula, data, groups, beside=beside, **extras)
+    return declare(design, priors or {}, of_rows(blocks, design))
 
 
 def declare(
     design: Design,
     priors: Mapping[str, Any],
-    terms: Sequence[Block] = (),
+    blocks: Sequence[Block] = (),
     kind: str = "Linear mixed model",
 ) -> Model:
-    """The model of a design and blocks: terms, laws of their variances, prior of beta."""
-    blocks = _blocks(terms, design)
+    """The model of a design and blocks of its rows: terms, laws of variances, prior of beta."""
+    _refuse_taken(blocks, design)
     _refuse_twins(design)
     _refuse_offsets(design)
-    _refuse_names(design)
+    given = _parameters(design, blocks)
+    _refuse_names(design, given)
     # The factor with most columns is eliminated group by group, so it comes first.
     order = sorted(design.groups, key=lambda g: -len(g.levels) * len(g.effects))
     refuse_too_large(design, order)
-    check_names(priors, [*_names(design), *(n for b in blocks for n in parameters(b)), "sigma"])
+    check_names(priors, [*(["beta", *design.fixed] if design.fixed else []), *given])
     scales = scales_of(design)
     random = tuple(_term(g, design, scales, priors) for g in order)
     centred = spans_a_constant(design.X)
@@ -152,19 +163,18 @@ def declare(
     return Model(kind, design, random, space, fixed, table, columns)
 
 
-def _blocks(terms: Any, design: Design) -> tuple[Block, ...]:
-    """The declared blocks, their names told apart."""
-    blocks = (terms,) if isinstance(terms, Block) else tuple(terms)
+def _refuse_taken(blocks: Sequence[Block], design: Design) -> None:
+    """The names of blocks are told apart, and what they make."""
     taken = {g.name for g in design.groups} | {"beta", "sigma", *design.fixed}
     for block in blocks:
-        if not isinstance(block, Block):
-            raise DesignError(
-                f"terms= takes blocks such as bl.ridge(X, name='x'), not {type(block).__name__}"
-            )
         if block.name in taken:
             raise DesignError(f"the name {block.name!r} of a {block.kind} is taken; give name=")
         taken.add(block.name)
-    return blocks
+    made = names.of_groups(g.name for g in design.groups)
+    made |= names.of_blocks(b.name for b in blocks)
+    names.refuse_shared(made)
+    bare = names.BARE if any(b.bare or b.options.get("precision") for b in blocks) else ()
+    names.check_response_name(design.response, (*names.RESPONSE, *bare), made)
 
 
 def _term(
@@ -216,20 +226,20 @@ def _refuse_offsets(design: Design) -> None:
                 )
 
 
-def _refuse_names(design: Design) -> None:
-    """A column called as a parameter could not be told from it."""
-    for name in (*design.fixed, design.response):
-        if name in ("beta", "sigma"):
+def _refuse_names(design: Design, given: Sequence[str]) -> None:
+    """A column called as a parameter could not be told from it where priors are given."""
+    for name in design.fixed:
+        if name in ("beta", *given):
             raise DesignError(f"the column {name!r} has the name of a parameter; rename it")
 
 
-def _names(design: Design) -> list[str]:
-    names = ["beta", *design.fixed] if design.fixed else []
+def _parameters(design: Design, blocks: Sequence[Block]) -> list[str]:
+    found = []
     for g in design.groups:
-        names.append(f"sd_{g.name}")
+        found.append(f"sd_{g.name}")
         if any(len(b) > 1 for b in g.blocks):
-            names.append(f"corr_{g.name}")
-    return names
+            found.append(f"corr_{g.name}")
+    return [*found, *(n for b in blocks for n in parameters(b)), "sigma"]
 
 
 def _refuse_twins(design: Design) -> None:

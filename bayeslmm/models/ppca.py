@@ -17,6 +17,7 @@ import numpy as np
 
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
+from ..design.names import MATRIX
 from ..factors import FactorModel
 from ..factors.moments import column_moments
 from ..fixed import normal_law
@@ -90,6 +91,8 @@ def ppca(
     (-404.96278, 0.05068215)
     """
     design = read_matrix(Y, name)
+    if name in MATRIX:
+        raise DesignError(f"name={name!r} is a variable or dimension of the result; give another")
     _check(design, components, scale)
     priors = priors or {}
     check_names(priors, ["mu", *(["sd_W"] if components else []), "sigma"])

@@ -15,8 +15,8 @@ from dataclasses import replace
 from typing import Any
 
 from ..blocks import Block
-from ..columns import Source, expand, keep, read_given, refuse_many_responses, select
-from ..design import Design, DesignError, build_design, design_from_arrays
+from ..columns import Source, expand, inputs, keep, refuse_many_responses, rows_of, select
+from ..design import DesignError, build_design, design_from_arrays
 from ..model import Model
 from .lmm import declare
 
@@ -100,24 +100,14 @@ def rvm(
         if y is None:
             raise DesignError("bl.rvm(x, y) needs the response y; or a formula and a table")
         refuse_many_responses(y)
-        if kernel is None:
-            source = read_given(x, f"term {name!r}")
-        else:
-            source = expand(kernel, x, bias=bias)
-        design = design_from_arrays(y, None, **extras)
+        given = inputs(x, kernel, f"term {name!r}")
+        design = design_from_arrays(y, None, beside=[given], **extras)
+        source = rows_of(given, design)
+        if kernel is not None:
+            source = expand(kernel, source, bias=bias)
         text = "basis" if kernel is None else repr(kernel)
         design = replace(design, formula=f"y ~ 0 + {text}")
     if price is None and hasattr(source, "centres"):  # the criterion of Tipping (2001) as it is
         price = 0.0
     block = Block("ard", source, name, None, {"precision": "alpha", "price": price})
-    return declare(_whole(design, source), priors or {}, (block,), "Relevance vector machine")
-
-
-def _whole(design: Design, source: Source) -> Design:
-    """Refuse dropped rows: the columns were made of all of them."""
-    if design.dropped.size and len(source.matrix) != design.y.size:
-        raise DesignError(
-            f"{design.dropped.size} rows were dropped for missing responses, but the inputs have "
-            f"all {len(source.matrix)}; drop them from both"
-        )
-    return design
+    return declare(design, priors or {}, (block,), "Relevance vector machine")

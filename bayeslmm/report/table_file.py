@@ -97,6 +97,7 @@ def _read_csv(path: Path, labels: Collection[str], form: Form) -> Any:
         names = [str(name) for name in head if not pd.isna(name)]
         _check_header(path, names, labels)
         table = pd.read_csv(path, low_memory=False, dtype=dict.fromkeys(labels, str), **options)
+        table = _exact(path, table, options)
     except pd.errors.EmptyDataError:
         raise TableError(f"{path} is empty: it has no header and no rows") from None
     except UnicodeDecodeError as error:
@@ -111,6 +112,29 @@ def _read_csv(path: Path, labels: Collection[str], form: Form) -> Any:
             f"{path}: the rows have more fields than the header has names; name every column"
         )
     return table
+
+
+def _exact(path: Path, table: Any, options: dict[str, Any]) -> Any:
+    """Whole numbers from 2^53 on in a column with gaps, which pandas reads as floats, as they are.
+
+    Such numbers are labels: as floats, neighbours would become one.
+    """
+    import pandas as pd
+
+    large = [name for name in table if table[name].dtype.kind == "f" and _beyond(table[name])]
+    if not large:
+        return table
+    texts = pd.read_csv(path, usecols=large, dtype=str, **options)
+    for name in large:
+        written = texts[name].str.strip()
+        if written.dropna().str.fullmatch(r"[+-]?\d+").all():
+            whole = [None if pd.isna(text) else int(text) for text in written]
+            table[name] = pd.Series(whole, index=table.index, dtype=object)
+    return table
+
+
+def _beyond(column: Any) -> bool:
+    return bool((column.abs() >= 2.0**53).any())
 
 
 def _check_header(path: Path, names: list[str], labels: Collection[str]) -> None:
@@ -138,13 +162,21 @@ def _check_labels(path: Path, names: Collection[str], labels: Collection[str]) -
 def _read_parquet(path: Path, labels: Collection[str], form: Form) -> Any:
     import pandas as pd
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     if form != USUAL:
         raise TableError(f"--separator and --decimal go with CSV files, but {path} is Parquet")
     try:
-        table = pd.read_parquet(path, engine="pyarrow")
+        read = pq.read_table(path)
     except pa.ArrowException as error:
         raise TableError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
+    table = read.to_pandas()
+    whole = [field.name for field in read.schema if pa.types.is_integer(field.type)]
+    for name in whole:
+        floats = name in table and table[name].dtype.kind == "f"  # for the gaps
+        if floats and (name in labels or _beyond(table[name])):
+            exact = read.column(name).to_pylist()
+            table[name] = pd.Series(exact, index=table.index, dtype=object)
     table.columns = table.columns.map(str)
     _check_labels(path, list(table.columns), labels)
     for name in labels:

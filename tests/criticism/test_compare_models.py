@@ -113,7 +113,7 @@ def test_a_fit_from_a_file_needs_its_model(tmp_path):
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as read:
         fits = {"groups": read.load(), "none": plain}
         known = bl.compare_models(fits).table
-        formula, model = model.design.formula, None
+        formula, model, tree = model.design.formula, None, None  # a tree keeps its model
         gc.collect()
         with pytest.raises(ValueError, match="the model of 'groups' is not in this session"):
             bl.compare_models(fits)

@@ -112,7 +112,7 @@ def test_a_level_of_a_predictor_that_was_never_seen_is_refused_by_row():
     table = crossed().iloc[:3].assign(f=["A", "Z", "B"])
     with pytest.raises(DesignError, match=r"'f' has the level 'Z' in 1 row: 1.*'A', 'B', 'C'"):
         design.encoder.encode(table)
-    with pytest.raises(DesignError, match=r"`C\(f\)` could not be computed.*Z"):
+    with pytest.raises(DesignError, match=r"'C\(f\)' has the level 'Z' in 1 row: 1"):
         build_design("y ~ x + C(f)", crossed()).encoder.encode(table)
 
 

@@ -320,18 +320,30 @@ def test_a_horseshoe_has_no_maximum_worth_having():
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda d: bl.rvm(["a"] * 30, d["y"], kernel=bl.kernels.gaussian(1.0)), "text|number|real"),
+        (
+            lambda d: bl.rvm(["a"] * 30, d["y"], kernel=bl.kernels.gaussian(1.0)),
+            r"^the input x of gaussian\(width=1\) must hold real numbers, got text; convert",
+        ),
         (
             lambda d: bl.rvm(
                 d["x"], np.column_stack([d["y"]] * 2), kernel=bl.kernels.gaussian(1.0)
             ),
-            "one",
+            r"^bl\.rvm takes one response of shape \(n,\), got shape \(30, 2\); fit one model for",
         ),
-        (lambda d: bl.rvm(d["x"]), "response"),
-        (lambda d: bl.rvm("y ~ x + (1 | g)", d), "grouping"),
-        (lambda d: bl.rvm(d["x"][:9], d["y"], kernel=bl.kernels.gaussian(1.0)), "9|30"),
-        (lambda d: bl.lasso(columns()), "response"),
-        (lambda d: bl.lasso("y ~ 1", d), "column"),
+        (lambda d: bl.rvm(d["x"]), r"^bl\.rvm\(x, y\) needs the response y; or a formula and a"),
+        (
+            lambda d: bl.rvm("y ~ x + (1 | g)", d),
+            r"^bl\.rvm has no grouping factors; add bl\.ard\(columns\) to bl\.lmm",
+        ),
+        (
+            lambda d: bl.rvm(d["x"][:9], d["y"], kernel=bl.kernels.gaussian(1.0)),
+            r"^gaussian\(width=1\): 9 rows, but the response has 30; give both for the same rows",
+        ),
+        (lambda d: bl.lasso(columns()), r"^bl\.lasso\(X, y\) needs the response y; or a formula"),
+        (
+            lambda d: bl.lasso("y ~ 1", d),
+            r"^the formula y ~ 1: there are no columns; give at least",
+        ),
     ],
 )
 def test_siblings_refuse_in_words_too(call, words):

@@ -1,0 +1,108 @@
+"""Names that a result uses itself, and what of the user's would meet them: the one list.
+
+A result names its variables and dimensions after groups, blocks of columns and the response. Two
+things of one name would overwrite each other, or stop after the work is done: so they are refused
+by name when a model is declared.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from .errors import DesignError
+
+# What stands beside every response: dimensions, and parameters of every model.
+RESPONSE = ("chain", "draw", "row", "fixed", "fixed_2", "beta", "sigma")
+# What may stand beside groups and blocks: tables of engines, constants, parameters of other models.
+ALWAYS = (
+    *RESPONSE, "step", "parameter", "y", "offset", "weights", "frequency", "noise_sd", "tau",
+    "lam", "lam2", "alpha", "mu", "w", "beta_mean", "beta_sd", "beta_cov",
+)  # fmt: skip
+GROUP = (
+    "{}", "{}_effect", "{}_effect_2", "sd_{}", "corr_{}", "u_{}", "icc_{}", "codes_{}",
+)  # fmt: skip
+BLOCK = (
+    "{}_column", "u_{}", "h2_{}", "columns_{}", "sd_{}", "scale_{}", "tau_{}", "lam_{}", "lam2_{}",
+    "slab2_{}",
+)  # fmt: skip
+BARE = ("alpha", "tau", "lam", "lam2")  # parameters of a model that is one block
+MATRIX = (
+    "chain", "draw", "row", "feature", "feature_2", "component", "W", "z", "mu", "sigma", "sd_W",
+    "covariance", "explained_variance", "explained_ratio", "noise_sd", "shift", "unit",
+)  # fmt: skip
+
+type Made = dict[str, tuple[str, ...]]  # who -> the names that it makes
+
+
+def of_groups(names: Iterable[str]) -> Made:
+    """What each grouping factor makes, by how a message calls it."""
+    return {f"the grouping factor '{n}'": tuple(form.format(n) for form in GROUP) for n in names}
+
+
+def of_blocks(names: Iterable[str]) -> Made:
+    """What each block of columns makes, by how a message calls it."""
+    return {f"the block '{n}'": tuple(form.format(n) for form in BLOCK) for n in names}
+
+
+def check_group_names(groups: Iterable[str], response: str) -> None:
+    """Refuse groups and a response whose names, or what is made of them, would meet.
+
+    Raises
+    ------
+    DesignError
+        Naming the column to rename.
+    """
+    made = of_groups(groups)
+    for group in groups:
+        if group == response:
+            raise DesignError(
+                f"the grouping factor '{group}' has the name of the response; rename the column"
+            )
+        if group.startswith("sd_") or "/" in group:
+            reason = "contains '/'" if "/" in group else "starts with 'sd_'"
+            raise DesignError(f"the grouping factor '{group}' {reason}; rename the column")
+    refuse_shared(made)
+    check_response_name(response, RESPONSE, made)
+
+
+def refuse_shared(made: Mapping[str, Iterable[str]]) -> None:
+    """Refuse names that two make, or that every result has.
+
+    Raises
+    ------
+    DesignError
+        Naming both, and what to rename.
+    """
+    owner = dict.fromkeys(ALWAYS, "")
+    for who, names in made.items():
+        for name in names:
+            other = owner.setdefault(name, who)
+            if other == "":
+                raise DesignError(
+                    f"{who} has the name of a variable or dimension of the result; rename the "
+                    "column"
+                )
+            if other != who:
+                first, second = other.removeprefix("the "), who.removeprefix("the ")
+                raise DesignError(
+                    f"the {first} and the {second} would both make the name '{name}' in a result; "
+                    "rename one of the columns"
+                )
+
+
+def check_response_name(
+    response: str, beside: Iterable[str], made: Mapping[str, Iterable[str]]
+) -> None:
+    """Refuse a response that has the name of something beside it in a result.
+
+    Raises
+    ------
+    DesignError
+        Naming what has that name.
+    """
+    found = dict.fromkeys(beside, "the result")
+    found |= {name: who for who, names in made.items() for name in names}
+    if response in found:
+        raise DesignError(
+            f"the response '{response}' has the name of a variable or dimension of "
+            f"{found[response]}; rename the column, e.g. "
+            f"table.rename(columns={{'{response}': '{response}_value'}})"
+        )

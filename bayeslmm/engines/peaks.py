@@ -1,0 +1,142 @@
+"""Where maxima may lie: the best points of a coarse grid of relative scales, cell by cell.
+
+Two terms that can explain the same variation give a criterion of several maxima: a slope on a
+column far from zero is almost an intercept, and either of them, both, or neither beside a larger
+sigma may be a maximum (Henn & Hodges 2014 show it for a single variance). So every scale is tried
+far below, below, at and above its usual size, and sigma at its best for each: along a ray on which
+all scales keep their ratio to sigma, the log density is
+
+    const - m log sigma - Q / (2 sigma^2),        so that sigma^2 = Q / m,  Q from one slope.
+
+The grid falls into cells, one for each choice of small or large for every scale; the best point of
+each is a start. Of many scales, all small, all large and each one apart from the others are tried.
+"""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from ..gaussian.sums import Array
+from ..space import Space
+from .start import mode
+
+type Cells = tuple[tuple[float, ...], ...]
+
+# Log relative scales of the cells of an axis, by the number of axes; the last serves all above.
+CELLS: tuple[Cells, ...] = (
+    ((-5.0, -3.5), (-2.4, -1.4), (-0.5, 0.4), (1.3, 2.3), (3.4,)),
+    ((-4.0, -2.5, -1.2), (-0.2, 1.2, 2.6)),
+    ((-3.6, -1.2), (0.4, 2.4)),
+    ((-2.5,), (0.5, 2.5)),
+)
+FEW: Cells = ((-2.5,), (1.5,))
+FULL = 4  # axes up to which all cells are tried
+ZERO = 5.0  # log scales under its usual size where a scale at zero is started again
+SAME = 1e-2  # distance in log scales within which two maxima are one
+WIDE = 12  # scales of one name from which they move together
+WORK = 2e8  # multiplications that starts may cost
+NEAR = 2.0  # log sigma below its usual size at which the slope of a ray is taken
+SEARCH = 15  # evaluations of one search from a start, and two more for each coordinate
+LEAST, MOST = 45, 550  # evaluations, whatever the work allows
+
+
+@dataclass(frozen=True, repr=False)
+class Grid:
+    """A log density of theta's coordinates, and the rays through a grid around a centre."""
+
+    likelihood: Any  # value and gradient of what the rays are of
+    target: Any  # of what is to be maximised
+    centre: Array
+    axes: tuple[np.ndarray, ...]  # coordinates that move together, one array an axis
+    ray: np.ndarray  # coordinates that keep their ratio to sigma, and sigma's own; or none
+    count: float  # m
+
+    def cells(self, most: int) -> list[list[tuple[float, ...]]]:
+        """Points of the grid, cell by cell; single points where `most` allows no more."""
+        k = len(self.axes)
+        levels = CELLS[min(k, len(CELLS)) - 1]
+        if sum(map(len, levels)) ** k > most:
+            levels = FEW
+        if k <= FULL:
+            return [list(product(*chosen)) for chosen in product(levels, repeat=k)]
+        (low,), (high,) = FEW
+        apart = [
+            (*(rest,) * i, one, *(rest,) * (k - i - 1))
+            for rest, one in ((low, high), (high, low))
+            for i in range(k)
+        ]
+        return [[point] for point in [*((level,) * k for level in (0.0, high, low)), *apart][:most]]
+
+    def at(self, offsets: tuple[float, ...]) -> tuple[float, Array]:
+        """Value and coordinates at a point of the grid, sigma at its best."""
+        z = self.centre.copy()
+        for axis, offset in zip(self.axes, offsets):
+            z[axis] += offset
+        z[self.ray] -= NEAR  # where Q is large beside what a prior of beta adds
+        value, slope = self.likelihood(z)
+        if not np.isfinite(value):
+            return -np.inf, z
+        if self.ray.size:
+            m = self.count
+            share = np.clip(1.0 + float(slope[self.ray].sum()) / m, 1e-8, 1e8)  # Q / (m sigma^2)
+            value += 0.5 * m * (share - 1.0 - np.log(share))
+            z[self.ray] += 0.5 * np.log(share)
+        if self.target is not self.likelihood:
+            value = self.target(z)[0]
+        return (float(value) if np.isfinite(value) else -np.inf), z
+
+
+def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
+    """Distinct maxima of a log density of theta's coordinates, roughly; the highest comes first.
+
+    Where more than the likelihood enters, the likelihood's own maxima are starts too.
+    """
+    begins = starts(model, likelihood, target)
+    if target is not likelihood:
+        centre = model.centre
+        likely = rough_maxima(model, likelihood, likelihood)
+        begins += [np.clip(z, centre - ZERO, centre + 40.0) for z in likely]
+    ends = [mode(target, z) for z in begins]
+    values = np.array([target(z)[0] for z in ends])
+    values[~np.isfinite(values)] = -np.inf
+    kept: list[int] = []
+    for i in np.argsort(-values, kind="stable"):
+        if not any(np.allclose(ends[i], ends[j], atol=SAME) for j in kept):
+            kept.append(int(i))
+    return [ends[i] for i in kept]
+
+
+def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
+    """Points from which to search, the most promising first; the model's centre at least."""
+    axes, ray = _directions(model.space)
+    if not axes:
+        return [model.centre]
+    design = model.design
+    lost = design.X.shape[1] if likelihood.solver.integrate else 0
+    count = max(1.0, float(design.frequency.sum()) - lost)
+    grid = Grid(likelihood, target, model.centre, axes, ray, count)
+    allowed = int(np.clip(WORK / model.operations, LEAST, MOST))
+    cells = grid.cells(allowed // 2)
+    best = [max((grid.at(point) for point in cell), key=lambda each: each[0]) for cell in cells]
+    best = sorted((each for each in best if each[0] > -np.inf), key=lambda each: -each[0])
+    left = allowed - sum(map(len, cells))
+    most = max(1, left // (SEARCH + 2 * model.space.size))
+    return [z for _, z in best[:most]] or [model.centre]
+
+
+def _directions(space: Space) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Coordinates of the scales beside sigma that move alone, and those of the ray.
+
+    Many scales of one name move together; what is in units of sigma anyway is not on the ray.
+    """
+    held = {n for p in space.products if p.noise for n in (p.local, p.common, p.rate)}
+    axes, ray, at = [], [], 0
+    for scale in space.scales[:-1]:
+        if scale.free:
+            own = np.arange(at, at + scale.size)
+            axes += [own] if scale.size > WIDE else list(own[:, None])
+            ray += [] if scale.name in held else own.tolist()
+            at += scale.size
+    return tuple(axes), np.array([*ray, at] if space.sigma.free else [], np.int64)
