@@ -246,3 +246,33 @@ def test_labels_in_another_order_are_refused():
 def test_without_any_feature_that_varies_there_is_nothing_to_predict_from():
     with pytest.raises(ValueError, match="one value only"):
         BayesianLasso().fit(np.ones((6, 2)), np.arange(6.0))
+
+
+def test_a_healed_machine_is_the_machine_with_one_more_function_at_each_new_point():
+    """The dense normal of the rows and the new value, the function's sd that of y."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-5.0, 5.0, (30, 1))
+    y = 2.0 + np.sin(x[:, 0]) + 0.1 * rng.normal(size=30)
+    machine = RVMRegressor(width=2.0, healed=True).fit(x, y)
+    scale = machine.tree_["posterior"]["scale_w"].values[0, 0]
+    new = np.array([[0.3], [5.5], [40.0]])
+    mean, sd = machine.predict(new, return_std=True)
+    for i, point in enumerate(new):
+        points = np.vstack([x, point])
+        columns = np.column_stack([np.ones(31), np.exp(-((points - x.T) ** 2) / 4.0)])
+        own = np.exp(-((points[:, 0] - point) ** 2) / 4.0)
+        V = (columns * scale**2) @ columns.T + y.var() * np.outer(own, own)
+        V += machine.sigma_**2 * np.eye(31)
+        gain = np.linalg.solve(V[:30, :30], V[:30, 30])
+        assert mean[i] == pytest.approx(gain @ y, rel=1e-8)
+        assert sd[i] == pytest.approx(np.sqrt(V[30, 30] - gain @ V[:30, 30]), rel=1e-8)
+    np.testing.assert_array_equal(machine.predict(new), mean)
+    plain = RVMRegressor(width=2.0).fit(x, y).predict(new, return_std=True)[1]
+    assert plain[2] < plain[0] + 0.02  # the fault
+    assert sd[2] > y.std() > 4.0 * sd[0]
+
+
+@pytest.mark.parametrize("options", [{"kernel": None}, {"engine": SHORT}])
+def test_healing_is_refused_where_it_means_nothing(sinc, options):
+    with pytest.raises(ValueError, match="healed=True adds a kernel's function"):
+        RVMRegressor(healed=True, **options).fit(*sinc)

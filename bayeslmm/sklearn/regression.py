@@ -25,6 +25,7 @@ from ..reading import fixef
 from ..recover import theta_points
 from ..selected import block_moments
 from .common import infer, informative, named, refuse_other_order
+from .healing import healed
 
 ALONE = (
     "every feature of X has one value only (or there is no bias beside them), so that nothing is "
@@ -53,6 +54,10 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     price : float, optional
         What a column must bring to be kept by "eb", in nats: by default zero for a kernel, log P
         for P columns of another kind. At zero P features near the number of rows overfit.
+    healed : bool
+        Add a function at each new point when predicting (Rasmussen & Quinonero-Candela 2005), so
+        that the standard deviation grows away from the data, to that of y. For a kernel, and scales
+        that were plugged in.
     engine : {"eb", "nuts", "gibbs"} or engine
         "eb" maximises the evidence, which leaves few columns (the relevance vectors); the others
         integrate over the scales, under their half-t prior. Or a value such as
@@ -62,8 +67,8 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     Notes
     -----
     Away from the data the kernel's columns fade to zero, and their share of the standard deviation
-    with them: it falls to the noise where least is known (Rasmussen & Quinonero-Candela 2005,
-    Healing the relevance vector machine through augmentation). Do not read it there as certainty.
+    with them: it falls to the noise where least is known (Rasmussen & Quinonero-Candela 2005). Do
+    not read it there as certainty; ``healed=True`` mends it.
     Where rows are few, intervals are too narrow among them too: "eb" plugs in the scales
     (``bl.check(machine.tree_)`` counts them); the other engines integrate over them.
 
@@ -108,6 +113,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         offset: float = 1.0,
         bias: bool = True,
         price: Any = None,
+        healed: bool = False,
         engine: Any = "eb",
         random_state: Any = None,
     ) -> None:
@@ -117,6 +123,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.offset = offset
         self.bias = bias
         self.price = price
+        self.healed = healed
         self.engine = engine
         self.random_state = random_state
 
@@ -133,6 +140,8 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         else:
             model = rvm(X[:, self._kept], y, kernel=functions, bias=self.bias, price=self.price)
         _infer(self, model)
+        if self.healed:
+            self._refuse_healing()
         weights, _ = block_moments(self.tree_, "w")
         first = int(self.bias)
         self.coef_, self.intercept_ = weights[first:], float(weights[0]) if self.bias else 0.0
@@ -152,7 +161,23 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
         new = self._table(X) if self.kernel is None else X[:, self._kept]
-        return _predict(self.model_, self.tree_, new, return_std)
+        found = _predict(self.model_, self.tree_, new, return_std)
+        if not self.healed:
+            return found
+        mean, variance = healed(self.model_, self.tree_, new)
+        if not return_std:
+            return found + mean
+        return found[0] + mean, np.sqrt(found[1] ** 2 + variance)
+
+    def _refuse_healing(self) -> None:
+        """Refuse what has no centres, or no single set of scales."""
+        centres = getattr(self.model_.blocks[0].source, "centres", None)
+        if centres is None or not self.tree_["posterior"].attrs.get("fixed"):
+            raise ValueError(
+                f"healed=True adds a kernel's function at each new point, given scales that were "
+                f"plugged in: it is for kernel='gaussian' and its like with engine='eb'; got "
+                f"kernel={self.kernel!r}, engine={self.engine!r}"
+            )
 
     def _table(self, X: Array) -> Any:
         return named(self, X, self._kept, self.bias)

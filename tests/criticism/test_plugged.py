@@ -160,6 +160,9 @@ def test_what_is_counted_is_what_was_maximised(loadings, batches):
     """W less its rotations: 8 x 2 - 1; means are integrated out."""
     given = plugged_in(loadings[1]["2"])
     assert (given.count, given.observed, given.of) == (15 + 1, 160, "entries")
+    judged = bl.check(loadings[1]["7"])
+    assert [row.name for row in judged.rows if not row.ok] == ["plugged in"]
+    assert "36 numbers from 160 entries" in judged.verdict
     given = plugged_in(batches[1])
     assert (str(given), given.few) == ("2 numbers from 30 rows", True)
     assert (
