@@ -188,10 +188,9 @@ def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
         if len(flat) == 1:
             first, matrix = np.delete(first, flat), np.delete(matrix, flat + 1, axis=1)
             functions = _Kernel(kernel, x[first])
-    names = _row_names(inputs.rows, first)
     return Basis(
         what=what,
-        labels=(_bias(names),) * bias + names,
+        labels=(BIAS,) * bias + _row_names(inputs.rows, first),
         matrix=matrix,
         rows=inputs.rows,
         remedy="choose another width or kernel, which tells these rows of x apart",

@@ -75,7 +75,8 @@ def refuse_other_order(X: Any, y: Any) -> None:
     ValueError
         Where X and y have the same labels in another order.
     """
-    one, other = getattr(X, "index", None), getattr(y, "index", None)
+    one: Any = getattr(X, "index", None)
+    other: Any = getattr(y, "index", None)
     labelled = hasattr(one, "equals") and hasattr(other, "equals") and len(one) == len(other)
     if labelled and not one.equals(other) and one.sort_values().equals(other.sort_values()):
         raise ValueError(
