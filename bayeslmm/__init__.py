@@ -25,7 +25,8 @@ from .engines.evidence import EmpiricalBayes
 from .engines.gibbs import Gibbs
 from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
-from .engines.profile import confint, lr_test
+from .engines.profile import confint
+from .engines.ratio import lr_test
 from .fit import fit
 from .impute import impute, log_density, reconstruct, transform
 from .model import Model

@@ -24,6 +24,7 @@ from .engines.nuts import NUTS
 from .engines.pareto import KHAT
 from .factors import FactorModel
 from .fit import fit
+from .gaussian.expectation import NoNoise
 from .gaussian.sums import Array
 from .models.ppca import ppca
 from .report.drawing import INK, draw, name_axes
@@ -52,17 +53,22 @@ class Components:
         most likely model with most components.
     noise : float
         Variance of the noise at the maximum of the likelihood with `best` components.
+    limit : str
+        Why no larger number was tried; empty where `most` or hopeless evidence ended the search.
     """
 
     table: Any
     best: int
     eigenvalues: Array
     noise: float
+    limit: str = ""
 
     @property
     def verdict(self) -> str:
         """In words."""
         last, d = int(self.table.index[-1]), self.eigenvalues.size
+        if self.best == last and self.limit:
+            return f"The evidence is for {last} or more, but {self.limit}."
         if self.best == last and last < d - 1 and last > 0:
             return f"The evidence still rises at {last}, the largest number tried: raise most=."
         if self.best == d - 1 and self.best > 0:
@@ -160,15 +166,15 @@ def choose_components(
 
     rng = np.random.default_rng(seed)
     rows: list[list[Any]] = []
-    last = _most(Y, most, scale)
+    last, limit = _most(Y, most, scale), ""
     with threadpool_limits(limits=1, user_api="blas"):
         closed = ppca(Y, last, scale=scale).space.size > CURVED
         for q in range(last + 1):
-            model = ppca(Y, q, scale=scale, priors=_of(priors, q))
-            try:
-                best = model.maximum("ml")
-            except ValueError:  # no noise is left
+            tried = ppca(Y, q, scale=scale, priors=_of(priors, q))
+            limit = _limit(tried)
+            if limit:
                 break
+            model, best = tried, tried.maximum("ml")
             found = _closed(model) if closed else _evidence(model, rng)
             rows.append([*found[:2], best.value, _bic(model), best.sigma, found[2]])
             behind = max(r[0] for r in rows) - np.array([r[0] for r in rows])
@@ -181,7 +187,36 @@ def choose_components(
     table.insert(2, "probability", weight / weight.sum())
     chosen = int(table["log evidence"].idxmax())
     noise = float(table["noise sd"].iloc[chosen]) ** 2
-    return Components(table, chosen, _eigenvalues(model), noise)
+    if not limit and most is None and len(rows) == model.design.y.shape[0] - 1 < model.unit.size:
+        limit = _few(model, len(rows))
+    return Components(table, chosen, _eigenvalues(model), noise, limit)
+
+
+def _limit(model: FactorModel) -> str:
+    """Why this many components cannot be compared with others; empty where they can."""
+    try:
+        model.maximum("ml")
+    except NoNoise:
+        q, (n, d) = model.components, model.design.y.shape
+        if n - 1 <= q:
+            return _few(model, q)
+        least = "sigma a prior that keeps off zero and fit ppca itself"
+        if not model.design.complete:
+            return (
+                f"{q} follow all entries that are there exactly, so that no noise is left to "
+                f"compare more with: too few are there; give more rows, or give {least}"
+            )
+        return (
+            f"{q} follow the rows exactly, so that no noise is left to compare more with: the "
+            f"{n:,} x {d} matrix has rank {q} about its means (columns made of others, or repeated "
+            f"rows); drop such columns, or give {least}"
+        )
+    return ""
+
+
+def _few(model: FactorModel, q: int) -> str:
+    n = model.design.y.shape[0]
+    return f"{n:,} rows leave no noise to compare {q} with: more rows are needed"
 
 
 def _most(Y: Any, most: int | None, scale: str | None) -> int:

@@ -71,7 +71,7 @@ class Imputed:
 
 
 def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
-    """Scores of rows on the principal axes: mean and sd, given the entries that each row has.
+    """Scores of rows along the loadings as they are told: mean and sd, given a row's entries.
 
     Parameters
     ----------

@@ -267,7 +267,7 @@ class Model:
 
     @property
     def constants(self) -> Named:
-        """X, offset, weights and codes: what a reader of the file needs to see the rows."""
+        """X, offset, weights, codes, columns: what a reader of the file needs to see the rows."""
         design = self.design
         found: Named = {}
         if design.fixed:
@@ -280,7 +280,10 @@ class Model:
             found["frequency"] = (("row",), design.frequency)
         for term in self.terms:
             found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
+            if (term.grouping.Z != 1.0).any():
+                found[f"columns_{term.name}"] = (("row", term.dims[1]), term.grouping.Z)
         for block in self.blocks:
+            found[f"unit_{block.name}"] = (block.dims, block.unit)
             if block.Z.size <= KEPT:
                 columns = block.Z * block.unit + block.centre
                 found[f"columns_{block.name}"] = (("row", *block.dims), columns)

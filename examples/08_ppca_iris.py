@@ -82,13 +82,12 @@ print(bl.check(nuts))
 assert nuts.attrs["converged"]
 
 # %% [markdown]
-# ### Why loadings are told as principal axes
+# ### Why all draws face one way
 #
 # W and its rotation W Q give the same covariance: the data cannot tell them apart, and a sampler
-# that roams over all rotations has no posterior mean of W worth telling. So each draw is rotated to
-# its principal axes, orthogonal and ordered by variance, as in classical PCA. Each axis still has
-# two signs. They are chosen to agree with those of the maximum, draw by draw. Without that, the
-# mean over draws would be near zero:
+# that roams over all rotations has no posterior mean of W worth telling. So each draw is turned as
+# near as it comes to the principal axes at the maximum of the likelihood, signs included. Without
+# the signs alone, the mean over draws would be near zero:
 
 # %%
 draws = nuts["posterior"]["W"].stack(s=("chain", "draw")).transpose("s", "feature", "component")

@@ -154,6 +154,11 @@ def test_columns_stand_in_the_order_of_their_certainty(whole):
         order = table["included"].to_numpy() * 1e6 + np.abs(table["mean"] / table["sd"])
         assert (np.diff(order) < 0.0).all()
         assert table["included"].nunique() == 2  # both kinds are here
+    tree = whole.nuts.copy(deep=True)
+    mean, sd = np.array([1.0, 10.0, 0.02, 3.0]), np.array([0.1, 4.0, 0.001, 5.0])
+    z = np.random.default_rng(0).normal(size=(2, 200, 4))
+    tree["posterior"]["u_z"] = tree["posterior"]["u_z"].copy(data=mean + sd * z)
+    assert list(bl.selected(tree).index) == ["z2", "z0", "z1", "z3"]
 
 
 def test_fitted_values_and_residuals(whole, exact):

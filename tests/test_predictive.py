@@ -176,6 +176,48 @@ def test_a_simulated_response_takes_one_random_draw_of_the_posterior(whole):
     assert max(found) > 3 * total / 4
 
 
+def test_a_bootstrap_response_has_the_estimates_not_a_draw_of_beta(whole):
+    """Least squares of it scatter by the noise alone; by drawn beta they would by twice that."""
+    d = whole.data
+    model = bl.lmm("y ~ x", d, weights="w", offset="o", priors={"sigma": 2.0})
+    eb = bl.fit(model, bl.EmpiricalBayes("reml", draws=200), seed=1)
+    y = np.array([bl.simulate(model, eb, seed=s) for s in range(200)]) - d["o"].to_numpy()
+    root = np.sqrt(d["w"].to_numpy())
+    found = np.linalg.lstsq(whole.X * root[:, None], (y * root).T, rcond=None)[0].T
+    precision = (whole.X * d["w"].to_numpy()[:, None]).T @ whole.X / 4.0
+    left = found - bl.fixef(eb)["mean"].to_numpy()
+    is_white(left @ np.linalg.cholesky(precision))
+
+
+DRAWING = {
+    "posterior_predictive": lambda m, t, s: bl.posterior_predictive(m, t, seed=s)[
+        "posterior_predictive"
+    ]["y"],
+    "of new groups": lambda m, t, s: bl.posterior_predictive(m, t, seed=s, groups="new")[
+        "posterior_predictive"
+    ]["y"],
+    "prior_predictive": lambda m, t, s: bl.prior_predictive(m, draws=3, seed=s)["prior_predictive"][
+        "y"
+    ],
+    "simulate": lambda m, t, s: bl.simulate(m, t, seed=s),
+    "simulate from the prior": lambda m, t, s: bl.simulate(m, seed=s),
+    "noise": lambda m, t, s: bl.predict(m, t, noise=True, seed=s).draws,
+    "a new group": lambda m, t, s: bl.predict(m, t, NEW, seed=s).draws,
+    "its noise": lambda m, t, s: bl.predict(m, t, NEW, noise=True, seed=s).draws,
+}
+NEW = {"x": [1.0], "g": ["new"], "h": ["h1"], "o": [0.0], "w": [1.0]} | {c: [0.0] for c in COLUMNS}
+
+
+@pytest.mark.parametrize("verb", DRAWING)
+def test_a_seed_gives_its_draws_and_another_seed_others(whole, verb):
+    draw = DRAWING[verb]
+    first, again, other = (np.asarray(draw(whole.model, whole.nuts, s)) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).min() > 0.0
+    unseeded = [np.asarray(draw(whole.model, whole.nuts, None)) for _ in range(2)]
+    assert np.abs(unseeded[0] - unseeded[1]).min() > 0.0
+
+
 def test_a_simulated_response_has_new_groups(whole, alone):
     model, tree = alone
     y = np.array([bl.simulate(model, tree, seed=s) for s in range(60)])

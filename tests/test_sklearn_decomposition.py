@@ -118,20 +118,62 @@ def test_missing_entries_have_their_conditional_normal(holes):
     assert rows.sum() == pytest.approx(ppca.tree_.attrs["log_marginal"], rel=1e-8)
 
 
-def test_drawn_loadings_tell_posterior_means(iris, drawn):
-    posterior = drawn.tree_["posterior"]
-    over = ("chain", "draw")
-    np.testing.assert_allclose(drawn.loadings_, posterior["W"].mean(over))
-    np.testing.assert_allclose(drawn.get_covariance(), posterior["covariance"].mean(over))
-    np.testing.assert_allclose(drawn.components_ @ drawn.components_.T, np.eye(2), atol=1e-12)
-    plugged = PPCA(2).fit(iris)
-    assert (np.abs((drawn.components_ * plugged.components_).sum(axis=1)) > 0.999).all()
-    wanted = bl.transform(drawn.model_, drawn.tree_).mean
-    np.testing.assert_allclose(drawn.transform(iris), wanted, rtol=1e-9)
-    wanted = bl.log_density(drawn.model_, drawn.tree_)
-    np.testing.assert_allclose(drawn.score_samples(iris), wanted, rtol=1e-9)
+@pytest.fixture(scope="module")
+def alike():
+    """Two components of like length, whose principal axes turn from draw to draw."""
+    rng = np.random.default_rng(0)
+    W = np.linalg.qr(rng.normal(size=(6, 2)))[0] * 1.7
+    Y = rng.normal(size=(40, 2)) @ W.T + 0.3 * rng.normal(size=(40, 6))
+    engine = bl.NUTS(draws=200, tune=300, chains=2)
+    return Y, PPCA(2, engine=engine, random_state=1).fit(Y)
+
+
+def rms(values):
+    return np.sqrt(np.mean(np.asarray(values) ** 2))
+
+
+@pytest.mark.parametrize("which", ["iris", "alike"])
+def test_drawn_loadings_are_those_of_one_model_that_fits_together(which, iris, drawn, alike):
+    """The probabilistic PCA of the posterior mean of the covariance (Tipping & Bishop, eq. 7)."""
+    rows, ppca = (iris, drawn) if which == "iris" else alike
+    Y = np.asarray(rows)
+    C = ppca.tree_["posterior"]["covariance"].mean(("chain", "draw")).values
+    values, d = np.linalg.eigvalsh(C)[::-1], len(C)
+    np.testing.assert_allclose(ppca.explained_variance_, values[:2])
+    assert ppca.noise_variance_ == pytest.approx(values[2:].mean())
+    assert np.trace(ppca.get_covariance()) == pytest.approx(np.trace(C))
+    both = ppca.loadings_ @ ppca.loadings_.T + ppca.noise_variance_ * np.eye(d)
+    np.testing.assert_allclose(ppca.get_covariance(), both, atol=1e-12)
+    np.testing.assert_allclose(ppca.components_ @ ppca.components_.T, np.eye(2), atol=1e-12)
+    plugged = PPCA(2).fit(rows)
+    gap = plugged.components_ @ ppca.components_.T  # the plane, whatever turns in it
+    assert (np.linalg.svd(gap)[1] > 0.99).all()
+    Z = ppca.transform(rows)  # E[z | y] by the formula for a normal of two parts
+    by_hand = (Y - ppca.mean_) @ np.linalg.solve(both, ppca.loadings_)
+    np.testing.assert_allclose(Z, by_hand, atol=1e-10)
+    wanted = bl.log_density(ppca.model_, ppca.tree_)
+    np.testing.assert_allclose(ppca.score_samples(rows), wanted, rtol=1e-9)
+
+
+def test_rows_come_back_from_their_scores_as_the_posterior_reconstructs_them(alike):
+    Y, ppca = alike
+    told = bl.reconstruct(ppca.model_, ppca.tree_).xs("mean", axis=1, level=1).to_numpy()
+    error = rms(told - Y)
+    assert rms(ppca.inverse_transform(ppca.transform(Y)) - Y) == pytest.approx(error, rel=0.02)
+    posterior = ppca.tree_["posterior"].dataset.mean(("chain", "draw"))
+    W, z, mu = (posterior[name].values for name in ("W", "z", "mu"))
+    scores = bl.transform(ppca.model_, ppca.tree_).mean
+    for each in (z, scores):  # means of draws that face one way may be multiplied
+        assert rms(mu + each @ W.T - Y) == pytest.approx(error, rel=0.02)
+    np.testing.assert_allclose(each.std(axis=0), 0.95, atol=0.1)
+
+
+def test_imputed_entries_and_scores_of_drawn_loadings(iris, drawn):
     filled = drawn.impute(pd.DataFrame([[5.0, np.nan, 1.4, 0.2]], columns=iris.columns))
     assert filled[0, 1] == pytest.approx(3.3, abs=0.3)  # a small flower: setosa's sepals are wide
+    np.testing.assert_allclose(
+        drawn.transform(iris), bl.transform(drawn.model_, drawn.tree_).mean, atol=0.05
+    )
 
 
 def test_names_go_in_and_out(iris):

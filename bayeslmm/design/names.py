@@ -5,7 +5,7 @@ things of one name would overwrite each other, or stop after the work is done: s
 by name when a model is declared.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable
 
 from .errors import DesignError
 
@@ -14,7 +14,7 @@ RESPONSE = ("chain", "draw", "row", "fixed", "fixed_2", "beta", "sigma")
 # What may stand beside groups and blocks: tables of engines, constants, parameters of other models.
 ALWAYS = (
     *RESPONSE, "step", "parameter", "y", "offset", "weights", "frequency", "noise_sd", "tau",
-    "lam", "lam2", "alpha", "mu", "w", "beta_mean", "beta_sd", "beta_cov",
+    "lam", "lam2", "alpha", "mu", "w", "beta_mean", "beta_sd", "beta_cov", "__draw__",
 )  # fmt: skip
 GROUP = (
     "{}", "{}_effect", "{}_effect_2", "sd_{}", "corr_{}", "u_{}", "icc_{}", "codes_{}",
@@ -29,20 +29,20 @@ MATRIX = (
     "covariance", "explained_variance", "explained_ratio", "noise_sd", "shift", "unit",
 )  # fmt: skip
 
-type Made = dict[str, tuple[str, ...]]  # who -> the names that it makes
+type Made = list[tuple[str, tuple[str, ...]]]  # who makes which names
 
 
 def of_groups(names: Iterable[str]) -> Made:
     """What each grouping factor makes, by how a message calls it."""
-    return {f"the grouping factor '{n}'": tuple(form.format(n) for form in GROUP) for n in names}
+    return [(f"the grouping factor '{n}'", tuple(form.format(n) for form in GROUP)) for n in names]
 
 
 def of_blocks(names: Iterable[str]) -> Made:
     """What each block of columns makes, by how a message calls it."""
-    return {f"the block '{n}'": tuple(form.format(n) for form in BLOCK) for n in names}
+    return [(f"the block '{n}'", tuple(form.format(n) for form in BLOCK)) for n in names]
 
 
-def check_group_names(groups: Iterable[str], response: str) -> None:
+def check_group_names(groups: Collection[str], response: str) -> None:
     """Refuse groups and a response whose names, or what is made of them, would meet.
 
     Raises
@@ -51,6 +51,9 @@ def check_group_names(groups: Iterable[str], response: str) -> None:
         Naming the column to rename.
     """
     made = of_groups(groups)
+    for name, what in ((response, "response"), *((group, "grouping factor") for group in groups)):
+        if not name.strip():
+            raise DesignError(f"the {what} {name!r} has no name; rename the column")
     for group in groups:
         if group == response:
             raise DesignError(
@@ -63,7 +66,7 @@ def check_group_names(groups: Iterable[str], response: str) -> None:
     check_response_name(response, RESPONSE, made)
 
 
-def refuse_shared(made: Mapping[str, Iterable[str]]) -> None:
+def refuse_shared(made: Made) -> None:
     """Refuse names that two make, or that every result has.
 
     Raises
@@ -72,25 +75,23 @@ def refuse_shared(made: Mapping[str, Iterable[str]]) -> None:
         Naming both, and what to rename.
     """
     owner = dict.fromkeys(ALWAYS, "")
-    for who, names in made.items():
+    for who, names in made:
         for name in names:
-            other = owner.setdefault(name, who)
+            other = owner.get(name)
             if other == "":
                 raise DesignError(
                     f"{who} has the name of a variable or dimension of the result; rename the "
                     "column"
                 )
-            if other != who:
-                first, second = other.removeprefix("the "), who.removeprefix("the ")
+            if other is not None:
                 raise DesignError(
-                    f"the {first} and the {second} would both make the name '{name}' in a result; "
-                    "rename one of the columns"
+                    f"{other} and {who} would both make the name '{name}' in a result; rename one "
+                    "of the columns"
                 )
+            owner[name] = who
 
 
-def check_response_name(
-    response: str, beside: Iterable[str], made: Mapping[str, Iterable[str]]
-) -> None:
+def check_response_name(response: str, beside: Iterable[str], made: Made) -> None:
     """Refuse a response that has the name of something beside it in a result.
 
     Raises
@@ -99,7 +100,7 @@ def check_response_name(
         Naming what has that name.
     """
     found = dict.fromkeys(beside, "the result")
-    found |= {name: who for who, names in made.items() for name in names}
+    found |= {name: who for who, names in made for name in names}
     if response in found:
         raise DesignError(
             f"the response '{response}' has the name of a variable or dimension of "

@@ -43,7 +43,8 @@ def check_rank(
     largest = np.abs(columns).max(axis=0, initial=0.0)
     for name, top in zip(kept, largest, strict=True):
         if top == 0:
-            raise DesignError(f"in {where}, column '{name}' is zero in every row; drop it")
+            advice = _leave_out(name, terms or {})
+            raise DesignError(f"in {where}, column '{name}' is zero in every row; {advice}")
     centred = columns - columns.mean(axis=0) if ones else columns
     norms = np.sqrt((centred**2).sum(axis=0))
     rounding = np.finfo(float).eps * np.sqrt(len(matrix)) * largest
@@ -110,6 +111,17 @@ def _refuse_dependent(
         f"in {where}, column '{names[column]}' is a linear combination of {quoted(basis)}"
         + (f" (and {more} more columns are of others)" if more else "")
         + f"; drop {_way_out([names[column], *basis], terms)}"
+    )
+
+
+def _leave_out(name: str, terms: Mapping[str, str]) -> str:
+    """How a formula goes without a column, which it cannot name where its term has others."""
+    term = terms.get(name, name)
+    if term == name:
+        return "drop it"
+    return (
+        f"drop the term '{term}', or write its other columns one by one, as in "
+        "I((factor == 'level') * x)"
     )
 
 

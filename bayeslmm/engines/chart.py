@@ -19,6 +19,8 @@ from ..model import Model
 from ..space import Theta
 from ..target import Target
 
+FAR, HUGE = 300.0, 1e100  # log scales, and coordinates, whose squares leave float64
+
 
 @dataclass(frozen=True)
 class Block:
@@ -126,6 +128,9 @@ class Chart:
 
     def value(self, x: Array) -> tuple[float, Array]:
         """The criterion and its gradient at x; NaN where float64 cannot hold it."""
+        size = np.abs(x)
+        if not (size.max(initial=0.0) < HUGE and size[self.natural :].max(initial=0.0) < FAR):
+            return np.nan, np.zeros(x.size)
         theta = self.theta(x)
         value, J, slope_sigma = self.target.solver.score(
             theta.scales, theta.sigma, self.target.work

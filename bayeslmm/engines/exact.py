@@ -20,6 +20,7 @@ from ..space import Positive
 from ..terms import BlockTerm, GroupTerm
 
 RELATIVE = 1e-12  # of y's spread that a remainder may be, beside the rounding of its parts
+CANCELLED = 1e-6  # of it, beyond which rounding could hide any noise
 SUBSETS = 4  # terms up to which every choice of them is tried
 WORK = 1e8  # multiplications up to which columns are solved for at once
 STEPS = 200  # of an iteration where there are more
@@ -44,6 +45,10 @@ class Exact:
         )
 
 
+class ExactFit(ValueError):
+    """No posterior, since no noise is left."""
+
+
 ADVICE = (
     "look for a column that is the response itself, fix sigma (priors={'sigma': ...}), or give it "
     "a prior that keeps off zero, such as LogNormal(mu, 1)"
@@ -55,12 +60,12 @@ def refuse_exact(model: Model) -> None:
 
     Raises
     ------
-    ValueError
+    ExactFit
         Naming the terms that fit y.
     """
     found = exact_fit(model)
     if found is not None and _order(model.space.sigma) + _costs(model, found) <= found.power:
-        raise ValueError(f"{found.words}, and the posterior is improper; {ADVICE}")
+        raise ExactFit(f"{found.words}, and the posterior is improper; {ADVICE}")
 
 
 def exact_fit(model: Model) -> Exact | None:
@@ -111,7 +116,10 @@ def _followed(model: Model, parts: Parts, y: Array) -> int | None:
     left = float(np.sqrt(np.mean((y - A @ b) ** 2)))
     largest = max(np.abs(y).max(), np.abs(A.multiply(b)).max())
     rounding = 16.0 * np.finfo(float).eps * float(largest)
-    return rank if left <= RELATIVE * float(np.std(y)) + rounding else None
+    spread = float(np.std(y))
+    if rounding > CANCELLED * spread:
+        return None  # so large parts cancel that float64 cannot say what is left
+    return rank if left <= RELATIVE * spread + rounding else None
 
 
 def _solved(A: Any, y: Array) -> tuple[Array, int]:
@@ -119,7 +127,8 @@ def _solved(A: Any, y: Array) -> tuple[Array, int]:
     if isinstance(A, np.ndarray):
         from scipy.linalg import lstsq
 
-        b, _, rank, _ = lstsq(A, y, lapack_driver="gelsd")
+        least = 4.0 * max(A.shape) * np.finfo(float).eps  # crossed factors share the intercept
+        b, _, rank, _ = lstsq(A, y, cond=least, lapack_driver="gelsd")
         return b, int(rank)
     from scipy.sparse.linalg import lsmr
 

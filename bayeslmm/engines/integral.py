@@ -22,11 +22,12 @@ from ..handed_out import refuse_changed
 from ..tree import check_tree
 from . import start
 from .bridge import bridge
-from .mode import posterior_mode
+from .mode import posterior_modes
 from .pareto import KHAT, psis
-from .student import log_student, square_root, student
+from .student import log_student, mixture, square_root, student
 
 DROP = 25.0  # nats below the maximum at which the box ends
+LOW = 8.0  # nats below the highest mode from which another one is left out of a proposal
 MOST = 3  # coordinates for quadrature
 DIMENSIONS = 40  # coordinates beyond which importance sampling finds next to nothing
 BRIDGED = 100  # draws for each coordinate from which a bridge is built
@@ -156,9 +157,9 @@ def check_proper(model: Declared) -> None:
 def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
-    mode = posterior_mode(model, target)
+    mode, *others = posterior_modes(model, target)
     width = start.width(target, mode)
-    box = _box(target, mode, width)
+    box = _box(target, mode, width, np.array([mode, *others]))
     previous, count = np.inf, 24
     while True:
         axes = [np.linspace(low, high, count) for low, high in box]
@@ -186,10 +187,14 @@ def _many(target: Any, z: Array) -> Array:
     return np.where(np.isfinite(logs), logs, -np.inf)
 
 
-def _box(target: Any, mode: Array, width: Array) -> list[tuple[float, float]]:
-    """A box in t whose faces lie `DROP` nats below the maximum, the other coordinates free."""
+def _box(target: Any, mode: Array, width: Array, modes: Array) -> list[tuple[float, float]]:
+    """A box in t whose faces lie `DROP` nats below the maximum, the other coordinates free.
+
+    It holds all modes (k, d) that are not lower than that: a valley between them is no face.
+    """
     d = mode.size
-    limits = np.tile([-3.0, 3.0], (d, 1))
+    t = np.arcsinh((modes[_many(target, modes) > target(mode)[0] - DROP] - mode) / width)
+    limits = np.stack([t.min(axis=0) - 3.0, t.max(axis=0) + 3.0], axis=1)
     for _ in range(40):
         axes = [np.linspace(low, high, 25 if d > 2 else 40) for low, high in limits]
         t = np.array(list(product(*axes)))
@@ -207,14 +212,27 @@ def _box(target: Any, mode: Array, width: Array) -> list[tuple[float, float]]:
     return [(float(low), float(high)) for low, high in limits]
 
 
+def _high(target: Any, modes: list[Array]) -> list[Array]:
+    """The modes that are not much lower than the highest; the others hold next to nothing."""
+    top = target(modes[0])[0]
+    return [z for z in modes if target(z)[0] > top - LOW]
+
+
+def _curved(target: Any, z: Array) -> Array:
+    """A root of the covariance of the Gaussian approximation at a mode."""
+    values, vectors = np.linalg.eigh(-start.hessian(target, z))
+    return vectors / np.sqrt(np.maximum(values, 0.05))
+
+
 def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidence:
-    """Importance sampling from a multivariate t, refitted once to its own weighted draws."""
+    """Importance sampling from a multivariate t, refitted to its own weighted draws.
+
+    The first draws come from a t around every mode, so that the fitted one holds them all.
+    """
     target = model.target()
-    centre = posterior_mode(model, target)
-    values, vectors = np.linalg.eigh(-start.hessian(target, centre))
-    root = vectors / np.sqrt(np.maximum(values, 0.05))
+    places = [(z, _curved(target, z)) for z in _high(target, posterior_modes(model, target))]
     for size in (draws // 4, draws // 4, draws):
-        z, log_q = student(centre, root, size, rng)
+        z, log_q = mixture(places, size, rng)
         logs = target.many(z) - log_q
         logs = np.where(np.isfinite(logs), logs, -np.inf)
         top = logs.max()
@@ -222,7 +240,7 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
         share = weights / weights.sum()
         centre = share @ z
         spread = (z - centre).T @ ((z - centre) * share[:, None])
-        root = square_root(spread)
+        places = [(centre, square_root(spread))]
     value = float(top + np.log(weights.mean()))
     error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
     khat = psis(logs)[1]

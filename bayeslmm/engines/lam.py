@@ -36,18 +36,29 @@ def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Gener
     blocks, sigma = blocks_of(model), noise_of(model)
     free = [i for i, b in enumerate(model.blocks) if b.law.rate and b.law.rate.free]
     attrs: dict[str, Any] = {}
+    vague: list[str] = []
     if free:
-        best = maximise_rate(data, centre, blocks, sigma, free, rng=rng)
+        names = [b.name for b in model.blocks]
+        best = maximise_rate(data, centre, blocks, sigma, free, rng=rng, names=names)
         for i, lam, error, spread in zip(free, best.lam, best.error, best.spread):
             blocks[i] = replace(blocks[i], rate=float(lam) ** 2)
             name = str(model.blocks[i].law.root)
             attrs |= {name: lam, f"{name}_error": error, f"{name}_se": spread}
+            if spread > lam:
+                vague.append(name)
     options = {"draws": draws, "tune": 200, "chains": 4}
     outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng))
     rates = [b.law.rate for b in model.blocks]
     fixed = tuple(p.name for p in rates if p is not None and p.free)
     attrs = {name: float(value) for name, value in attrs.items()}
-    return replace(outcome, attrs={**outcome.attrs, **attrs}, fixed=fixed)
+    attrs = {**outcome.attrs, **attrs}
+    for name in vague:
+        attrs["message"] += (
+            f"; the data hardly say how large {name} is ({attrs[name]:.3g}, standard error "
+            f"{attrs[f'{name}_se']:.2g}): what it shrinks rests on a guess; keep its prior "
+            f"(NUTS(), Gibbs())"
+        )
+    return replace(outcome, attrs=attrs, fixed=fixed)
 
 
 def refuse_hidden(model: Model) -> None:

@@ -111,14 +111,29 @@ def step_for(rounding: float) -> float:
     return max(1e-5, rounding ** (1.0 / 3.0))
 
 
-def _rough(model: Model, criterion: str) -> list[Theta]:
+def _rough(model: Model, criterion: str, close: float = CLOSE) -> list[Theta]:
     """Starts: the highest of the maxima that searches on log scales find from many points."""
     target = model.target(criterion, prior=False)
     inner = _with_scales(model, target) if criterion == "map" else target
     ends = rough_maxima(model, target, inner)
     top = inner(ends[0])[0]
-    close = [z for z in ends[:NEWTONS] if not inner(z)[0] < top - CLOSE]
-    return [model.space.constrain(z, model.layout) for z in close]
+    return [
+        model.space.constrain(z, model.layout)
+        for z in ends[:NEWTONS]
+        if not inner(z)[0] < top - close
+    ]
+
+
+def near(best: Optimum, close: float) -> list[Array]:
+    """Other maxima, roughly, that lie less than `close` nats below the best."""
+    chart = best.chart
+    points = [chart.coordinates(t) for t in _rough(best.model, best.criterion, close)]
+    return [
+        x
+        for x in points
+        if not best.value - chart.value(x)[0] > close
+        and not np.allclose(np.abs(x), np.abs(best.x), rtol=0.05, atol=0.05)
+    ]
 
 
 def _with_scales(model: Model, target: Target) -> Evaluate:

@@ -20,7 +20,7 @@ from ..recover import theta_variables
 from ..space import Positive
 from ..terms import GroupTerm
 from .conjugate import Covariance
-from .start import mode
+from .peaks import rough_maxima
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,9 +48,9 @@ class State:
 
     @classmethod
     def begin(cls, model: Model) -> "State":
-        """Start at the mode of the marginal likelihood, from which few sweeps are left."""
+        """Start at the highest mode of the marginal likelihood: few sweeps are left from there."""
         target = model.target("evidence", prior=False)
-        theta = model.space.constrain(mode(target, model.centre), model.layout)
+        theta = model.space.constrain(rough_maxima(model, target, target)[0], model.layout)
         parts, at = [], 0
         for number, term in enumerate(model.terms):
             q = term.shape[1]

@@ -14,7 +14,12 @@ FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
 
 def posterior_mode(model: Any, target: Any) -> Array:
-    """The best of the modes found from many magnitudes and from the likelihood's own maxima.
+    """The best of the modes found; see `posterior_modes`."""
+    return posterior_modes(model, target)[0]
+
+
+def posterior_modes(model: Any, target: Any) -> list[Array]:
+    """The modes found from many magnitudes and from the likelihood's own maxima, the best first.
 
     A model with advice (a slope far from its intercept) is also started from the careful maxima.
 
@@ -25,7 +30,7 @@ def posterior_mode(model: Any, target: Any) -> Array:
     """
     begin, low = model.centre, model.lowest
     if begin.size > MANY:
-        return mode(target, begin, low)
+        return [mode(target, begin, low)]
     if model.matrix:
         likely = mode(model.target("reml", prior=False), begin, low)
         near = np.clip(likely, begin - 5.0, begin + 40.0)
@@ -45,4 +50,6 @@ def posterior_mode(model: Any, target: Any) -> Array:
             "the log posterior is not finite at any start: look for a prior that excludes what the "
             "data say, or rescale y and the columns"
         )
-    return found[int(np.nanargmax(np.where(np.isfinite(values), values, -np.inf)))]
+    order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
+    modes = [found[i] for i in order if np.isfinite(values[i])]
+    return modes[:1] if model.matrix else modes  # of a matrix they are one, turned

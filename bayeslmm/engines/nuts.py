@@ -21,9 +21,11 @@ from . import start
 from .convergence import judge
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
-from .mode import posterior_mode
+from .mode import posterior_modes
 from .protocol import Outcome, check_integers
 
+NEAR = 3.0  # nats below the highest mode from which another is no place to start
+APART = 0.5  # log scales within which two modes are one
 STATS = ("diverging", "energy", "step_size", "n_steps", "depth", "mean_tree_accept")
 
 
@@ -102,7 +104,7 @@ class NUTS:
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
-        z, stats, attrs = _sample(target, self, *_around(model, target), rng, progress)
+        z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
         thetas = model.thetas(z)
         judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
@@ -111,17 +113,26 @@ class NUTS:
         return Outcome(thetas=thetas, sample_stats=stats, attrs={**attrs, **judged})
 
 
-def _around(model: Model, target: Target) -> tuple[Array, Array]:
-    """Mode and width: chains start about twice as wide as the posterior."""
-    mode = posterior_mode(model, target)
-    return mode, 2.0 * start.width(target, mode)
+type Begins = list[tuple[Array, Array]]
+
+
+def _around(model: Model, target: Target) -> Begins:
+    """Modes and widths: chains start about twice as wide as the posterior.
+
+    Where several modes are nearly as high, each chain starts at one of them at random: chains that
+    do not get from one to another then disagree, which is told, where all at one would agree.
+    """
+    modes = posterior_modes(model, target)
+    top = target(modes[0])[0]
+    near = [z for z in modes if target(z)[0] > top - NEAR]
+    apart = [z for i, z in enumerate(near) if all(np.abs(z - o).max() > APART for o in near[:i])]
+    return [(z, 2.0 * start.width(target, z)) for z in apart]
 
 
 def _sample(
     target: Target,
     options: NUTS,
-    mode: Array,
-    width: Array,
+    begins: Begins,
     rng: np.random.Generator,
     progress: bool,
 ) -> tuple[Array, dict[str, Array], dict[str, Any]]:
@@ -143,7 +154,9 @@ def _sample(
         return lambda z: {"z": z}
 
     def make_start(seed: int) -> Array:
-        return mode + width * np.random.default_rng(seed).standard_normal(mode.size)
+        own = np.random.default_rng(seed)
+        mode, width = begins[own.integers(len(begins))] if len(begins) > 1 else begins[0]
+        return mode + width * own.standard_normal(mode.size)
 
     compiled = from_pyfunc(
         target.dimension,
@@ -159,7 +172,7 @@ def _sample(
         draws=options.draws,
         tune=options.tune,
         chains=options.chains,
-        cores=options.cores or _cores(target, mode, options.chains),
+        cores=options.cores or _cores(target, begins[0][0], options.chains),
         seed=int(rng.integers(2**31)),
         save_warmup=False,
         progress_bar=progress,

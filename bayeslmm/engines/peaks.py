@@ -27,9 +27,9 @@ type Cells = tuple[tuple[float, ...], ...]
 # Log relative scales of the cells of an axis, by the number of axes; the last serves all above.
 CELLS: tuple[Cells, ...] = (
     ((-5.0, -3.5), (-2.4, -1.4), (-0.5, 0.4), (1.3, 2.3), (3.4,)),
-    ((-4.0, -2.5, -1.2), (-0.2, 1.2, 2.6)),
-    ((-3.6, -1.2), (0.4, 2.4)),
-    ((-2.5,), (0.5, 2.5)),
+    ((-4.0, -2.5, -1.2), (-0.2, 1.2, 2.6), (4.0,)),
+    ((-3.6, -1.2), (0.4, 2.2, 4.0)),
+    ((-2.5,), (0.5, 2.3, 4.1)),
 )
 FEW: Cells = ((-2.5,), (1.5,))
 FULL = 4  # axes up to which all cells are tried
@@ -39,7 +39,7 @@ WIDE = 12  # scales of one name from which they move together
 WORK = 2e8  # multiplications that starts may cost
 NEAR = 2.0  # log sigma below its usual size at which the slope of a ray is taken
 SEARCH = 15  # evaluations of one search from a start, and two more for each coordinate
-LEAST, MOST = 45, 550  # evaluations, whatever the work allows
+LEAST, MOST = 45, 650  # evaluations, whatever the work allows
 
 
 @dataclass(frozen=True, repr=False)

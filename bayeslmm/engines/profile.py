@@ -1,10 +1,13 @@
-"""Profile-likelihood intervals of the variance parameters, and the likelihood-ratio test.
+"""Profile-likelihood intervals of the variance parameters.
 
 The signed root of twice the drop of the criterion, maximised over all other parameters, is compared
 with a normal quantile (Bates et al. 2015, section 5.1). An interval ends at zero, or at a
-correlation of one, where the criterion has not dropped enough there.
+correlation of one, where the criterion has not dropped enough there. Where other maxima are nearly
+as high, the profile is searched from them too, and the interval reaches around them. A point above
+the maximum is no rounding: it is a higher maximum, from which everything starts again.
 """
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,8 +16,10 @@ from ..declared import rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..tree import check_tree
-from .maximise import Optimum, maximise
+from .maximise import Optimum, maximise, near
 from .uncertainty import estimates, labels, values
+
+HIGHER = 1e-3  # nats by which a point above the maximum is more than rounding
 
 
 def confint(
@@ -42,6 +47,11 @@ def confint(
     ValueError
         Where the tree was not fitted by EmpiricalBayes, columns were chosen by it (`ard`, `rvm`),
         or a name is unknown.
+
+    Warns
+    -----
+    UserWarning
+        Where there is a higher maximum than the tree's: the intervals are then around that one.
 
     Examples
     --------
@@ -73,27 +83,54 @@ def confint(
             f"confint has no profile where columns are chosen: another value of a variance keeps "
             f"other columns of {chosen[0]}; use NUTS()"
         )
-    best = maximise(model, criterion)
     names = labels(model)
     unknown = [p for p in parameters or [] if p not in names]
     if unknown:
         raise ValueError(f"no parameter {unknown[0]!r}; there are: {', '.join(names)}")
-    table, _ = estimates(best, {})
+    wanted = [i for i, name in enumerate(names) if parameters is None or name in parameters]
     drop = float(ndtri(0.5 + 0.5 * prob))
-    rows = {}
-    for index, name in enumerate(names):
-        if parameters is None or name in parameters:
-            profile = _Profile(best, index)
-            se = float(table["se"][1][index])
-            rows[name] = (profile.estimate, profile.end(-1, drop, se), profile.end(1, drop, se))
+    best = maximise(model, criterion)
+    rows = _intervals(best, wanted, drop)
+    while isinstance(rows, Optimum):  # a profile has passed a higher maximum
+        best = rows
+        rows = _intervals(best, wanted, drop)
+    _tell(best.value - float(tree.attrs["log_marginal"]))
     return pd.DataFrame.from_dict(rows, orient="index", columns=["estimate", "lower", "upper"])
+
+
+def _tell(short: float) -> None:
+    if short > HIGHER:
+        warnings.warn(
+            f"the fit stopped short of a higher maximum, by {short:.4g} nats, and these intervals "
+            f"are around that one: its estimates are not those of the tree. Fit the model again; "
+            f"where that changes nothing, centre and scale the columns, or use NUTS()",
+            stacklevel=3,
+        )
+
+
+def _intervals(best: Optimum, wanted: list[int], drop: float) -> dict[str, Any] | Optimum:
+    """Estimate and ends by name; or the higher maximum that was passed on the way."""
+    names, (table, _) = labels(best.model), estimates(best, {})
+    others = near(best, 0.5 * drop**2)
+    rows = {}
+    for index in wanted:
+        profile = _Profile(best, index, others)
+        se = float(table["se"][1][index])
+        ends = [profile.end(side, drop, se) for side in (-1, 1)]
+        if profile.top is not None:
+            higher = maximise(best.model, best.criterion, best.chart.theta(profile.top))
+            if higher.value > best.value + HIGHER:
+                return higher
+        rows[names[index]] = (profile.estimate, *ends)
+    return rows
 
 
 class _Profile:
     """The criterion as a function of one parameter, maximised over all others."""
 
-    def __init__(self, best: Optimum, index: int) -> None:
-        self.best, self.index = best, index
+    def __init__(self, best: Optimum, index: int, others: list[Array]) -> None:
+        self.best, self.index, self.others = best, index, others
+        self.top: Array | None = None  # a point above the maximum
         self.estimate = float(values(best.model, best.theta)[index])
         correlation = labels(best.model)[index].startswith("corr_")
         self.limits = (-1.0, 1.0) if correlation else (0.0, np.inf)
@@ -114,34 +151,39 @@ class _Profile:
         def gap(x: Array) -> float:
             return float(values(self.best.model, chart.theta(x))[self.index]) - value
 
-        found = minimize(
-            negative,
-            self._warm_start(),
-            jac=True,
-            method="SLSQP",
-            constraints={"type": "eq", "fun": gap},
-            options={"ftol": 1e-12, "maxiter": 500},
-        )
+        def search(start: Array) -> Any:
+            return minimize(
+                negative,
+                _off_zero(start),
+                jac=True,
+                method="SLSQP",
+                constraints={"type": "eq", "fun": gap},
+                options={"ftol": 1e-12, "maxiter": 500},
+            )
+
+        found = search(self.warm)
+        for other in map(search, self.others):
+            if other.fun < found.fun and abs(gap(other.x)) < 1e-6 * max(1.0, abs(value)):
+                found = other
         if abs(gap(found.x)) < 1e-6 * max(1.0, abs(value)):
             self.warm = found.x
+        if found.fun < -HIGHER and self.top is None:
+            self.top = found.x
         return float(np.sqrt(2.0 * max(found.fun, 0.0)))
-
-    def _warm_start(self) -> Array:
-        """Start of the constrained search: the last solution, off any exact zero."""
-        x = self.warm.copy()
-        x[x == 0.0] = 1e-3
-        return x
 
     def end(self, side: int, drop: float, se: float) -> float:
         """Where the root reaches `drop` on one side, or the limit of the parameter space."""
         from scipy.optimize import brentq
 
         limit = self.limits[0] if side < 0 else self.limits[1]
-        if self.estimate == limit:
+        model, chart = self.best.model, self.best.chart
+        reached = [float(values(model, chart.theta(x))[self.index]) for x in self.others]
+        furthest = side * float(np.nanmax(side * np.array([self.estimate, *reached])))
+        if furthest == limit:
             return limit
         self.warm = self.best.x
         step = se if np.isfinite(se) and se > 0 else 0.5 * self._scale()
-        inner, outer = self.estimate, self.estimate + side * step
+        inner, outer = furthest, furthest + side * step
         for _ in range(60):
             if np.isfinite(limit) and side * (outer - limit) >= 0.0:
                 outer = limit - side * 1e-4 * min(step, self._scale())
@@ -150,7 +192,7 @@ class _Profile:
                 break
             if self.root(outer) >= drop:
                 break
-            inner, outer = outer, self.estimate + 1.7 * (outer - self.estimate)
+            inner, outer = outer, furthest + 1.7 * (outer - furthest)
         else:
             return side * np.inf
         return float(brentq(lambda v: self.root(v) - drop, inner, outer, xtol=1e-6 * self._scale()))
@@ -161,115 +203,8 @@ class _Profile:
         return max(abs(self.estimate), 1e-3 * self.best.theta.sigma)
 
 
-def lr_test(small: Any, large: Any) -> Any:
-    """Likelihood-ratio test between two nested fits.
-
-    Parameters
-    ----------
-    small, large : DataTree
-        Fits by ``EmpiricalBayes("ml")`` of the smaller and the larger model on the same rows; or by
-        ``"reml"`` where the fixed effects are the same.
-
-    Returns
-    -------
-    pandas.Series
-        deviance of both, chisq, df, p_value, and p_boundary: where variances are tested the null
-        lies on the boundary and p_value is conservative. p_boundary halves it, which is exact
-        for one variance of a grouping factor alone (Self & Liang 1987, case 5), and still
-        conservative for the sd of a block of columns: its zero has more than half of the
-        probability (Crainiceanu & Ruppert 2004). NaN where anything else is tested (a correlation
-        of zero, or a fixed effect, is not at a boundary).
-
-    Raises
-    ------
-    ValueError
-        Where the fits are of other criteria, rows or not nested, or columns were chosen (`ard`,
-        `rvm`).
-
-    Examples
-    --------
-    >>> import bayeslmm as bl
-    >>> data = bl.datasets.load("sleepstudy")
-    >>> fits = [bl.fit(bl.lmm(f, data), bl.EmpiricalBayes("ml"), seed=1) for f in
-    ...         ("Reaction ~ 1 + (1 | Subject)", "Reaction ~ Days + (1 | Subject)")]
-    >>> bl.lr_test(*fits)[["chisq", "df"]].round(2).tolist()
-    [116.46, 1.0]
-    """
-    import pandas as pd
-    from scipy.stats import chi2
-
-    criteria = [t.attrs.get("criterion") for t in (small, large)]
-    if criteria[0] != criteria[1] or criteria[0] not in ("ml", "reml"):
-        raise ValueError(
-            f"a likelihood-ratio test needs two fits by EmpiricalBayes('ml') or two by 'reml'; "
-            f"these are by {criteria[0]!r} and {criteria[1]!r}"
-        )
-    _same_rows(small, large)
-    _refuse_chosen(small, large)
-    responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
-    if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
-        raise ValueError("the fits are not of the same rows and response")
-    fixed = [_fixed(t) for t in (small, large)]
-    if criteria[0] == "reml" and fixed[0] != fixed[1]:
-        raise ValueError(
-            "REML criteria are comparable only between models with the same fixed effects; fit "
-            "both by EmpiricalBayes('ml')"
-        )
-    names = [list(t["variance_parameters"]["parameter"].values) for t in (small, large)]
-    df = len(names[1]) - len(names[0]) + len(fixed[1]) - len(fixed[0])
-    missing = set(fixed[0]) - set(fixed[1])
-    chisq = 2.0 * (large.attrs["log_marginal"] - small.attrs["log_marginal"])
-    if df < 1 or missing or chisq < -1e-4:
-        raise ValueError(
-            "the first model is not nested in the second: give the smaller fit first"
-            + (f"; {', '.join(sorted(missing))} is only in the first" if missing else "")
-        )
-    p_value = float(chi2.sf(max(chisq, 0.0), df))
-    added = [name for name in names[1] if name not in names[0]]
-    alone = df == 1 and fixed[0] == fixed[1] and all(n.startswith("sd_") for n in added)
-    return pd.Series(
-        {
-            "deviance_small": -2.0 * small.attrs["log_marginal"],
-            "deviance_large": -2.0 * large.attrs["log_marginal"],
-            "chisq": max(chisq, 0.0),
-            "df": float(df),
-            "p_value": p_value,
-            "p_boundary": (0.5 * p_value if chisq > 0 else 1.0) if alone else np.nan,
-        }
-    )
-
-
-def _same_rows(small: Any, large: Any) -> None:
-    """The smaller model's factors, effects, weights and offset must be the larger one's."""
-    for tree in (small, large):
-        if not hasattr(tree, "children") or "constant_data" not in tree.children:
-            raise TypeError(f"lr_test takes two fits, not {type(tree).__name__}")
-    a, b = (t["constant_data"].dataset for t in (small, large))
-    if a.sizes.get("row") != b.sizes.get("row"):
-        return  # told by the comparison of the responses
-    for name in {*a.data_vars, *b.data_vars} & {"offset", "weights", "frequency"}:
-        if name not in a or name not in b or not np.array_equal(a[name].values, b[name].values):
-            raise ValueError(f"the fits differ in {name}: they are not nested")
-    for name in (str(v) for v in a.data_vars if str(v).startswith("codes_")):
-        group = name.removeprefix("codes_")
-        same = name in b and np.array_equal(a[name].values, b[name].values)
-        effects = [t["posterior"][f"{group}_effect"].values for t in (small, large) if same]
-        if not same or not set(effects[0]) <= set(effects[1]):
-            raise ValueError(
-                f"the random effects by {group} of the first model are not in the second: the fits "
-                f"are not nested, or give the smaller fit first"
-            )
-
-
-def _refuse_chosen(small: Any, large: Any) -> None:
-    """Columns that the maximum chose are no parameters of a test."""
-    if any("columns_kept" in tree.attrs for tree in (small, large)):
-        raise ValueError(
-            "there is no likelihood-ratio test where a fit chose columns (ard, rvm): twice the "
-            "log ratio is no chi-square then; compare the fits by loo"
-        )
-
-
-def _fixed(tree: Any) -> tuple[str, ...]:
-    posterior = tree["posterior"]
-    return tuple(posterior["fixed"].values) if "beta" in posterior else ()
+def _off_zero(x: Array) -> Array:
+    """A start of a constrained search: off any exact zero, where all slopes vanish."""
+    x = x.copy()
+    x[x == 0.0] = 1e-3
+    return x

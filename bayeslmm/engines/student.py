@@ -1,5 +1,7 @@
 """The multivariate t: a proposal with tails, around a centre, with a root of its scale matrix."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..gaussian.sums import Array
@@ -31,3 +33,14 @@ def log_student(z: Array, centre: Array, root: Array, df: float = DF) -> Array:
     log_det = np.linalg.slogdet(root)[1]
     constant = gammaln(0.5 * (df + d)) - gammaln(0.5 * df) - 0.5 * d * np.log(df * np.pi) - log_det
     return constant - 0.5 * (df + d) * np.log1p((white**2).sum(axis=0) / df)
+
+
+def mixture(
+    places: Sequence[tuple[Array, Array]], size: int, rng: np.random.Generator
+) -> tuple[Array, Array]:
+    """Draws of an equal mixture of t's, (centre, root) each, and their log density."""
+    k = len(places)
+    counts = [len(range(i, size, k)) for i in range(k)]
+    z = np.concatenate([student(*p, count, rng)[0] for p, count in zip(places, counts)])
+    logs = np.array([log_student(z, *place) for place in places])
+    return z, np.logaddexp.reduce(logs, axis=0) - np.log(k)

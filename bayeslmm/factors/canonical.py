@@ -1,15 +1,19 @@
-"""The form in which loadings are told: principal axes by variance, signs as those of a reference.
+"""The form in which loadings are told: turned to face one set of principal axes.
 
-W and W Q explain the same data, with scores z and Q'z. Of all rotations the one is taken whose
-columns are orthogonal and ordered by length (Tipping & Bishop 1999, appendix A): column k is then
-an eigenvector of C = W W' + sigma^2 I, and its squared length plus sigma^2 the eigenvalue. Each
-column still has two signs; the one is taken that agrees with the maximum of the likelihood, whose
-own largest entry is positive in every column.
+W and W Q explain the same data, with scores z and Q'z. Of all rotations the one is taken that
+brings a draw nearest to a reference (Procrustes; Schoenemann 1966; Assmann, Boysen-Hogrefe & Pape
+2016), which is the same for all draws: the principal axes, ordered by length, at the maximum of
+the likelihood (Tipping & Bishop 1999, appendix A), the largest entry of each positive. So means
+over draws may be taken of W and of z, and multiplied. Principal axes of each draw for itself would
+roam where two lengths are alike, and their means vanish. A point that stands alone is told by its
+own principal axes.
 """
 
 import numpy as np
 
 from ..gaussian.sums import Array
+
+LEFT = 1e-12  # share of the common part under which nothing is told of a direction
 
 
 def principal(W: Array) -> tuple[Array, Array]:
@@ -29,11 +33,26 @@ def upright(W: Array) -> Array:
     return W * np.where(largest < 0.0, -1.0, 1.0)
 
 
-def aligned(W: Array, reference: Array) -> tuple[Array, Array]:
-    """(W Q, Q) of loadings (k, d, q) in canonical form, signs as in the reference (d, q)."""
-    turned, Q = principal(W)
-    signs = np.where(np.einsum("kdq,dq->kq", turned, reference) < 0.0, -1.0, 1.0)
-    return turned * signs[:, None, :], Q * signs[:, None, :]
+def facing(W: Array, reference: Array) -> Array:
+    """Q (k, q, q) that turns loadings W (k, d, q) nearest to the reference (d, q).
+
+    Along a component that has no length nothing tells how to turn, and it is left as it is.
+    """
+    q = W.shape[-1]
+    if q == 0:
+        return np.zeros((*W.shape[:-2], 0, 0))
+    common = np.swapaxes(W, -1, -2) @ reference
+    size = np.linalg.norm(common, axis=(-2, -1), keepdims=True)
+    U, _, Vt = np.linalg.svd(common + LEFT * size * np.eye(q))
+    Q: Array = U @ Vt
+    return Q
+
+
+def signed(W: Array, reference: Array) -> Array:
+    """Q (k, q, q), diagonal: each column's sign as in the reference."""
+    signs = np.where(np.einsum("kdq,dq->kq", W, reference) < 0.0, -1.0, 1.0)
+    Q: Array = signs[:, None, :] * np.eye(W.shape[-1])
+    return Q
 
 
 def described(W: Array, sigma: Array) -> dict[str, Array]:

@@ -23,7 +23,7 @@ from ..gaussian.sums import Array
 from ..named import Named, Recovered
 from ..space import Positive
 from . import begin, words
-from .canonical import aligned, upright
+from .canonical import facing, upright
 from .chart import NATURAL, NONE, POSTERIOR, chart_of
 from .digest import row_words
 from .maximum import UNBOUNDED, Maximum, ascended, closed_form, imputed
@@ -280,7 +280,7 @@ class FactorModel:
         return recovered(self, thetas, rng, keep, criterion)
 
     def canonical(self, variables: Named) -> Named:
-        """Drawn variables with loadings and scores turned to the principal axes."""
+        """Drawn variables with loadings and scores turned to face the reference."""
         return canonical(self, variables)
 
     def coordinates(self, posterior: Any) -> Array:
@@ -295,7 +295,8 @@ class FactorModel:
         """What tells whether chains agree: the coordinates, where loadings have but one place."""
         if not self.ard:
             return {"z": z}
-        W, _ = aligned(thetas.flat[0], self.reference)
+        W = thetas.flat[0]
+        W = W @ facing(W, self.reference)
         h = -np.sort(-np.log(thetas.h[..., :-1]), axis=-1)
         return {"W": W.reshape(thetas.W.shape), "sd_W": h, "sigma": np.log(thetas.h[..., -1:])}
 

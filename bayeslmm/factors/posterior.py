@@ -9,7 +9,7 @@ from ..gaussian.sums import Array
 from ..laws import log_densities
 from ..named import Named, Recovered, passes
 from ..target import foreign_log_density
-from .canonical import aligned, covariance, described
+from .canonical import covariance, described, facing, principal
 from .chart import coordinates as chart_coordinates
 from .recover import Loadings, Means, draw_all, score_moments, told
 
@@ -22,7 +22,7 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 def theta_variables(model: "FactorModel", thetas: Loadings) -> Named:
     """The variables of theta by name at every draw (chains, draws, ...)."""
     chains, draws = thetas.h.shape[:2]
-    found, _, _, _ = told(thetas, model.reference, model.unit, model.scaled)
+    found, *_ = told(thetas, model.reference, model.unit, model.scaled)
     found |= _own_scales(model, thetas)
     return {n: (dims, _spread(a, chains, draws)) for n, (dims, a) in found.items()}
 
@@ -40,7 +40,7 @@ def recovered(
     """
     chains, draws = thetas.h.shape[:2]
     count = chains * draws
-    variables, moments, W, sigma = told(thetas, model.reference, model.unit, model.scaled)
+    variables, moments, W, turn, sigma = told(thetas, model.reference, model.unit, model.scaled)
     variables |= _own_scales(model, thetas)
     solver = None
     if thetas.mean is None:
@@ -48,7 +48,7 @@ def recovered(
     n, q = model.X.shape[0], model.components
     index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
     kept = q > 0 and ("z" in keep or not passes(count, n * q))
-    law = Means(solver, W, sigma, thetas.mean)
+    law = Means(solver, W, sigma, thetas.mean, turn)
     mu, z = draw_all(law, model.X, index, rng, scores=kept)
     if q and (thetas.plugged or not kept):
         mean, sd = score_moments(law, model.X)
@@ -79,19 +79,21 @@ def _own_scales(model: "FactorModel", thetas: Loadings) -> Named:
 
 
 def canonical(model: "FactorModel", variables: Named) -> Named:
-    """Drawn variables with loadings and scores turned to the principal axes."""
+    """Drawn variables with loadings and scores turned to face the reference."""
     found = dict(variables)
     if "W" not in found:
         return found
     dims, W = found["W"]
     flat = W.reshape(-1, *W.shape[2:]) / model.unit[:, None]
-    turned, Q = aligned(flat, model.reference)
+    axes, Q = principal(flat)
+    turn = facing(axes, model.reference)
+    Q, turned = Q @ turn, axes @ turn
     found["W"] = dims, (turned * model.unit[:, None]).reshape(W.shape)
     if "z" in found:
         dims, z = found["z"]
         found["z"] = dims, (z.reshape(-1, *z.shape[2:]) @ Q).reshape(z.shape)
     sigma = found["sigma"][1]
-    for name, values in described(turned, sigma.reshape(-1)).items():
+    for name, values in described(axes, sigma.reshape(-1)).items():
         found[name] = ("component",), values.reshape(*sigma.shape, -1)
     C = covariance(turned, sigma.reshape(-1)) * np.outer(model.unit, model.unit)
     found["covariance"] = ("feature", "feature_2"), C.reshape(*sigma.shape, *C.shape[1:])

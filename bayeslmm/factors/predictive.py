@@ -6,7 +6,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..named import Named
-from .canonical import aligned, covariance, described
+from .canonical import covariance, described, facing, principal
 from .model import FactorModel
 from .recover import Means, draw_all
 from .rows import Points, densities
@@ -45,7 +45,8 @@ def prior_draws(model: FactorModel, draws: int, rng: np.random.Generator) -> tup
     mu = np.array([draw_mean(model, rng) for _ in range(draws)])
     scales, sigma = np.array(h)[:, :-1], np.array(h)[:, -1]
     W = (scales[:, None, :] if q else np.zeros((draws, d, 0))) * rng.standard_normal((draws, d, q))
-    W, _ = aligned(W, model.reference)
+    axes, _ = principal(W)
+    W = axes @ facing(axes, model.reference)
     z = rng.standard_normal((draws, n, q))
     Y = np.array([matrix_at(model, *each, rng) for each in zip(W, sigma, mu, z)])
     found: Named = {"mu": (("feature",), model.shift + unit * mu), "sigma": ((), sigma)}
@@ -55,7 +56,7 @@ def prior_draws(model: FactorModel, draws: int, rng: np.random.Generator) -> tup
         found["W"] = ("feature", "component"), W * unit[:, None]
         found["z"] = ("row", "component"), z
         found["sd_W"] = (("component",), own) if model.ard else ((), own[:, 0])
-        for name, values in described(W, sigma).items():
+        for name, values in described(axes, sigma).items():
             found[name] = ("component",), values
     return found, Y
 

@@ -13,7 +13,7 @@ from ..gaussian.expectation import expected_scores
 from ..gaussian.latent import add_moments, by_pattern, draw_scores
 from ..gaussian.sums import Array
 from ..named import Named, passes
-from .canonical import aligned, covariance, described
+from .canonical import covariance, described, facing, principal, signed
 from .target import Solver
 
 CHUNK = 4_000_000  # numbers held at a time
@@ -53,9 +53,15 @@ class Means:
     """Laws of mu at k points of theta: N(m, V) by the solver, or one known value."""
 
     solver: Solver | None
-    W: Array  # (k, d, q), canonical
+    W: Array  # (k, d, q), principal axes
     sigma: Array  # (k,)
     known: Array | None = None
+    turn: Array | None = None  # (k, q, q): loadings are told as W turn, scores likewise
+
+    @property
+    def told(self) -> Array:
+        """Loadings (k, d, q) as they are told."""
+        return self.W if self.turn is None else self.W @ self.turn
 
     def at(self, k: int) -> tuple[Array, Array]:
         """Mean (d,) and covariance (d, d) at one point; no covariance where mu is known."""
@@ -131,10 +137,10 @@ def draw_all(
     if not scores or not q:
         return mu, np.empty((0, n, q))
     z = np.empty((index.size, n, q))
-    there = ~np.isnan(X)
+    there, told = ~np.isnan(X), means.told
     order, fresh = by_pattern(there)
     for s, k in enumerate(index):
-        W, white = np.ascontiguousarray(means.W[k]), rng.standard_normal((n, q))
+        W, white = np.ascontiguousarray(told[k]), rng.standard_normal((n, q))
         draw_scores(W, means.sigma[k], X, there, order, fresh, mu[s], white, z[s])
     return mu, z
 
@@ -142,14 +148,15 @@ def draw_all(
 def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     """Mean and sd of all scores (n, q), averaged over k points of theta, mu integrated out."""
     if means.known is not None:
-        return expected_scores(X, means.W[0], means.known, float(means.sigma[0]))
+        return expected_scores(X, means.told[0], means.known, float(means.sigma[0]))
     there = ~np.isnan(X)
     if isinstance(means.solver, Complete) and there.all():
         return _linear_moments(means, X)
     order, fresh = by_pattern(there)
-    mean, square = np.zeros((2, X.shape[0], means.W.shape[2]))
+    told = means.told
+    mean, square = np.zeros((2, X.shape[0], told.shape[2]))
     for k, sigma in enumerate(means.sigma):
-        W, (m, V) = np.ascontiguousarray(means.W[k]), means.at(k)
+        W, (m, V) = np.ascontiguousarray(told[k]), means.at(k)
         add_moments(W, sigma, X, there, order, fresh, m, V, mean, square)
     count = means.sigma.size
     mean, square = mean / count, square / count
@@ -167,6 +174,8 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     A = W / (squared + noise)[:, None, :]
     within = noise / (squared + noise) + squared / (squared + noise) ** 2 * variances[:, :-1]
     k, d, q = W.shape
+    if means.turn is not None:
+        A, within = A @ means.turn, np.einsum("kl,klc->kc", within, means.turn**2)
     rows = np.concatenate([A, -np.einsum("kdq,kd->kq", A, m)[:, None, :]], axis=1)  # (k, d + 1, q)
     centre = rows.mean(axis=0)
     mean, square = np.empty((X.shape[0], q)), np.zeros((X.shape[0], q))
@@ -186,20 +195,22 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
 
 def told(
     loadings: Loadings, reference: Array, unit: Array, scaled: bool
-) -> tuple[Named, Named, Array, Array]:
-    """Named variables of theta on the user's scale, too large ones as moments; canonical W, sigma.
+) -> tuple[Named, Named, Array, Array, Array]:
+    """Named variables of theta on the user's scale, too large ones as moments.
 
-    Everything is per draw, or one draw that stands for all where they are the same.
+    Principal axes W, how they are turned to be told, and sigma are returned beside. Everything is
+    per draw, or one draw that stands for all where they are the same.
     """
     W, h = loadings.flat
-    W, _ = aligned(W, reference)
+    W, _ = principal(W)
+    turn = signed(W, reference) if W.shape[0] == 1 else facing(W, reference)
     sigma = np.ascontiguousarray(h[:, -1])
     count = loadings.h.shape[0] * loadings.h.shape[1]
     d = unit.size
     variables: Named = {"sigma": ((), sigma)}
     moments: Named = {}
     if W.shape[2]:
-        variables = {"W": (("feature", "component"), W * unit[:, None]), **variables}
+        variables = {"W": (("feature", "component"), (W @ turn) * unit[:, None]), **variables}
         for name, values in described(W, sigma).items():
             variables[name] = (("component",), values)
     if scaled:
@@ -211,7 +222,7 @@ def told(
         mean, sd = _covariance_moments(W, sigma)
         scale = np.outer(unit, unit)
         moments = {"covariance_mean": (dims, mean * scale), "covariance_sd": (dims, sd * scale)}
-    return variables, moments, W, sigma
+    return variables, moments, W, turn, sigma
 
 
 def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:

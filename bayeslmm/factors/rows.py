@@ -12,6 +12,7 @@ import numpy as np
 
 from ..gaussian.latent import by_pattern, entries, row_densities
 from ..gaussian.sums import Array
+from .canonical import principal
 from .model import FactorModel
 from .recover import Means, score_moments
 
@@ -65,7 +66,8 @@ class Points:
             return Means(None, self.W, self.sigma, self.mu[0])
         flat = criterion in ("ml", "reml")
         solver = self.model.solver("reml" if flat else "evidence")
-        return Means(solver, self.W[some], self.sigma[some])
+        W, Q = principal(self.W[some])
+        return Means(solver, W, self.sigma[some], turn=np.swapaxes(Q, 1, 2))
 
 
 def scores(model: FactorModel, tree: Any, X: Array) -> tuple[Array, Array]:

@@ -171,7 +171,7 @@ def _refuse_taken(blocks: Sequence[Block], design: Design) -> None:
             raise DesignError(f"the name {block.name!r} of a {block.kind} is taken; give name=")
         taken.add(block.name)
     made = names.of_groups(g.name for g in design.groups)
-    made |= names.of_blocks(b.name for b in blocks)
+    made += names.of_blocks(b.name for b in blocks)
     names.refuse_shared(made)
     bare = names.BARE if any(b.bare or b.options.get("precision") for b in blocks) else ()
     names.check_response_name(design.response, (*names.RESPONSE, *bare), made)

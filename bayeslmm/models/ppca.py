@@ -74,8 +74,8 @@ def ppca(
     Notes
     -----
     A missing entry is integrated out, which is right where it is missing at random. A row without
-    any entry has its prior. Draws of the loadings are principal axes ordered by variance, their
-    signs those of the likelihood's maximum (`bayeslmm.factors.canonical`).
+    any entry has its prior. Draws of the loadings are turned to face the principal axes, ordered by
+    variance, of the likelihood's maximum (`bayeslmm.factors.canonical`).
 
     References
     ----------

@@ -1,14 +1,20 @@
 """What the estimators share: an engine by its name, and names for columns."""
 
+import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..columns.validate import equal_columns
+from ..engines.exact import ExactFit
 from ..fit import fit
 from ..gaussian.sums import Array
+
+LEAST = 1e-6  # share of y's spread that is taken for noise where there is none
 
 
 def infer(estimator: Any, model: Any, engines: Mapping[str, Callable[[], Any]]) -> None:
@@ -28,8 +34,21 @@ def infer(estimator: Any, model: Any, engines: Mapping[str, Callable[[], Any]]) 
             )
         engine = engines[engine]()
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))
-    estimator.tree_ = fit(model, engine, seed=seed, progress=False)
+    try:
+        estimator.tree_ = fit(model, engine, seed=seed, progress=False)
+    except ExactFit as told:
+        model = _with_noise(model)
+        sigma = float(model.space.sigma.fixed[0])
+        warnings.warn(f"{told}; sigma is fixed at {sigma:.2g}", ConvergenceWarning, stacklevel=4)
+        estimator.tree_ = fit(model, engine, seed=seed, progress=False)
     estimator.model_ = model
+
+
+def _with_noise(model: Any) -> Any:
+    """The model with a noise that is next to nothing, where the rows of a fold leave none."""
+    y = model.design.y
+    sigma = replace(model.space.sigma, law=None, fixed=np.array([LEAST * (np.std(y) or 1.0)]))
+    return replace(model, space=replace(model.space, scales=(*model.space.scales[:-1], sigma)))
 
 
 def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any:

@@ -1,7 +1,8 @@
 """Probabilistic PCA as a transformer, with the names that scikit-learn's PCA has.
 
-With plugged-in loadings (empirical Bayes) everything is told at the maximum; where loadings were
-drawn, their posterior means are, and the axes are those of the posterior mean of the covariance.
+With plugged-in loadings (empirical Bayes) everything is told at the maximum. Where loadings were
+drawn one model stands for all draws, that of the posterior mean of the covariance: loadings, noise
+and scores are its own, so that they fit together as means of what turns and shrinks would not.
 """
 
 from collections.abc import Callable
@@ -14,8 +15,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from ..engines.evidence import EmpiricalBayes
 from ..engines.nuts import NUTS
 from ..factors.rows import density_at
+from ..gaussian.expectation import expected_scores
 from ..gaussian.sums import Array
-from ..impute import impute, log_density, transform
+from ..impute import impute, log_density
 from ..models.ppca import ppca
 from ..reading import moments
 from .common import infer, named
@@ -60,6 +62,10 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
 
     Notes
     -----
+    Where loadings are drawn, all attributes and `transform` are those of one probabilistic PCA: the
+    one of the posterior mean of the covariance, its noise the mean of the smallest eigenvalues.
+    `impute` and `score` average over the posterior.
+
     The divisor of variances is n where "eb" is used, that of the maximum of the likelihood, while
     scikit-learn's PCA has n - 1.
 
@@ -103,7 +109,7 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         return self
 
     def transform(self, X: Any) -> Array:
-        """Posterior means of the scores, given the entries that each row has.
+        """Means of the scores at `loadings_`, given the entries that each row has.
 
         Parameters
         ----------
@@ -115,14 +121,15 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         ndarray (n_samples, n_components)
             Not the projections of PCA, which are on the scale of the data: scores have unit
             variance in the prior. Beside the projections of ``PCA(whiten=True)`` they are shrunk
-            by sqrt(1 - noise / explained variance), and more where entries are missing. Their
-            sds are in ``bl.transform(model_, tree_, X)``.
+            by sqrt(1 - noise / explained variance), and more where entries are missing.
+            ``bl.transform(model_, tree_, X)`` averages over the posterior, and has their sds.
         """
         check_is_fitted(self)
         X = self._read(X, reset=False)
         if not self.n_components_:
             return np.zeros((len(X), 0))
-        scores: Array = transform(self.model_, self.tree_, named(self, X)).mean
+        model, (W, sigma, mean) = self.model_, self._inside
+        scores, _ = expected_scores((X - model.shift) / model.unit, W, mean, sigma)
         return scores
 
     def inverse_transform(self, X: Any) -> Array:
@@ -182,9 +189,11 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         return float(self.score_samples(X).mean())
 
     def get_covariance(self) -> Array:
-        """Covariance of a row (n_features, n_features): W W' + noise, or its posterior mean."""
+        """Covariance of a row (n_features, n_features): W W' + noise."""
         check_is_fitted(self)
-        return self._covariance.copy()
+        noise = self.noise_variance_ * self.model_.unit**2
+        covariance: Array = self.loadings_ @ self.loadings_.T + np.diag(noise)
+        return covariance
 
     def get_precision(self) -> Array:
         """Inverse of `get_covariance()`."""
@@ -206,10 +215,6 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         return "sigma" in self.tree_["posterior"].attrs["fixed"].split(", ")
 
     @property
-    def _covariance(self) -> Array:
-        return _mean(self.tree_, "covariance")
-
-    @property
     def _inside(self) -> tuple[Array, float, Array]:
         """W, sigma and mu as the model takes the columns."""
         model = self.model_
@@ -224,13 +229,17 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             self.loadings_, self.components_ = np.zeros((unit.size, 0)), np.zeros((0, unit.size))
             self.explained_variance_ = self.explained_variance_ratio_ = np.zeros(0)
             return
-        self.loadings_ = _mean(tree, "W")
-        self.explained_variance_ = _mean(tree, "explained_variance")
-        self.explained_variance_ratio_ = _mean(tree, "explained_ratio")
-        axes = np.linalg.eigh(self._covariance / np.outer(unit, unit))[1]
-        axes = axes[:, : -self.n_components_ - 1 : -1]
-        W = self.loadings_ / unit[:, None]
-        self.components_ = (axes * np.where((axes * W).sum(axis=0) < 0.0, -1.0, 1.0)).T
+        W = _mean(tree, "W")
+        values, axes = np.linalg.eigh(_mean(tree, "covariance") / np.outer(unit, unit))
+        values, axes = values[::-1], axes[:, ::-1][:, : self.n_components_]
+        axes = axes * np.where((axes * (W / unit[:, None])).sum(axis=0) < 0.0, -1.0, 1.0)
+        if not self._plugged:
+            self.noise_variance_ = float(values[self.n_components_ :].mean())
+            along = values[: self.n_components_] - self.noise_variance_
+            W = axes * np.sqrt(along) * unit[:, None]
+        self.loadings_, self.components_ = W, axes.T
+        self.explained_variance_ = values[: self.n_components_]
+        self.explained_variance_ratio_ = self.explained_variance_ / values.sum()
 
 
 def _mean(tree: Any, name: str) -> Array:

@@ -23,11 +23,10 @@ def tree(posterior, stats=None, table=None, fixed="", **attrs):
     if stats is not None:
         groups["sample_stats"] = xr.Dataset({k: (("chain", "draw"), v) for k, v in stats.items()})
     if table is not None:
-        names, values = zip(*table.items())
-        groups["variance_parameters"] = xr.Dataset(
-            {"estimate": ("parameter", list(values)), "se": ("parameter", [0.1] * len(values))},
-            {"parameter": list(names)},
-        )
+        names, why = zip(*table.items())
+        columns = {"estimate": [1.0] * len(why), "se": [0.1] * len(why), "why": list(why)}
+        made = {name: ("parameter", values) for name, values in columns.items()}
+        groups["variance_parameters"] = xr.Dataset(made, {"parameter": list(names)})
     found = xr.DataTree.from_dict(groups)
     found.attrs.update({"engine": "made"} | attrs)
     return found
@@ -233,34 +232,49 @@ def test_what_did_not_come_to_its_end_says_so():
         assert (found["value"], found["ok"]) == ("reml -12.5000", ok)
 
 
+MAXIMUM = {"criterion": "reml", "log_marginal": -1.0, "converged": 1}
+
+
 @pytest.mark.parametrize(
-    ("name", "value", "held"),
+    ("why", "check"),
     [
-        ("sd_g", 0.0, True),
-        ("sd_g", 1.0, False),
-        ("corr_g[a, b]", 1.0, True),
-        ("corr_g[a, b]", -1.0, True),
-        ("corr_g[a, b]", 1.0 - 1e-8, True),
-        ("corr_g[a, b]", -1.0 + 1e-8, True),
-        ("corr_g[a, b]", 0.99, False),
-        ("corr_g[a, b]", -0.99, False),
+        ("at the boundary", "at the boundary"),
+        ("not determined", "determined"),
+        ("no maximum: y is fitted exactly", "determined"),
+        ("undefined at sd zero", None),
+        ("", None),
     ],
 )
-def test_variances_of_zero_and_correlations_of_one_are_at_the_boundary(name, value, held):
-    maximum = {"criterion": "reml", "log_marginal": -1.0, "converged": 1}
-    draws = {"sigma": np.ones((1, 9))}
-    table = {"sigma": 1.0, "sd_h": 2.0, name: value}
-    found = row(tree(draws, table=table, fixed="sigma", **maximum), "at the boundary")
-    assert (found["ok"] == "NO") == held
-    assert (name in found["value"]) == held
+def test_a_parameter_without_a_standard_error_fails_by_its_reason(why, check):
+    made = tree({"sigma": np.ones((1, 9))}, table={"sigma": "", "sd_g": why}, **MAXIMUM)
+    found = bl.check(made)
+    failed = [row for row in found.rows if not row.ok]
+    assert [row.name for row in failed] == ([check] if check else [])
+    assert all("sd_g" in row.value for row in failed)
+    assert all("sigma" not in row.value for row in failed)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_correlation_of_one_is_at_the_boundary_whatever_its_sign(sign):
+    """Slopes that follow intercepts exactly; those that do not have a correlation inside."""
+    rng = np.random.default_rng(1)
+    g, x = np.repeat(np.arange(20), 6), np.tile(np.arange(6.0) - 2.5, 20)
+    u, noise = 3.0 * rng.normal(size=(20, 2)), rng.normal(size=120)
+    for slope, held in ((sign * u[:, 0], True), (u[:, 1], False)):
+        y = u[g, 0] + slope[g] * x + 3.0 * noise
+        model = bl.lmm("y ~ x + (x | g)", {"y": y, "x": x, "g": g})
+        eb = bl.fit(model, bl.EmpiricalBayes("reml", draws=2), seed=1)
+        rho = float(bl.varcorr(eb).loc["corr_g[Intercept, x]", "estimate"])
+        found = row(eb, "at the boundary")
+        assert (found["ok"] == "NO") == held == ("corr_g" in found["value"])
+        assert not held or rho == pytest.approx(sign, abs=1e-6)
 
 
 def test_a_column_that_was_left_out_is_no_boundary():
     """A scale of zero among those of a block's own columns is what selection does."""
     draws = {"sigma": np.ones((1, 9)), "scale_x": np.ones((1, 9, 2)), "sd_g": np.ones((1, 9, 2))}
-    maximum = {"criterion": "evidence", "log_marginal": -1.0, "converged": 1}
     for name, ok in (("scale_x[a]", "yes"), ("sd_g[a]", "NO")):
-        made = tree(draws, table={"sigma": 1.0, name: 0.0}, fixed="sigma", **maximum)
+        made = tree(draws, table={"sigma": "", name: "at the boundary"}, **MAXIMUM)
         made["posterior"] = made["posterior"].dataset.rename(scale_x_0="x_column")
         assert row(made, "at the boundary")["ok"] == ok
 
@@ -285,12 +299,12 @@ def test_an_infinite_precision_of_a_column_is_no_fault_and_a_missing_one_is():
 
 def test_an_engine_judges_its_chains_by_the_same_limits():
     base = normal(4, 500)
-    good = judge({"z": base[..., None]}, {"diverging": np.zeros((4, 500), bool)})
+    good = judge({"z": base[..., None]}, {"diverging": np.zeros((4, 500), bool)}, ["z"])
     assert (good["converged"], good["message"], good["divergences"]) == (1, "converged", 0)
     assert good["rhat_max"] == pytest.approx(float(array_stats.rhat(base, method="rank")))
     assert good["ess_min"] == pytest.approx(float(array_stats.ess(base, method="bulk")))
     two = np.stack([base, slow(0.9, 4, 500)], axis=-1)
-    worst = judge({"z": two}, {})
+    worst = judge({"z": two}, {}, ["z"])
     assert worst["rhat_max"] == max(float(array_stats.rhat(two[..., k])) for k in range(2))
     assert worst["ess_min"] == min(float(array_stats.ess(two[..., k])) for k in range(2))
     far = base + np.array([0.5, 0.0, 0.0, 0.0])[:, None]
@@ -303,7 +317,7 @@ def test_an_engine_judges_its_chains_by_the_same_limits():
         (base[:1], {}, "one chain"),
         (base[:, :3], {}, "3 draws a chain are too few"),
     ):
-        found = judge({"z": draws[..., None]}, stats)
+        found = judge({"z": draws[..., None]}, stats, ["z"])
         assert found["converged"] == 0
         assert words in found["message"]
 

@@ -53,6 +53,19 @@ def test_a_group_called_as_a_table_of_an_engine_is_refused(name):
         build_design(f"y ~ x + (1 | {name})", crossed().rename(columns={"g": name}))
 
 
+def test_a_crossed_factor_and_a_column_of_its_name_are_refused():
+    table = crossed().assign(**{"g:h": np.resize(list("pqrs"), 24)})
+    with pytest.raises(DesignError, match="would both make the name 'g:h'"):
+        build_design("y ~ x + (1 | `g:h`) + (1 | g:h)", table)
+
+
+@pytest.mark.parametrize("formula", ["`` ~ x + (1 | g)", "y ~ x + (1 | ``)"])
+def test_what_has_no_name_is_refused(formula):
+    table = crossed().rename(columns={"y" if formula[0] == "`" else "g": ""})
+    with pytest.raises(DesignError, match="has no name; rename the column"):
+        build_design(formula, table)
+
+
 @pytest.mark.parametrize("name", ["W", "row", "feature", "component", "sigma", "z"])
 def test_a_matrix_with_a_name_of_the_result_is_refused(name):
     with pytest.raises(DesignError, match=f"name='{name}' is a variable or dimension"):
@@ -68,14 +81,14 @@ def told(tree):
 def test_trees_use_no_name_that_the_list_does_not_know():
     table, X = crossed(), RNG.normal(size=(24, 3))
     m = bl.lmm("y ~ x + (x | g)", table, terms=[bl.ridge(X, name="t")], weights=table.x**2)
-    made = names.of_groups(["g"]) | names.of_blocks(["t"])
-    known = {*names.ALWAYS, "X", *(name for each in made.values() for name in each)}
+    made = names.of_groups(["g"]) + names.of_blocks(["t"])
+    known = {*names.ALWAYS, "X", *(name for _, each in made for name in each)}
     moments = {f"{name}_{what}" for name in known for what in ("mean", "sd")}
     statistics = {"log_weight", "elbo", "rate", "estimate", "se"}
     tree = bl.fit(m, EB, seed=1, posterior_predictive=True, log_likelihood=True)
     assert told(tree) <= known | moments | statistics
     machine = bl.fit(bl.rvm(X, table.y), bl.EmpiricalBayes(draws=30), seed=1)
-    made = {*names.ALWAYS, *names.BARE, *names.of_blocks(["w"])["the block 'w'"]}
+    made = {*names.ALWAYS, *names.BARE, *names.of_blocks(["w"])[0][1]}
     assert told(machine) <= made | {f"{n}_{w}" for n in made for w in ("mean", "sd")} | statistics
     factors = bl.fit(bl.ppca(X, components=1), bl.EmpiricalBayes("ml", draws=30), seed=1)
     known = {*names.MATRIX, "Y", "parameter"}
@@ -128,6 +141,19 @@ def test_cells_without_rows_are_named_and_the_advice_can_be_followed(formula, fo
 def test_models_that_shrink_name_cells_without_rows_too():
     with pytest.raises(DesignError, match="no row has a = 'q' and b = 'v'"):
         bl.lasso("y ~ a * b", CELLS)
+
+
+def test_a_slope_that_no_row_of_a_level_has_is_named_and_the_advice_can_be_followed():
+    dose = np.where(CELLS["a"] == "q", 0.0, CELLS["x"])  # a control group without dose
+    table = CELLS.assign(dose=dose)
+    advice = (
+        r"'a\[q\]:dose' is zero .* drop the term 'a:dose', or .* I\(\(factor == 'level'\) \* x\)"
+    )
+    with pytest.raises(DesignError, match=advice):
+        build_design("y ~ a * dose", table)
+    assert len(build_design("y ~ a + dose", table).fixed) == 4
+    one_by_one = build_design("y ~ a + I((a == 'p') * dose) + I((a == 'r') * dose)", table)
+    np.testing.assert_array_equal(one_by_one.X[:, 3], dose * (CELLS["a"] == "p"))
 
 
 def test_of_a_factor_made_of_another_the_term_is_to_be_dropped():

@@ -89,18 +89,19 @@ class Dense:
             V = V + BETA_SD**2 * self.X @ self.X.T
         try:
             root = np.linalg.cholesky(V)
+            W = np.linalg.inv(root)
+            W = W.T @ W
+            A = self.X.T @ W @ self.X
+            half = W @ self.X
+            B = np.linalg.solve(A, half.T)
         except np.linalg.LinAlgError:
             return -np.inf, np.zeros_like(x)
-        W = np.linalg.inv(root)
-        W = W.T @ W
         P, r = W, self.y
         value = -np.log(np.diag(root)).sum() - 0.5 * n * LOG_2PI
         if not known and self.X.shape[1]:
-            A = self.X.T @ W @ self.X
-            half = W @ self.X
-            r = self.y - self.X @ np.linalg.solve(A, half.T @ self.y)
+            r = self.y - self.X @ (B @ self.y)
             if self.criterion == "reml":
-                P = W - half @ np.linalg.solve(A, half.T)
+                P = W - half @ B
                 value += 0.5 * self.X.shape[1] * LOG_2PI - 0.5 * np.linalg.slogdet(A)[1]
         a = W @ r
         value -= 0.5 * r @ a

@@ -6,7 +6,13 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.factors.canonical import aligned, covariance, described, principal, upright
+from bayeslmm.factors.canonical import (
+    covariance,
+    described,
+    facing,
+    principal,
+    upright,
+)
 from bayeslmm.factors.chart import (
     NATURAL,
     NONE,
@@ -281,16 +287,30 @@ def test_signs_are_those_of_the_reference_whose_largest_entries_are_positive():
     largest = np.abs(reference).argmax(axis=0)
     assert (reference[largest, range(3)] > 0.0).all()
     W = reference + 0.2 * rng.standard_normal((40, 6, 3))
-    turned, Q = aligned(W, reference)
+    turned = W @ facing(W, reference)
     assert (np.einsum("kdq,dq->kq", turned, reference) > 0.0).all()
-    np.testing.assert_allclose(W @ Q, turned, atol=1e-12)
+
+
+def test_no_other_rotation_brings_loadings_nearer_to_the_reference():
+    rng = np.random.default_rng(4)
+    W, reference = rng.standard_normal((30, 6, 3)), rng.standard_normal((6, 3))
+    Q = facing(W, reference)
+    np.testing.assert_allclose(Q @ np.swapaxes(Q, 1, 2), np.tile(np.eye(3), (30, 1, 1)), atol=1e-12)
+    nearest = np.linalg.norm(W @ Q - reference, axis=(1, 2))
+    for seed in range(20):
+        other = np.linalg.norm(W @ turn(3, seed) - reference, axis=(1, 2))
+        assert (nearest <= other + 1e-12).all()
+    reference[:, 2] = 0.0  # a component of no length tells nothing, and is not turned at random
+    axes = principal(W)[0]
+    again = principal(W)[0] @ facing(axes, reference)
+    np.testing.assert_array_equal(again, axes @ facing(axes, reference))
 
 
 def test_a_rotation_of_the_loadings_changes_nothing_that_is_told():
     rng = np.random.default_rng(2)
     W, reference = rng.standard_normal((2, 5, 3))
     for seed in range(3):
-        a, b = (aligned(each[None], reference)[0] for each in (W, W @ turn(3, seed)))
+        a, b = (each @ facing(each[None], reference)[0] for each in (W, W @ turn(3, seed)))
         np.testing.assert_allclose(a, b, atol=1e-12)
 
 

@@ -54,6 +54,26 @@ def test_moments_of_the_scores_are_averaged_over_theta(loadings, kind, criterion
     np.testing.assert_allclose(sd, np.sqrt(square - mean**2), atol=1e-10)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_scores_are_turned_with_the_loadings(loadings, kind):
+    """Told as W Q and Q'z, draws and moments: the law of z at W Q by dense algebra."""
+    Y, means, _ = law(kind, "evidence", loadings)
+    Q = np.linalg.qr(np.random.default_rng(8).standard_normal((POINTS, 2, 2)))[0]
+    about = prior(kind == "complete")
+    each = [Dense(Y, w @ q, s, about).scores("evidence") for w, q, s in zip(loadings, Q, SIGMA)]
+    mean = np.mean([m for m, _ in each], axis=0)
+    square = np.mean([m**2 + s**2 for m, s in each], axis=0)
+    turned = Means(means.solver, loadings, SIGMA, turn=Q)
+    got, sd = score_moments(turned, Y)
+    np.testing.assert_allclose(got, mean, atol=1e-10)
+    np.testing.assert_allclose(sd, np.sqrt(square - mean**2), atol=1e-10)
+    index = np.arange(POINTS)
+    _, z = draw_all(turned, Y, index, np.random.default_rng(3))
+    _, plain = draw_all(means, Y, index, np.random.default_rng(3))
+    assert z.shape == plain.shape
+    assert np.abs(z - plain).max() > 0.01
+
+
 def test_many_rows_are_passed_in_parts(loadings, monkeypatch):
     """Two rows at a time, the last one alone."""
     Y, means, dense = law("complete", "evidence", loadings)
@@ -100,7 +120,7 @@ def test_the_covariance_is_on_the_users_scale_and_its_moments_are_those_of_its_d
 ):
     unit = np.array([1.0, 10.0, 0.1, 2.0])
     theta = Loadings(loadings[None], np.column_stack([np.ones(POINTS), SIGMA])[None])
-    variables, moments, W, _ = told(theta, loadings[0], unit, True)
+    variables, moments, W, turn, _ = told(theta, loadings[0], unit, True)
     assert not moments
     C = variables["covariance"][1]
     truth = [
@@ -109,7 +129,7 @@ def test_the_covariance_is_on_the_users_scale_and_its_moments_are_those_of_its_d
     ]
     np.testing.assert_allclose(C, truth, atol=1e-12)
     np.testing.assert_allclose(variables["noise_sd"][1], SIGMA[:, None] * unit)
-    np.testing.assert_allclose(variables["W"][1], W * unit[:, None])
+    np.testing.assert_allclose(variables["W"][1], (W @ turn) * unit[:, None])
     np.testing.assert_allclose(covariance(W, SIGMA), covariance(loadings, SIGMA), atol=1e-12)
     monkeypatch.setattr(recover, "passes", lambda *_: True)
     monkeypatch.setattr(recover, "CHUNK", 2 * D * D)

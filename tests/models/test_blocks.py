@@ -505,4 +505,4 @@ def test_a_scale_for_each_column_has_a_default_in_its_own_units():
     assert np.ndim(bl.rvm(X / rms, y).blocks[0].law.local.law.parameters[1]) == 0
     kernel = bl.rvm(X[:, 1], y, kernel=bl.kernels.gaussian(1.0))
     assert np.ndim(kernel.blocks[0].law.local.law.parameters[1]) == 0
-    assert "by column" in bl.rvm(np.hstack([X, X**2]), y).prior_table["scale_w"]
+    assert "by column" in bl.rvm(np.hstack([X, X**2, X**3]), y).prior_table["scale_w"]

@@ -6,13 +6,14 @@ score of eta = log lam needs one number of a draw, S = sum_j |u_j| / (a_j common
     l'(eta) = P - lam E[S | y],    l''(eta) = -lam E[S | y] + lam^2 Var[S | y]
 
 (Louis 1982). Every round is one Gibbs run, then a Newton step; where the second derivative is not
-negative the step is that of EM, lam = P / E[S] (Casella 2001). The last round is as long as the
-stated error asks for. The mean of S has less error with control variates whose mean is known to be
-zero (Mira, Solgi & Imparato 2013): d_j, the derivative of the log posterior in u_j, times sigma,
-and u_j d_j + 1, which integration by parts gives.
+negative the step is that of EM, lam = P / E[S] (Casella 2001). It starts at the highest point of a
+path (`rate_path`). The last round is as long as the stated error asks for. The mean of S has less
+error with control variates whose mean is known to be zero (Mira, Solgi & Imparato 2013): d_j, the
+derivative of the log posterior in u_j, times sigma, and u_j d_j + 1, which
+integration by parts gives.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,12 +21,17 @@ import numpy as np
 from ...gaussian.sums import Array
 from ...laws import Law
 from .coefficients import Data
+from .rate_path import draws_of_a_point, supported, walked
 from .sampler import Block, Draws, sample
 
 TUNE, FIRST = 200, 500  # sweeps before the draws of a round, draws a chain of the first
 FAR = 0.7  # the largest step in log lam
 ROUNDS = 60
-ROOM = 5e7  # coefficients that a round may hold
+BUDGET = 1.5e6  # microseconds that the sweeps of a round may take, roughly
+ENOUGH = 0.1  # error of log lam in its own standard errors that will do,
+VAGUE = 1.0  # where these are larger than this, or the budget is spent
+FLAT = 4  # rounds of the whole budget after which nothing more is hoped for
+INSTEAD = "keep the prior of lam (NUTS(), Gibbs()), or give it a value"
 NOTHING, EVERYTHING = 1e-2, 1e8  # prior variance of a coefficient over that of its estimate
 
 
@@ -64,6 +70,7 @@ def maximise_rate(
     rng: np.random.Generator,
     error: float = 5e-4,
     chains: int = 4,
+    names: Sequence[str] = (),
 ) -> RateMaximum:
     """Maximise p(y | lam) over the rates of some laplace blocks.
 
@@ -75,8 +82,11 @@ def maximise_rate(
         The blocks whose rate is wanted.
     rng : numpy Generator
     error : float
-        Monte Carlo standard error of log lam at which to stop.
+        Monte Carlo standard error of log lam at which to stop; where the budget allows no such, a
+        tenth of what the data leave open is enough.
     chains : int
+    names : sequence of str
+        What the blocks are called in messages; by default their numbers.
 
     Returns
     -------
@@ -86,42 +96,88 @@ def maximise_rate(
     ------
     ValueError
         Where a block is not laplace; where lam runs to infinity (the data support no effect of
-        the block) or to zero (the coefficients can follow every row); where the error asked for
-        needs more draws than there is room for.
+        the block) or to zero (the coefficients can follow every row); where the likelihood is so
+        flat that no budget finds its maximum.
     """
+    called = list(names) or [f"block {k}" for k in range(len(blocks))]
     _check(blocks, which)
     columns = [_columns(blocks, k) for k in which]
     power = np.array([_power(data, c, blocks[k]) for k, c in zip(which, columns)])
-    eta = 0.5 * np.log(2.0 * power * [c.size for c in columns] / data.size)  # signal as noise
-    draws = FIRST
-    most = int(ROOM / (chains * data.A.shape[1]))
-    for rounds in range(1, ROUNDS + 1):
+
+    def at(eta: Array) -> list[Block]:
         rates = dict(zip(which, np.exp(2.0 * eta)))
-        at = [replace(b, rate=rates.get(k, b.rate)) for k, b in enumerate(blocks)]
-        run = sample(data, centre, at, sigma, draws=draws, tune=TUNE, chains=chains, rng=rng)
-        step, bound, curvature = _newton(data, centre, run, at, which, columns)
+        return [replace(b, rate=rates.get(k, b.rate)) for k, b in enumerate(blocks)]
+
+    def sampled(eta: Array, draws: int) -> Draws:
+        options = {"draws": draws, "tune": TUNE, "chains": chains, "rng": rng}
+        return sample(data, centre, at(eta), sigma, **options)  # type: ignore[arg-type]
+
+    def asked(eta: Array, draws: int) -> tuple[Array, Array, Array]:
+        return _newton(data, centre, sampled(eta, draws), at(eta), which, columns)
+
+    few = draws_of_a_point(data.A.shape[1], chains)
+    eta = _begin(data, centre, blocks, which, columns, power, few, sampled, called)
+    most = int(BUDGET / (chains * (5.0 + 0.5 * data.A.shape[1])))
+    draws, flat = min(FIRST, most), 0
+    for rounds in range(1, ROUNDS + 1):
+        step, bound, curvature = asked(eta, draws)
         bound = np.hypot(bound, step**2)  # Newton's remainder is of the second order
         eta = eta + np.clip(step, -FAR, FAR)
-        _check_inside(eta, power, which)
+        _check_inside(eta, power, [called[k] for k in which])
         away, worst = np.abs(step).max(), bound.max()
-        if worst <= error:
-            spread = np.sqrt(np.diag(np.linalg.inv(-curvature)))
+        definite = np.linalg.eigvalsh(curvature)[-1] < 0.0
+        spread = np.sqrt(np.diag(np.linalg.inv(-curvature))) if definite else np.zeros(eta.size)
+        vague = (spread > VAGUE) | (draws == most)
+        if definite and np.all(bound <= np.where(vague, np.maximum(error, ENOUGH * spread), error)):
             lam = np.exp(eta)
             return RateMaximum(lam, lam * bound, lam * spread, draws * chains, rounds)
+        flat += draws == most
+        if flat == FLAT:
+            break
         if worst < 0.3 and away < 0.3:
             wanted = 1.2 * draws * (worst / error) ** 2 + FIRST
-            if wanted > most and draws == most:
-                raise ValueError(
-                    f"log lam has a Monte Carlo error of {worst:.2g} after {chains * draws} draws; "
-                    f"ask for a larger error than {error:g}"
-                )
             draws = int(min(max(wanted, draws), (4 if away > 0.05 else 50) * draws, most))
         elif worst > away:  # more noise than step
             draws = min(2 * draws, most)
     raise ValueError(
-        f"lam did not settle in {ROUNDS} rounds (the last step of log lam was {away:.2g}): its "
-        f"marginal likelihood is flat; give lam a value or a prior"
+        f"lam did not settle in {rounds} rounds (the last step of log lam was {away:.2g}): the "
+        f"data hardly say how large it is; {INSTEAD}"
     )
+
+
+def _begin(
+    data: Data,
+    centre: Array,
+    blocks: Sequence[Block],
+    which: Sequence[int],
+    columns: Sequence[np.ndarray],
+    power: Array,
+    draws: int,
+    sampled: Callable[[Array, int], Draws],
+    called: Sequence[str],
+) -> Array:
+    """eta from which Newton's method starts: the highest point of a path.
+
+    Raises
+    ------
+    ValueError
+        Where the likelihood is highest next to no effect, and rises on from there.
+    """
+    kept: list[Draws] = []
+
+    def slope_at(eta: Array) -> Array:
+        kept.append(sampled(eta, draws))
+        lam, run = np.exp(eta), kept[-1]
+        sums = [np.abs(r).sum(axis=-1).mean() for r in _ratios(run, blocks, which, columns)]
+        return np.array([c.size for c in columns]) - lam * sums
+
+    path = walked(power, slope_at)
+    if path.best:
+        return path.eta[path.best]
+    for k, c in zip(which, columns):
+        if not supported(data, centre, kept[0], c, _units(kept[0], blocks[k], k)):
+            raise ValueError(no_effect(called[k]))
+    return path.eta[0]
 
 
 def _check(blocks: Sequence[Block], which: Sequence[int]) -> None:
@@ -132,19 +188,24 @@ def _check(blocks: Sequence[Block], which: Sequence[int]) -> None:
             raise ValueError(f"block {k} is not laplace: its coefficients have no rate to maximise")
 
 
-def _check_inside(eta: Array, power: Array, which: Sequence[int]) -> None:
+def _check_inside(eta: Array, power: Array, names: Sequence[str]) -> None:
     ratio = 2.0 * power * np.exp(-2.0 * eta)
-    for k, r in zip(which, ratio):
+    for name, r in zip(names, ratio):
         if r < NOTHING:
-            raise ValueError(
-                f"the marginal likelihood of lam rises to infinity: the data support no effect of "
-                f"block {k}; drop it, or give lam a prior"
-            )
+            raise ValueError(no_effect(name))
         if r > EVERYTHING:
             raise ValueError(
-                f"the marginal likelihood of lam rises to zero: the coefficients of block {k} can "
-                f"follow every row; give lam or sigma a prior that keeps off zero"
+                f"the marginal likelihood of lam rises to zero: the coefficients of {name} can "
+                f"follow every row; {INSTEAD}"
             )
+
+
+def no_effect(name: str) -> str:
+    """What to do where lam's likelihood is highest at infinity."""
+    return (
+        f"no signal: the marginal likelihood of lam rises to infinity, since the data support no "
+        f"effect of {name}; drop it, or {INSTEAD}"
+    )
 
 
 def _columns(blocks: Sequence[Block], k: int) -> np.ndarray:
@@ -164,7 +225,7 @@ def _newton(
     """Step in eta, its Monte Carlo error, and the second derivative."""
     lam = np.array([np.sqrt(blocks[k].rate) for k in which])
     units = [_units(run, blocks[k], k) for k in which]
-    ratios = [run.u[..., c] / unit for c, unit in zip(columns, units)]
+    ratios = _ratios(run, blocks, which, columns)
     S = np.stack([np.abs(r).sum(axis=-1) for r in ratios], axis=-1)  # (chains, draws, K)
     zero = [
         _known_zero(data, centre, run, c, np.sign(r) * l / unit)
@@ -180,6 +241,13 @@ def _newton(
     if np.linalg.eigvalsh(curvature)[-1] >= 0.0:
         step, error = np.log(size / mean), np.full(size.size, np.inf)
     return step, error, curvature
+
+
+def _ratios(
+    run: Draws, blocks: Sequence[Block], which: Sequence[int], columns: Sequence[np.ndarray]
+) -> list[Array]:
+    """u_j / (a_j common sigma^e) of every block asked for, (chains, draws, columns)."""
+    return [run.u[..., c] / _units(run, blocks[k], k) for k, c in zip(which, columns)]
 
 
 def _units(run: Draws, block: Block, k: int) -> Array:

@@ -139,3 +139,37 @@ def test_a_chain_that_leaves_float64_says_what_to_do():
     block, rng = Block(2, common=1e9), np.random.default_rng(9)
     with pytest.raises(ArithmeticError, match="left float64 after 0 draws: columns are collinear"):
         sample(data, centre, [block], 1.0, draws=10, tune=0, chains=1, rng=rng)
+
+
+def one_column(t):
+    """Forty rows, one column, an estimate that lies t standard errors from zero; known noise."""
+    rng = np.random.default_rng(7)
+    A = np.linalg.qr(rng.normal(size=(40, 2)))[0]
+    y = t * A[:, 0] + np.sqrt(38.0) * A[:, 1]
+    return reduce_rows(np.zeros((40, 0)), A[:, :1], y)
+
+
+def test_an_estimate_within_its_standard_error_has_no_finite_rate():
+    """The likelihood falls in the prior variance at zero if and only if |t| < 1."""
+    data, centre = one_column(0.95)
+    with pytest.raises(ValueError, match=r"no signal.* no effect of block 0; drop it, or keep"):
+        maximise_rate(data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("t", [1.5, 2.5])
+def test_a_weak_signal_has_the_rate_of_quadrature_to_a_tenth_of_what_it_leaves_open(t):
+    data, centre = one_column(t)
+
+    def minus_log(eta):
+        scale = np.exp(-eta)
+        f = lambda u: stats.norm.pdf(t, u, 1.0) * stats.laplace.pdf(u, scale=scale)  # noqa: E731
+        return -np.log(integrate.quad(f, -12, 12, points=[0.0, t], epsabs=1e-13)[0])
+
+    truth = optimize.minimize_scalar(minus_log, bounds=(-3.0, 3.0), method="bounded").x
+    best = maximise_rate(
+        data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(1)
+    )
+    spread = best.spread[0] / best.lam[0]
+    assert best.error[0] <= 0.1 * best.spread[0]
+    assert abs(np.log(best.lam[0]) - truth) < max(4.5 * best.error[0] / best.lam[0], 0.3 * spread)
+    assert best.draws < 500_000
