@@ -82,7 +82,7 @@ def build_block(
     given = (source.matrix, scales.share, centred, block.scale, scales.count)
     Z, centre, unit = standardise(*given)
     own = replace(scales, unit=float(np.sqrt(np.mean(scales.share @ Z**2))))
-    if block.kind == "ard" and not hasattr(source, "centres"):
+    if block.kind == "ard" and getattr(source, "centres", None) is None:
         own = replace(own, units=_of_their_own(scales.share, Z))
     law = LAWS[block.kind](block, Z.shape[1], own, int(scales.count), priors)
     if law.noise:  # sigma is the noise of a row of weight one, the law's that of an average row

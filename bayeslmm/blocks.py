@@ -72,7 +72,8 @@ def ridge(columns: Any, name: str = "ridge", *, scale: Scaling = "sd") -> Block:
     name : str
         The coefficients are called ``u_<name>``, their sd ``sd_<name>``.
     scale : {"sd", "norm", None}
-        What each centred column is divided by, before the prior is stated.
+        What each centred column is divided by, before the prior is stated. Under None columns
+        should be of one size: they share a scale, which sees only the largest.
 
     Returns
     -------
@@ -159,6 +160,7 @@ def laplace(
         The penalty, for columns scaled as `scale` says; free (Gamma on its square) by default.
     scale : {"sd", "norm", None}
         What each centred column is divided by; `lam` is stated for these. "norm" as in the paper.
+        Under None columns should be of one size: they share lam.
 
     Returns
     -------
@@ -211,7 +213,8 @@ def horseshoe(
         Regularised horseshoe: coefficients far from zero have a Student-t prior of this scale (in
         units of sigma, per standardised column) and degrees of freedom. None is the plain one.
     scale : {"sd", "norm", None}
-        What each centred column is divided by, before the prior is stated.
+        What each centred column is divided by, before the prior is stated. Under None columns
+        should be of one size: they share a scale, which sees only the largest.
 
     Returns
     -------

@@ -47,8 +47,8 @@ print(f"least squares on the true columns, true covariance: error {error(told):.
 # ## Empirical Bayes
 #
 # `ard` gives every column a variance of its own. With 200 columns and 120 rows the marginal
-# likelihood alone would keep far too many, so every column must pay log 200 to enter (the default
-# where columns outnumber rows; `price=` says otherwise). The search for columns and the maximum
+# likelihood alone would keep far too many, so every column must pay log 200 to enter (the default,
+# the logarithm of their number; `price=` says otherwise). The search for columns and the maximum
 # over all variances, those of the clusters included, take turns.
 
 # %%

@@ -11,6 +11,7 @@ import bayeslmm as bl
 pytest.importorskip("sklearn", "1.6")
 
 from sklearn.linear_model import ARDRegression, Ridge
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -122,7 +123,7 @@ def test_features_themselves_are_the_columns_where_there_is_no_kernel(diabetes):
     """The evidence of scikit-learn's ARD is the same, but for its priors of nearly nothing."""
     X, y = diabetes
     Z, centred = StandardScaler().fit_transform(X), y.to_numpy() - y.mean()
-    machine = RVMRegressor(kernel=None, bias=False).fit(Z, centred)
+    machine = RVMRegressor(kernel=None, bias=False, price=0.0).fit(Z, centred)
     peer = ARDRegression(fit_intercept=False, max_iter=2000, tol=1e-8).fit(Z, centred)
     kept = np.abs(peer.coef_) > 1e-2
     assert set(machine.relevance_) == set(np.flatnonzero(kept))
@@ -174,3 +175,104 @@ def test_any_kernel_and_a_pipeline(sinc):
 def test_what_cannot_be_used_is_told_at_fit(sinc, options, told):
     with pytest.raises(ValueError, match=told):
         RVMRegressor(**options).fit(*sinc)
+
+
+BOTH = pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RVMRegressor(kernel=None),
+        lambda: RVMRegressor(kernel=None, engine=SHORT, random_state=0),
+        lambda: BayesianLasso(engine=SHORT, random_state=0),
+    ],
+    ids=["relevance", "drawn", "lasso"],
+)
+
+
+@BOTH
+def test_a_rare_level_that_is_absent_from_a_fold_does_not_stop_a_validation(make):
+    rng = np.random.default_rng(0)
+    level = rng.integers(0, 4, 50)
+    level[:2] = 4  # in the first fold alone
+    X = np.column_stack([rng.normal(size=(50, 2)), np.eye(5)[level]])
+    y = X[:, 0] + 0.3 * rng.normal(size=50)
+    peer = cross_val_score(ARDRegression(), X, y, cv=KFold(5), error_score="raise")
+    found = cross_val_score(make(), X, y, cv=KFold(5), error_score="raise")
+    np.testing.assert_allclose(found, peer, atol=0.06)
+
+
+@BOTH
+def test_features_that_say_nothing_are_left_out_and_told(make):
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(40, 2))
+    y = x[:, 0] + 0.1 * rng.normal(size=40)
+    whole = make().fit(np.column_stack([np.full(40, 1e8), x, x[:, 0]]), y)
+    bare = make().fit(x, y)
+    assert whole.dropped_.tolist() == [0, 3]
+    assert bare.dropped_.size == 0
+    np.testing.assert_allclose(whole.coef_, [0.0, *bare.coef_, 0.0], rtol=1e-10)
+    new = np.column_stack([rng.normal(size=5), x[:5], np.zeros(5)])
+    for a, b in zip(whole.predict(new, return_std=True), bare.predict(x[:5], return_std=True)):
+        np.testing.assert_allclose(a, b, rtol=1e-10)
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["bias", "Intercept", "beta", "w", "y"])
+def test_any_name_of_a_feature_will_do(make, name):
+    rng = np.random.default_rng(2)
+    X = pd.DataFrame(rng.normal(size=(30, 2)), columns=[name, "gain"])
+    y = (X["gain"] + 0.1 * rng.normal(size=30)).rename(name)
+    machine = make().fit(X, y)
+    np.testing.assert_array_equal(machine.coef_, make().fit(X.to_numpy(), y.to_numpy()).coef_)
+    assert machine.score(X, y) > 0.9
+
+
+@BOTH
+def test_units_of_features_change_nothing(make):
+    """Metres, counts and pascals: coefficients in their units, of least squares within 5%."""
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(60, 3)) * [1e-3, 1.0, 1e4] + [0.0, 0.0, 5e4]
+    y = 2.0 + X @ [1500.0, 0.5, 1e-4] + 0.3 * rng.normal(size=60)
+    truth = np.linalg.lstsq(np.column_stack([np.ones(60), X]), y)[0][1:]
+    np.testing.assert_allclose(make().fit(X, y).coef_, truth, rtol=0.05)
+
+
+def test_labels_in_another_order_are_refused():
+    X = pd.DataFrame({"a": np.arange(5.0), "b": np.arange(5.0) ** 2})
+    y = pd.Series(np.arange(5.0))[::-1]
+    with pytest.raises(ValueError, match=r"another order: give y.loc\[X.index\]"):
+        RVMRegressor(kernel=None).fit(X, y)
+
+
+def test_without_any_feature_that_varies_there_is_nothing_to_predict_from():
+    with pytest.raises(ValueError, match="one value only"):
+        BayesianLasso().fit(np.ones((6, 2)), np.arange(6.0))
+
+
+def test_a_healed_machine_is_the_machine_with_one_more_function_at_each_new_point():
+    """The dense normal of the rows and the new value, the function's sd that of y."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-5.0, 5.0, (30, 1))
+    y = 2.0 + np.sin(x[:, 0]) + 0.1 * rng.normal(size=30)
+    machine = RVMRegressor(width=2.0, healed=True).fit(x, y)
+    scale = machine.tree_["posterior"]["scale_w"].values[0, 0]
+    new = np.array([[0.3], [5.5], [40.0]])
+    mean, sd = machine.predict(new, return_std=True)
+    for i, point in enumerate(new):
+        points = np.vstack([x, point])
+        columns = np.column_stack([np.ones(31), np.exp(-((points - x.T) ** 2) / 4.0)])
+        own = np.exp(-((points[:, 0] - point) ** 2) / 4.0)
+        V = (columns * scale**2) @ columns.T + y.var() * np.outer(own, own)
+        V += machine.sigma_**2 * np.eye(31)
+        gain = np.linalg.solve(V[:30, :30], V[:30, 30])
+        assert mean[i] == pytest.approx(gain @ y, rel=1e-8)
+        assert sd[i] == pytest.approx(np.sqrt(V[30, 30] - gain @ V[:30, 30]), rel=1e-8)
+    np.testing.assert_array_equal(machine.predict(new), mean)
+    plain = RVMRegressor(width=2.0).fit(x, y).predict(new, return_std=True)[1]
+    assert plain[2] < plain[0] + 0.02  # the fault
+    assert sd[2] > y.std() > 4.0 * sd[0]
+
+
+@pytest.mark.parametrize("options", [{"kernel": None}, {"engine": SHORT}])
+def test_healing_is_refused_where_it_means_nothing(sinc, options):
+    with pytest.raises(ValueError, match="healed=True adds a kernel's function"):
+        RVMRegressor(healed=True, **options).fit(*sinc)

@@ -25,7 +25,9 @@ def calibration(view: View) -> tuple[list[Image], str]:
     try:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
-            pit = np.asarray(loo_pit(view.model, tree), dtype=float)
+            # Of many rows none moves what was plugged in, and each estimate anew takes long.
+            refit = False if view.model.design.y.size > MANY else None
+            pit = np.asarray(loo_pit(view.model, tree, refit=refit), dtype=float)
     except (ValueError, ArithmeticError) as error:
         return [], f"Not computed: {error}"
     if pit.size < 5 or not np.isfinite(pit).all():

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
+from ..columns.validate import equal_columns
 from ..engines.exact import ExactFit
 from ..fit import fit
 from ..gaussian.sums import Array
@@ -50,12 +51,54 @@ def _with_noise(model: Any) -> Any:
     return replace(model, space=replace(model.space, scales=(*model.space.scales[:-1], sigma)))
 
 
-def named(estimator: Any, X: Array, bias: bool = False) -> Any:
-    """X as a table with the features' names; a column of ones before it for the bias."""
+def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any:
+    """X as a table with the features' names; a column of ones before it for the bias.
+
+    Names that stand twice are no names: features are then called by their places. The bias takes a
+    name that no feature has.
+    """
     import pandas as pd
 
-    names = getattr(estimator, "feature_names_in_", np.arange(X.shape[1]))
-    table = pd.DataFrame(X, columns=[str(name) for name in names])
+    names = [str(n) for n in getattr(estimator, "feature_names_in_", range(X.shape[1]))]
+    if len(set(names)) < len(names):
+        names = [str(j) for j in range(X.shape[1])]
+    table = pd.DataFrame(X, columns=names)
+    if kept is not None:
+        table = table.iloc[:, kept]
     if bias:
-        table.insert(0, "bias", 1.0)
+        free = "bias"
+        while free in names:
+            free += "_"
+        table.insert(0, free, 1.0)
     return table
+
+
+def informative(X: Array) -> Any:
+    """Places of the features that say something of their own: not constant, no repeat of another.
+
+    A fold of a cross-validation may hold one value of a feature only, or make two features equal:
+    these rows cannot tell what such a feature does.
+    """
+    repeats = {later for _, later in equal_columns(X)}
+    low, high = X.min(axis=0), X.max(axis=0)
+    rounding = 2.0 * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
+    varies = 0.5 * high - 0.5 * low > rounding
+    return np.array([j for j in np.flatnonzero(varies) if j not in repeats], dtype=np.intp)
+
+
+def refuse_other_order(X: Any, y: Any) -> None:
+    """Rows are matched by position: refuse labels that say otherwise.
+
+    Raises
+    ------
+    ValueError
+        Where X and y have the same labels in another order.
+    """
+    one: Any = getattr(X, "index", None)
+    other: Any = getattr(y, "index", None)
+    labelled = hasattr(one, "equals") and hasattr(other, "equals") and len(one) == len(other)
+    if labelled and not one.equals(other) and one.sort_values().equals(other.sort_values()):
+        raise ValueError(
+            "X and y have the same row labels in another order: give y.loc[X.index], or "
+            "y.to_numpy() where rows do belong together by position"
+        )

@@ -24,8 +24,13 @@ from ..models.rvm import rvm
 from ..reading import fixef
 from ..recover import theta_points
 from ..selected import block_moments
-from .common import infer, named
+from .common import infer, informative, named, refuse_other_order
+from .healing import healed
 
+ALONE = (
+    "every feature of X has one value only (or there is no bias beside them), so that nothing is "
+    "left to predict from"
+)
 NUMBERS = 10_000_000  # (draws, rows) held at a time
 ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "gibbs": Gibbs, "nuts": NUTS}
 
@@ -46,11 +51,26 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Of the polynomial kernel.
     bias : bool
         Whether a column of ones, with a variance of its own, stands beside the others.
+    price : float, optional
+        What a column must bring to be kept by "eb", in nats: by default zero for a kernel, log P
+        for P columns of another kind. At zero P features near the number of rows overfit.
+    healed : bool
+        Add a function at each new point when predicting (Rasmussen & Quinonero-Candela 2005), so
+        that the standard deviation grows away from the data, to that of y. For a kernel, and scales
+        that were plugged in.
     engine : {"eb", "nuts", "gibbs"} or engine
         "eb" maximises the evidence, which leaves few columns (the relevance vectors); the others
         integrate over the scales, under their half-t prior. Or a value such as
         ``bl.NUTS(draws=2000)``.
     random_state : int, RandomState or None
+
+    Notes
+    -----
+    Away from the data the kernel's columns fade to zero, and their share of the standard deviation
+    with them: it falls to the noise where least is known (Rasmussen & Quinonero-Candela 2005). Do
+    not read it there as certainty; ``healed=True`` mends it.
+    Where rows are few, intervals are too narrow among them too: "eb" plugs in the scales
+    (``bl.check(machine.tree_)`` counts them); the other engines integrate over them.
 
     Attributes
     ----------
@@ -66,6 +86,9 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         relevance vectors, else places in `coef_`. All of them where scales were drawn.
     relevance_vectors_ : ndarray (n_relevant, n_features)
         Those rows of X, where there is a kernel.
+    dropped_ : ndarray of int
+        Features that were left out because they have one value in all rows of X, as a rare level
+        does in a fold, or repeat another one: their coefficient is zero. A kernel takes them all.
     model_, tree_
         The model and its fit, for the rest of the package.
     n_features_in_, feature_names_in_
@@ -89,6 +112,8 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         degree: int = 3,
         offset: float = 1.0,
         bias: bool = True,
+        price: Any = None,
+        healed: bool = False,
         engine: Any = "eb",
         random_state: Any = None,
     ) -> None:
@@ -97,23 +122,34 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.degree = degree
         self.offset = offset
         self.bias = bias
+        self.price = price
+        self.healed = healed
         self.engine = engine
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit to X (n_samples, n_features) and y (n_samples,)."""
+        """Fit to X (n_samples, n_features) and y (n_samples,), matched by position."""
+        refuse_other_order(X, y)
         X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
         functions = _kernel(self, X)
+        self._kept, self.dropped_ = _split(X, all_of_them=not _by_feature(functions))
+        if not self.bias and not self._kept.size:
+            raise ValueError(ALONE)
         if functions is None:
-            model = rvm(named(self, X, self.bias), y)
+            model = rvm(self._table(X), y, price=self.price)
         else:
-            model = rvm(X, y, kernel=functions, bias=self.bias)
+            model = rvm(X[:, self._kept], y, kernel=functions, bias=self.bias, price=self.price)
         _infer(self, model)
+        if self.healed:
+            self._refuse_healing()
         weights, _ = block_moments(self.tree_, "w")
         first = int(self.bias)
         self.coef_, self.intercept_ = weights[first:], float(weights[0]) if self.bias else 0.0
         kept = (self.tree_["posterior"]["scale_w"].values > 0.0).any(axis=(0, 1))[first:]
         self.relevance_ = np.flatnonzero(kept)
+        if functions is None:
+            self.coef_ = _spread(self.coef_, self._kept, X.shape[1])
+            self.relevance_ = self._kept[kept]
         centres = getattr(model.blocks[0].source, "centres", None)
         if centres is not None:
             self.relevance_ = centres[kept]
@@ -124,9 +160,27 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """Predict; see `BayesianLasso.predict`."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        if self.kernel is None:
-            X = named(self, X, self.bias)
-        return _predict(self.model_, self.tree_, X, return_std)
+        new = self._table(X) if self.kernel is None else X[:, self._kept]
+        found = _predict(self.model_, self.tree_, new, return_std)
+        if not self.healed:
+            return found
+        mean, variance = healed(self.model_, self.tree_, new)
+        if not return_std:
+            return found + mean
+        return found[0] + mean, np.sqrt(found[1] ** 2 + variance)
+
+    def _refuse_healing(self) -> None:
+        """Refuse what has no centres, or no single set of scales."""
+        centres = getattr(self.model_.blocks[0].source, "centres", None)
+        if centres is None or not self.tree_["posterior"].attrs.get("fixed"):
+            raise ValueError(
+                f"healed=True adds a kernel's function at each new point, given scales that were "
+                f"plugged in: it is for kernel='gaussian' and its like with engine='eb'; got "
+                f"kernel={self.kernel!r}, engine={self.engine!r}"
+            )
+
+    def _table(self, X: Array) -> Any:
+        return named(self, X, self._kept, self.bias)
 
 
 class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -150,6 +204,9 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         Of the features as given, not centred.
     sigma_ : float
         Posterior mean of the noise's standard deviation.
+    dropped_ : ndarray of int
+        Features that were left out because they have one value in all rows of X, as a rare level
+        does in a fold, or repeat another one: their coefficient is zero.
     model_, tree_
         The model and its fit; ``bl.selected(tree_)`` is the table of its coefficients.
     n_features_in_, feature_names_in_
@@ -172,12 +229,17 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> Self:
-        """Fit to X (n_samples, n_features) and y (n_samples,)."""
+        """Fit to X (n_samples, n_features) and y (n_samples,), matched by position."""
+        refuse_other_order(X, y)
         X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
-        _infer(self, lasso(named(self, X), y, lam=self.lam))
-        self.coef_, _ = block_moments(self.tree_, "beta_")
+        self._kept, self.dropped_ = _split(X)
+        if not self._kept.size:
+            raise ValueError(ALONE)
+        _infer(self, lasso(named(self, X, self._kept), y, lam=self.lam))
+        slopes, _ = block_moments(self.tree_, "beta_")
         centre = self.model_.blocks[0].centre
-        self.intercept_ = float(fixef(self.tree_)["mean"].iloc[0] - centre @ self.coef_)
+        self.intercept_ = float(fixef(self.tree_)["mean"].iloc[0] - centre @ slopes)
+        self.coef_ = _spread(slopes, self._kept, X.shape[1])
         return self
 
     def predict(self, X: Any, return_std: bool = False) -> Any:
@@ -197,7 +259,26 @@ class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64)
-        return _predict(self.model_, self.tree_, named(self, X), return_std)
+        return _predict(self.model_, self.tree_, named(self, X, self._kept), return_std)
+
+
+def _split(X: Array, all_of_them: bool = False) -> tuple[Any, Any]:
+    """Places of the features that are taken, and of those that are not."""
+    everything = np.arange(X.shape[1])
+    kept = everything if all_of_them else informative(X)
+    return kept, np.setdiff1d(everything, kept)
+
+
+def _spread(values: Array, places: Any, size: int) -> Array:
+    """Values at their places, zeros elsewhere."""
+    whole = np.zeros(size)
+    whole[places] = values
+    return whole
+
+
+def _by_feature(functions: Any) -> bool:
+    """Whether features become columns one by one, as a kernel's do not."""
+    return functions is None or hasattr(functions, "fit")
 
 
 def _kernel(estimator: RVMRegressor, X: Array) -> Any:

@@ -492,3 +492,17 @@ def test_default_scales_do_not_depend_on_how_columns_are_standardised(law):
         values.append(m.target()(z)[0])
     assert values[0] == pytest.approx(values[1], rel=1e-9)
     assert values[0] == pytest.approx(values[2], rel=1e-9)
+
+
+def test_a_scale_for_each_column_has_a_default_in_its_own_units():
+    """sd y / (rms x sqrt P), one for each; one for all where they are alike, and for a kernel."""
+    X, y = columns() * [1e-3, 1.0, 1e4], table()["y"]
+    m = bl.rvm(X, y)
+    law = m.blocks[0].law.local.law
+    rms = np.sqrt(np.mean(X**2, axis=0))
+    size = np.sqrt(np.mean(y**2)) / np.sqrt(X.shape[1])
+    np.testing.assert_allclose(law.parameters[1], size / rms, rtol=1e-12)
+    assert np.ndim(bl.rvm(X / rms, y).blocks[0].law.local.law.parameters[1]) == 0
+    kernel = bl.rvm(X[:, 1], y, kernel=bl.kernels.gaussian(1.0))
+    assert np.ndim(kernel.blocks[0].law.local.law.parameters[1]) == 0
+    assert "by column" in bl.rvm(np.hstack([X, X**2, X**3]), y).prior_table["scale_w"]

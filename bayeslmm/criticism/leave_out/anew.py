@@ -24,7 +24,6 @@ from ...fit import fit
 TURNS = 20
 FEW_TURNS = 5  # where rows are many: theta hardly depends on which of them it comes from
 MANY = 10_000  # rows
-DRAWS = 200  # of what is integrated beside what is plugged in
 
 Undetermined = Callable[[NDArray[np.intp]], NDArray[np.intp]]
 
@@ -50,7 +49,7 @@ def turns_of(units: int, rows: int, undetermined: Undetermined) -> NDArray[np.in
             turns[own[: own.size // 2]] = turns.max() + 1
 
 
-def fitted_again(model: Declared, criterion: str, without: str) -> tuple[Any, bool]:
+def fitted_again(model: Declared, criterion: str, without: str, draws: int = 1) -> tuple[Any, bool]:
     """The fit of the other units by the same criterion, and whether its maximum was found.
 
     Raises
@@ -59,7 +58,7 @@ def fitted_again(model: Declared, criterion: str, without: str) -> tuple[Any, bo
         Where there is none; it says without which units.
     """
     try:
-        tree = fit(model, EmpiricalBayes(criterion, draws=DRAWS), seed=0, progress=False)
+        tree = fit(model, EmpiricalBayes(criterion, draws=draws), seed=0, progress=False)
     except (ValueError, ArithmeticError) as error:
         raise ValueError(
             f"without {without} what was plugged in cannot be estimated anew ({error}); "

@@ -25,6 +25,8 @@ from .anew import fitted_again, in_words, turns_of
 from .smoothing import FEWEST, relative_efficiency
 from .units import name_some
 
+MEANS = 200  # draws of mu given what was plugged in
+
 
 def matrix_rows(
     model: FactorModel, tree: Any, anew: bool = True
@@ -79,7 +81,9 @@ def _anew(model: FactorModel, criterion: str, given: Plugged) -> tuple[Array, st
     for turn in range(count):
         out = turns == turn
         rest = _without(model, out)
-        tree, found = fitted_again(rest, criterion, f"row {name_some(model.design.rows[out])}")
+        tree, found = fitted_again(
+            rest, criterion, f"row {name_some(model.design.rows[out])}", MEANS
+        )
         rows = (model.design.y[out] - rest.shift) / rest.unit
         logs = densities(rest, tree, rows)
         elpd[out] = [_log_sum(own) for own in logs.T] - np.log(len(logs))
