@@ -96,7 +96,7 @@ CIRCLES = {
     ),
     frozenset(
         f"factors.{name}"
-        for name in ("flat", "graphs", "model", "posterior", "predictive", "rows", "words")
+        for name in ("begin", "flat", "graphs", "model", "posterior", "predictive", "rows", "words")
     ),
 }
 
@@ -161,6 +161,7 @@ ASKED = {
     "selection": {"selects"},
     "lam": {"kind", "mixes"},
     "improper": {"matrix"},
+    "mode": {"matrix"},
     "spans": {"selects"},
     "profile": {"selects"},
 }

@@ -184,7 +184,7 @@ def test_chains_are_ranked_among_all_draws(whole, figures):
         draws = p[name].values.reshape(2, 200, -1)[:, :, k]
         step = max(1, min(round(draws.size / sizes[name, k]), 200 // 20))
         draws = draws[:, ::step]
-        ranks = stats.rankdata(draws).reshape(draws.shape)
+        ranks = stats.rankdata(draws, method="ordinal").reshape(draws.shape)  # draws repeat
         for line, own in zip(axes.lines[1:], ranks):
             x, y = line.get_data()
             upto = np.floor(x * ranks.size + 1e-9)
