@@ -107,9 +107,8 @@ def rvm(
             source = expand(kernel, source, bias=bias)
         text = "basis" if kernel is None else repr(kernel)
         design = replace(design, formula=f"y ~ 0 + {text}")
-    if (
-        price is None and getattr(source, "centres", None) is not None
-    ):  # the criterion of Tipping (2001) as it is
+    if price is None and getattr(source, "centres", None) is not None:
+        # The criterion of Tipping (2001) as it is.
         price = 0.0
     block = Block("ard", source, name, None, {"precision": "alpha", "price": price})
     return declare(design, priors or {}, (block,), "Relevance vector machine")
