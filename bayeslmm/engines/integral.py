@@ -22,6 +22,7 @@ from ..handed_out import refuse_changed
 from ..tree import check_tree
 from . import start
 from .bridge import bridge
+from .improper import refuse_improper
 from .mode import posterior_modes
 from .pareto import KHAT, psis
 from .student import log_student, mixture, square_root, student
@@ -91,9 +92,9 @@ def log_evidence(
     Raises
     ------
     ValueError
-        Where a prior is improper: the evidence is then not defined; where the tree's draws are not
-        of the posterior, or too few; or where there are more than 40 variance parameters and no
-        tree, as with one scale for each of many columns.
+        Where a prior is improper, or y is fitted exactly: the evidence is then not defined, or
+        infinite; where the tree's draws are not of the posterior, or too few; or where there are
+        more than 40 variance parameters and no tree, as with one scale for each of many columns.
 
     Warns
     -----
@@ -144,13 +145,14 @@ def log_evidence(
 
 
 def check_proper(model: Declared) -> None:
-    """The evidence needs every prior to integrate to one."""
+    """The evidence needs every prior to integrate to one, and the posterior to exist."""
     improper = model.improper
     if improper:
         raise ValueError(
             f"the log evidence needs proper priors, but that of {', '.join(improper)} is flat; "
             f"give it one by priors={{{improper[0]!r}: ...}}"
         )
+    refuse_improper(model)
     if model.pole:
         raise ValueError(model.pole)
 
