@@ -68,7 +68,7 @@ def _unknown(tree: Any, posterior: Any) -> Iterator[Check]:
         return
     draws = {str(n): a.transpose("chain", "draw", ...).values for n, a in posterior.items()}
     told = posterior.attrs.get("moving")
-    moving = draws if told is None else told.split()
+    moving = draws if told is None else told.split(", ")
     found = doubts(draws, moving)
     if told is None and any(np.ptp(d) > 0.0 for d in draws.values() if d.size):
         found = [doubt for doubt in found if doubt.name == "draws"]  # a constant may be one

@@ -131,7 +131,9 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
         words = UNTRUSTED
     if failed & UNJUDGED:
         words = f"{UNTRUSTED}: it could not be judged"
-    if failed and failed <= {BOUNDARY, PLUGGED} and "verdict" not in tree.attrs:
+    at_edge = next((row.value for row in rows if row.name == BOUNDARY), "").split(", ")
+    point = "verdict" not in tree.attrs and "sigma" not in at_edge  # without noise nothing is known
+    if failed and failed <= {BOUNDARY, PLUGGED} and point:
         where = "a maximum at the boundary" if BOUNDARY in failed else "a maximum"
         words = f"{where}, to be trusted as a point estimate only"
     given = plugged_in(tree)

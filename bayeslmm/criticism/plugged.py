@@ -50,19 +50,20 @@ def plugged_in(tree: Any) -> Plugged | None:
     """What of a fit was plugged in, or None where nothing was."""
     if not plugged(tree):
         return None
-    names = str(tree["posterior"].attrs["fixed"])
+    posterior = tree["posterior"].dataset
+    declared = posterior.attrs.get("declared", "").split(", ")  # fixed by the user, not by a maximum
+    names = [n for n in posterior.attrs["fixed"].split(", ") if n not in declared]
     if "variance_parameters" in tree:
         count = int(tree["variance_parameters"].sizes["parameter"])
     else:
-        posterior = tree["posterior"].dataset
-        count = sum(_size(posterior, name) for name in names.split(", "))
-    if count == 0:
+        count = sum(_size(posterior, name) for name in names)
+    if count == 0 or "observed_data" not in tree:
         return None
     y = tree["observed_data"][str(tree.attrs["response"])].values
     observed = int(np.isfinite(y).sum())
-    if y.ndim == 1 and "frequency" in tree["constant_data"]:
+    if y.ndim == 1 and "frequency" in tree.get("constant_data", {}):
         observed = int(tree["constant_data"]["frequency"].sum())
-    return Plugged(names, count, observed, "rows" if y.ndim == 1 else "entries")
+    return Plugged(", ".join(names), count, observed, "rows" if y.ndim == 1 else "entries")
 
 
 def _size(posterior: Any, name: str) -> int:

@@ -342,8 +342,9 @@ class FactorModel:
 
     @property
     def moving(self) -> tuple[str, ...]:
-        """Names of the scales that are not fixed, so that their draws must move."""
-        return tuple(s.name for s in self.scales if s.free)
+        """Names of the parameters that are not fixed, so that their draws must move."""
+        free = tuple(s.name for s in self.scales if s.free)
+        return ("W", *free) if self.components else free
 
     @property
     def improper(self) -> tuple[str, ...]:
