@@ -31,6 +31,7 @@ MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,
 DIGITS = 1e-12  # or this share of the log likelihood, which is not known better
 STEPS, FEWER = 2000, 500  # at most; from a start that is not the first
+CREEPING = 1e-3  # sigma, in sds of the entries, that still falls at the end is on its way to none
 LEAP = 3.0  # how far an extrapolation may take log sigma
 NOTHING = 1e-14  # a share of the sum of squares that float64 cannot tell from none
 
@@ -125,6 +126,9 @@ def _climbed(problem: "_Problem", x: Array, most: int) -> Fitted | None:
         gained, best = new.value - best.value, new
         settled = trail.quiet(least, gained)
     W, mean, sigma = problem.parameters(best.x)
+    spread = np.sqrt(problem.squares.sum() / problem.entries)
+    if problem.known is None and not settled and sigma < CREEPING * spread:
+        return None  # slowly, but nowhere else
     return Fitted(W, mean + problem.shift, sigma, best.value, count, settled)
 
 
