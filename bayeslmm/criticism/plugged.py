@@ -51,7 +51,9 @@ def plugged_in(tree: Any) -> Plugged | None:
     if not plugged(tree):
         return None
     posterior = tree["posterior"].dataset
-    declared = posterior.attrs.get("declared", "").split(", ")  # fixed by the user, not by a maximum
+    declared = posterior.attrs.get("declared", "").split(
+        ", "
+    )  # fixed by the user, not by a maximum
     names = [n for n in posterior.attrs["fixed"].split(", ") if n not in declared]
     if "variance_parameters" in tree:
         count = int(tree["variance_parameters"].sizes["parameter"])

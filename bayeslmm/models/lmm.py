@@ -184,11 +184,26 @@ def _term(
     name, q = grouping.name, len(grouping.effects)
     width = scales.sd / spread(grouping, scales.share)
     default = Law("HalfStudentT", (3.0, float(width[0]) if q == 1 else width))
-    return GroupTerm(
-        grouping,
-        positive_prior(f"sd_{name}", q, f"{name}_effect", default, priors.get(f"sd_{name}")),
-        correlation_prior(grouping, priors.get(f"corr_{name}")),
-    )
+    sd = positive_prior(f"sd_{name}", q, f"{name}_effect", default, priors.get(f"sd_{name}"))
+    correlation = correlation_prior(grouping, priors.get(f"corr_{name}"))
+    if sd.fixed is not None and correlation.free:
+        _refuse_correlated_zero(sd.fixed, grouping)
+    return GroupTerm(grouping, sd, correlation)
+
+
+def _refuse_correlated_zero(sd: np.ndarray, grouping: Grouping) -> None:
+    """The correlations of an effect that is fixed at zero mean nothing."""
+    gone = [
+        e
+        for e, value in zip(grouping.effects, np.broadcast_to(sd, len(grouping.effects)))
+        if value == 0.0
+    ]
+    if gone:
+        name = grouping.name
+        raise DesignError(
+            f"sd_{name}[{gone[0]}] is fixed at zero, so that nothing is known of its correlations: "
+            f"leave the effect out, write (... || {name}), or fix corr_{name} too"
+        )
 
 
 def spread(grouping: Grouping, share: np.ndarray) -> np.ndarray:

@@ -152,3 +152,15 @@ def test_arrays_declare_the_same_model_as_a_formula():
     theta = formula.space.constrain(np.array([3.0, 2.0, 3.0, 0.1]))
     a, b = (m.solver("reml").value(theta.scales, theta.sigma) for m in (arrays, formula))
     assert a == pytest.approx(b, rel=1e-12)
+
+
+def test_an_sd_fixed_at_zero_has_no_correlations_to_estimate(table):
+    with pytest.raises(ValueError, match=r"sd_g\[x\] is fixed at zero.*or fix corr_g too"):
+        bl.lmm("y ~ x + (x | g)", table, priors={"sd_g": [0.7, 0.0]})
+    held = {"sd_g": [0.7, 0.0], "corr_g": 0.0}
+    plain = bl.lmm("y ~ x + (1 | g)", table, priors={"sd_g": 0.7})
+    for formula, priors in (("y ~ x + (x || g)", {"sd_g": [0.7, 0.0]}), ("y ~ x + (x | g)", held)):
+        found = bl.fit(bl.lmm(formula, table, priors=priors), bl.EmpiricalBayes("map"), seed=1)
+        same = bl.fit(plain, bl.EmpiricalBayes("map"), seed=1)
+        value = same.attrs["log_marginal"]
+        assert found.attrs["log_marginal"] == pytest.approx(value, abs=1e-6)
