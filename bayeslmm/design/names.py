@@ -18,10 +18,11 @@ ALWAYS = (
 )  # fmt: skip
 GROUP = (
     "{}", "{}_effect", "{}_effect_2", "sd_{}", "corr_{}", "u_{}", "icc_{}", "codes_{}",
+    "columns_{}",
 )  # fmt: skip
 BLOCK = (
     "{}_column", "u_{}", "h2_{}", "columns_{}", "sd_{}", "scale_{}", "tau_{}", "lam_{}", "lam2_{}",
-    "slab2_{}",
+    "slab2_{}", "unit_{}",
 )  # fmt: skip
 BARE = ("alpha", "tau", "lam", "lam2")  # parameters of a model that is one block
 MATRIX = (
