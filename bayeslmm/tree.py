@@ -103,6 +103,13 @@ def check_tree(model: Declared, tree: Any) -> None:
         )
 
 
+def inherit(other: Any, tree: Any) -> Any:
+    """The tree `other`, made of parts of `tree`, with the attributes and the model of `tree`."""
+    other.attrs.update(tree.attrs)
+    other.encoding.update(tree.encoding)
+    return other
+
+
 def model_of(tree: Any) -> Declared | None:
     """The model that a tree is a fit of: its own, or where it was read, one of this process."""
     wanted = tree.attrs.get("model_digest")

@@ -116,6 +116,11 @@ def test_copies_of_a_tree_keep_the_model_and_nothing_else_does(dyestuff, kind):
     assert model_of(text) is None
 
 
+def test_draws_taken_anew_by_importance_keep_the_model(dyestuff):
+    approximated = bl.fit(declared(dyestuff, "lmm"), bl.EmpiricalBayes("ml", laplace=True), seed=1)
+    assert model_of(bl.importance_resample(approximated, seed=1)) is model_of(approximated)
+
+
 def test_a_tree_from_a_pickle_or_a_file_finds_a_model_that_is_still_here(dyestuff, tmp_path):
     model = declared(dyestuff, "lmm")
     tree = bl.fit(model, bl.EmpiricalBayes("ml"), seed=1)

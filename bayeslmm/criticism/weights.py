@@ -13,6 +13,7 @@ from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..reading import groups
+from ..tree import inherit
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 
@@ -123,8 +124,7 @@ def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray) -> Any:
             order = ("chain", "draw", ...)
             data = data.transpose(*order)
         found[name] = data.drop_vars(["log_weight", "log_weight_theta"], errors="ignore")
-    other = xr.DataTree.from_dict({n: d for n, d in found.items() if d.data_vars})
-    other.attrs.update(tree.attrs)
+    other = inherit(xr.DataTree.from_dict({n: d for n, d in found.items() if d.data_vars}), tree)
     other["posterior"].attrs.update(tree["posterior"].attrs)
     return other
 

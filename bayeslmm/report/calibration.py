@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tree import inherit
 from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
 from .uniform import band, ecdf, points
 from .view import View
@@ -67,9 +68,7 @@ def _lighter(view: View, tree: Any) -> tuple[Any, str]:
             n: d.isel(draw=slice(None, None, step)) for n, d in groups.items() if "draw" in d.dims
         }
         told = f" Every {step}th draw was used."
-    other = xr.DataTree.from_dict({**groups, **cut})
-    other.attrs.update(tree.attrs)
-    return other, told
+    return inherit(xr.DataTree.from_dict({**groups, **cut}), tree), told
 
 
 def _shape(pit: Any) -> str:
