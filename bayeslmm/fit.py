@@ -101,7 +101,8 @@ def fit(
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
     posterior.attrs["engine"] = engine.name
-    posterior.attrs["moving"] = ", ".join(model.moving) or "nothing"
+    moving = [name for name in model.moving if name not in outcome.fixed]
+    posterior.attrs["moving"] = ", ".join(moving) or "nothing"
     posterior.attrs["declared"] = ", ".join(p for p in model.parameters if p not in model.moving)
     posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
     if posterior_predictive:

@@ -12,7 +12,7 @@ from ..design.array_reading import from_frame
 from ..design.checks import real_array
 from ..design.errors import quoted
 from ..design.labels import index_of
-from ..design.table import read_table
+from ..design.table import read_table, with_names
 from .finite import refuse_not_finite
 
 Array = np.ndarray
@@ -59,6 +59,7 @@ class Given:
             If a column is absent, or a value is missing, infinite or no number.
         """
         what, p = f"{self.what} in the new rows", len(self.labels)
+        new = with_names(new)
         if _is_series(new) and p == 1:  # one column needs no name
             new = new.rename(self.labels[0]).to_frame()
         if _is_table(new):
@@ -128,6 +129,7 @@ def read_given(
     >>> read_given({"a": [1.0, 2.0], "b": [0, 1]}, "X").encode({"b": [5], "a": [4]})
     array([[4., 5.]])
     """
+    values = with_names(values)
     if _is_series(values) and inputs:
         values = _frame(values, "x")
     if _is_table(values):

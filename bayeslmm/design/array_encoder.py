@@ -14,6 +14,7 @@ from .extras import Sources, values_or
 from .grouping import Factor
 from .labels import UNLABELLED, Labels
 from .records import NewGroup, NewRows
+from .table import with_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,6 +121,7 @@ class ArrayEncoder:
         raise DesignError("new data need 'X' or 'groups'")
 
     def _columns(self, X: Any, n: int, rows: np.ndarray, seen: Labels) -> np.ndarray:
+        X = with_names(X)
         matrix, names = read_matrix(X, n, rows, seen, "X", "x")
         if getattr(X, "columns", None) is not None:
             matrix = _by_name(matrix, names, self.fixed, "the new X")
@@ -146,7 +148,7 @@ class ArrayEncoder:
             )
         column, Z, names = read_group(factor.name, value, n, rows, seen)
         what = f"groups['{factor.name}']"
-        if isinstance(value, tuple) and getattr(value[1], "columns", None) is not None:
+        if isinstance(value, tuple) and getattr(with_names(value[1]), "columns", None) is not None:
             Z = _by_name(Z, names, effects, f"Z of {what}")
         refuse_where(column.missing, rows, f"{what} is missing", "fill or drop these rows")
         refuse_where(np.isnan(Z).any(axis=1), rows, f"Z of {what} is missing", "fill these rows")

@@ -13,7 +13,7 @@ from .grouping import Factor, fit_factor
 from .labels import Labels
 from .rank import check_rank
 from .records import Grouping
-from .table import as_series, read_table
+from .table import as_series, read_table, with_names
 from .text import numbers
 
 
@@ -32,7 +32,7 @@ def read_matrix(
     values: Any, n: int, rows: np.ndarray, labels: Labels, what: str, letter: str, given: Any = None
 ) -> tuple[np.ndarray, tuple[str, ...]]:
     """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
-    values = np.empty((n, 0)) if values is None else labels.align(values, what)
+    values = np.empty((n, 0)) if values is None else labels.align(with_names(values), what)
     columns = None if getattr(values, "columns", None) is None else read_table(values).names
     array = real_array(values, what) if columns is None else from_frame(values, rows, what)
     if array.ndim != 2 or len(array) != n:

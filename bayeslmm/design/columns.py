@@ -139,11 +139,13 @@ def _numbers(name: str, series: Any, missing: np.ndarray) -> Column:
 
 
 def _narrow(values: Any) -> bool:
-    """Whether whole numbers are held by floats too narrow for them: float32 is up to 2^24."""
+    """Whether floats are too narrow to be labels: float32 has no .1, and no whole 2^24 + 1."""
     if values.dtype.kind != "f" or values.dtype.itemsize >= 8:
         return False
     limit = 2.0 ** (np.finfo(f"f{values.dtype.itemsize}").nmant + 1)
-    return bool((np.abs(np.asarray(values, dtype=float)) >= limit).any())
+    found = np.asarray(values, dtype=float)
+    halves = found * 2.0**10  # fractions that short binary numbers are
+    return bool((np.abs(found) >= limit).any() or (halves != np.round(halves)).any())
 
 
 def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role: str) -> Column:

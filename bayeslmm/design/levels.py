@@ -52,8 +52,9 @@ def _refuse_rounded(column: Column, role: str) -> None:
     raise DesignError(
         f"{role} '{column.name}' holds labels that passed through floating point, which other "
         f"labels may have been rounded to (up to {largest:.17g}; float64 tells whole numbers apart "
-        "up to 2^53, float32 up to 2^24). Give it as text, or as whole numbers of one sign: pandas "
-        "makes floats of integers with gaps unless the column's type is 'Int64' or text"
+        "up to 2^53, float32 up to 2^24, and few fractions). Give it as text, or as whole numbers "
+        "of one sign: pandas makes floats of integers with gaps unless the column's type is "
+        "'Int64' or text"
     )
 
 

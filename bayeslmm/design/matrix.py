@@ -11,7 +11,7 @@ from .checks import check_names, real_array, refuse_where
 from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
-from .table import read_table
+from .table import read_table, with_names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,7 +81,7 @@ class Matrix:
         DesignError
             Where a column is absent, infinite or no number.
         """
-        what = "the new rows"
+        what, new = "the new rows", with_names(new)
         if _is_table(new):
             table = read_table(new)
             absent = [name for name in self.features if name not in table.names]
@@ -107,6 +107,7 @@ class Matrix:
         A table is matched by the names of its columns, where those fitted had names, and by the
         labels of its rows.
         """
+        y = with_names(y)
         if self.named and _is_table(y):
             values, _ = self.encode(y)
         else:
@@ -136,7 +137,7 @@ def read_matrix(Y: Any, what: str = "Y") -> Matrix:
         Where a column holds text, is infinite, constant or entirely missing, two have one name,
         or there are fewer than two rows with entries.
     """
-    known = UNLABELLED
+    known, Y = UNLABELLED, with_names(Y)
     if _is_table(Y):
         table = read_table(Y)
         known = Labels(table.labels.index, "the fitted matrix")

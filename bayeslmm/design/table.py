@@ -55,6 +55,14 @@ class Table:
         return frozenset(name for name, count in Counter(self.names).items() if count > 1)
 
 
+def with_names(values: Any) -> Any:
+    """An array whose columns have labels (xarray) as a table that has them; all else as it is."""
+    dims, coords = getattr(values, "dims", ()), getattr(values, "coords", ())
+    if getattr(values, "ndim", 0) == 2 and len(dims) == 2 and dims[1] in coords:
+        return values.to_pandas()
+    return values
+
+
 def read_table(data: Any) -> Table:
     """Read a table of any accepted kind.
 

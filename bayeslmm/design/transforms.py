@@ -39,13 +39,18 @@ class Binary:
 
     def __init__(self) -> None:
         self.success: Any = None
+        self.levels: set[Any] = set()
 
     def __call__(self, x: Any, success: Any = None) -> Any:
+        values = set(x.tolist())
         if self.success is None:
-            levels = sorted(set(x.tolist()))
-            self.success = levels[0] if success is None else success
-            if self.success not in levels:
+            self.levels = values
+            self.success = min(values) if success is None else success
+            if self.success not in values:
                 raise ValueError(f"no value is equal to {self.success!r}")
+        if values - self.levels:
+            unseen = ", ".join(sorted(repr(value) for value in values - self.levels))
+            raise ValueError(f"the fitted table did not have the value {unseen}")
         return np.where(np.asarray(x == self.success), 1.0, 0.0)
 
 

@@ -7,6 +7,7 @@ yields more independent draws a second than any other engine; for many the scale
 """
 
 from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -67,11 +68,11 @@ class Gibbs:
         return told(model, data, found)
 
 
-def told(model: Model, data: Data, found: Draws) -> Outcome:
-    """The draws by name, and whether they can be used."""
+def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> Outcome:
+    """The draws by name, and whether they can be used; what is held need not move."""
     variables = variables_of(model, found)
     shown = {name: values for name, (_, values) in variables.items()}
-    judged = judge(shown, {}, model.moving)
+    judged = judge(shown, {}, [name for name in model.moving if name not in held])
     del judged["divergences"]
     more = advice(data, found)
     if more:

@@ -47,9 +47,9 @@ def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Gener
             if spread > lam:
                 vague.append(name)
     options = {"draws": draws, "tune": 200, "chains": 4}
-    outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng))
     rates = [b.law.rate for b in model.blocks]
     fixed = tuple(p.name for p in rates if p is not None and p.free)
+    outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng), fixed)
     attrs = {name: float(value) for name, value in attrs.items()}
     attrs = {**outcome.attrs, **attrs}
     for name in vague:

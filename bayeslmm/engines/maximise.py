@@ -15,6 +15,7 @@ from ..model import Model
 from ..space import Theta
 from ..target import Evaluate, Target
 from .chart import Block, Chart
+from .exact import ADVICE, exact_fit
 from .peaks import rough_maxima
 
 ZERO = 1e-4  # a relative sd below this is tried at exactly zero
@@ -73,6 +74,9 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
     thetas = [begin] if begin else _rough(model, criterion)
     begins = [_inside(chart, chart.coordinates(theta)) for theta in thetas]
     if not any(np.isfinite(negative(x)[0]) for x in begins):
+        followed = exact_fit(model)
+        if followed is not None:
+            raise ArithmeticError(f"{followed.words}; {ADVICE}")
         raise ArithmeticError(
             "the likelihood cannot be evaluated at the start: rescale y or the columns so that "
             "their spread lies between 1e-100 and 1e100"

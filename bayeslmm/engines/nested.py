@@ -95,6 +95,15 @@ def lost_effects(small: Any, large: Any) -> str:
     return ""
 
 
+def held_effects(small: Any, large: Any) -> str:
+    """The first random effects that the larger fit holds off zero and the smaller one lacks."""
+    ours = effects_of(small)
+    for other in effects_of(large):
+        if other.held.any() and not any(same_groups(own.codes, other.codes) for own in ours):
+            return other.name
+    return ""
+
+
 def within(small: Effects, large: Effects) -> bool:
     """Whether every covariance that one law allows is one of the other's."""
     if not same_groups(small.codes, large.codes):
@@ -159,11 +168,25 @@ def combination(columns: Array, of: Array) -> Array | None:
 
 
 def lost_block(small: Any, large: Any, X: Array) -> str:
-    """The first block of columns of one fit that is not in the other; empty where all are."""
+    """The first block of columns of one fit that is not in the other; empty where all are.
+
+    Columns are compared off the span of X: of all fixed effects under REML, which sees nothing
+    else; under ML of the constant alone, which the model takes off blocks.
+    """
     theirs = [_block(large, name) for name in _blocks(large)]
     for name in _blocks(small):
         own = _block(small, name)
         if not any(_same_law(own, other, X) for other in theirs):
+            return name
+    return ""
+
+
+def held_block(small: Any, large: Any, X: Array) -> str:
+    """The first block that the larger fit holds off zero and the smaller one lacks."""
+    ours = [_block(small, name) for name in _blocks(small)]
+    for name in _blocks(large):
+        other = _block(large, name)
+        if other.fixed and not any(_same_law(own, other, X) for own in ours):
             return name
     return ""
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
-from .nested import combination, lost_block, lost_effects
+from .nested import combination, held_block, held_effects, lost_block, lost_effects
 
 MISSED = 1e-4  # nats by which a larger model may fit worse: what a maximum is known to
 
@@ -70,7 +70,14 @@ def lr_test(small: Any, large: Any) -> Any:
             f"the random effects by {lost} of the first model are not in the second: the fits are "
             f"not nested, or give the smaller fit first"
         )
-    lost = lost_block(small, large, _fixed(large))
+    beside = _fixed(large) if criteria[0] == "reml" else _constant(large)
+    held = held_effects(small, large) or held_block(small, large, beside)
+    if held:
+        raise ValueError(
+            f"the second model holds {held} at a size that is not zero, and the first has it not: "
+            f"the fits are not nested"
+        )
+    lost = lost_block(small, large, beside)
     if lost:
         raise ValueError(
             f"the columns {lost} of the first model, under their law, are not in the second: the "
@@ -169,6 +176,13 @@ def _refuse_chosen(small: Any, large: Any) -> None:
             "there is no likelihood-ratio test where a fit chose columns (ard, rvm): twice the "
             "log ratio is no chi-square then; compare the fits by loo"
         )
+
+
+def _constant(tree: Any) -> Array:
+    """A column of ones (n, 1) where the fixed effects span one, else no column."""
+    X = _fixed(tree)
+    ones = np.ones((X.shape[0], 1))
+    return ones if combination(ones, X) is not None else ones[:, :0]
 
 
 def _fixed(tree: Any) -> Array:

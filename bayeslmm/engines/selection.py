@@ -25,6 +25,7 @@ from .protocol import Outcome
 from .whitening import whitened
 
 ROUNDS = 20
+BACKWARD = 12  # columns up to which the search also begins with all: some help only together
 STARTS = 3
 NOTHING = 1e-6  # nats beyond its price from which a column is worth having
 TINY = 1e-8  # a scale at zero has no logarithm to start from
@@ -62,6 +63,12 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
         value = top.value - sum(b.law.price * kept[b.name].size for b in chosen_of)
         if best is None or value > best[0]:
             best = value, small, top, kept
+    if price.size <= min(BACKWARD, 0.5 * float(model.design.frequency.sum())):
+        every: Kept = {b.name: np.arange(b.columns) for b in chosen_of}
+        kept, small, top = _worthwhile(model, criterion, every, None)
+        value = top.value - sum(b.law.price * kept[b.name].size for b in chosen_of)
+        if best is None or value > best[0] + NOTHING:
+            best = value, small, top, kept
     if best is None:
         raise RuntimeError("no round of the search was made")
     return best[1:]
@@ -72,7 +79,7 @@ def _same(a: Kept, b: Kept) -> bool:
 
 
 def _worthwhile(
-    model: Model, criterion: str, kept: Kept, begin: Theta
+    model: Model, criterion: str, kept: Kept, begin: Theta | None
 ) -> tuple[Kept, Model, Optimum]:
     """The maximum over all variances, without columns that do not bring their price there.
 

@@ -64,7 +64,9 @@ def test_the_advice_names_the_better_model_and_by_how_much(compared):
     assert 10 < gap < 2 * error
     told = f"left-out rows: slopes and intercepts cannot be told apart, {gap:.1f} +- {error:.1f}"
     assert compared.advice[0].startswith(told)
-    assert "k-hat is too large in slopes (1)" in compared.advice[0]
+    bad = {name: int(count) for name, count in row["bad k-hat"].items() if count}
+    told = f"k-hat is too large in {', '.join(f'{n} ({c})' for n, c in bad.items())}: see loo("
+    assert (told in compared.advice[0]) == bool(bad)
     assert compared.advice[1].startswith("left-out levels of Subject: ")
     assert "depends on the priors" in compared.advice[-1]
     assert "<table" in compared._repr_html_()

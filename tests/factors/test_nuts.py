@@ -131,7 +131,7 @@ def test_chains_from_anywhere_agree(iris, monkeypatch):
     """Started at random, far from the maximum: scales off by factors, axes in any direction."""
 
     def anywhere(model, target):
-        return np.zeros(target.dimension), np.ones(target.dimension)
+        return [(np.zeros(target.dimension), np.ones(target.dimension))]
 
     monkeypatch.setattr("bayeslmm.engines.nuts._around", anywhere)
     fitted = bl.fit(bl.ppca(iris, 2), bl.NUTS(), seed=1)
