@@ -27,8 +27,10 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block
-from .columns import read_given, rows_of, standardise, validate
+from .columns import Given, Source, read_given, rows_of, standardise, validate
 from .design import Design, DesignError
+from .design.columns import read_column
+from .design.table import read_table
 from .laws import Law
 from .priors import Scales, positive_prior
 from .shrinkage import Shrinkage
@@ -65,6 +67,30 @@ def _read(block: Block) -> Block:
 def of_rows(blocks: Sequence[Block], design: Design) -> tuple[Block, ...]:
     """The blocks, their rows those of the design, in its order."""
     return tuple(replace(b, columns=rows_of(b.columns, design)) for b in blocks)
+
+
+def apart(blocks: Sequence[Block], design: Design, data: Any) -> tuple[Block, ...]:
+    """The blocks; one whose columns the table has under the same names with other numbers is apart.
+
+    A new table then cannot tell its columns, and they have to be given.
+    """
+    table = read_table(data)
+
+    def differs(source: Source) -> bool:
+        for name, column in zip(source.labels, source.matrix.T):
+            if name in table.names and name not in table.twice:
+                there = read_column(name, table.column(name), table.rows)
+                values = there.values[design.origin.kept]
+                if there.kind == "text" or not np.allclose(values.astype(float), column, 1e-9, 0.0):
+                    return True
+        return False
+
+    return tuple(
+        replace(b, columns=replace(b.columns, named=False))
+        if isinstance(b.columns, Given) and b.columns.named and differs(b.columns)
+        else b
+        for b in blocks
+    )
 
 
 def build_block(

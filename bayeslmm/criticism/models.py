@@ -142,6 +142,11 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
                 f"{name!r} and {first[0]!r} count their rows differently (frequency=): only models "
                 f"of the same rows can be compared"
             )
+        if _other_order(ours.rows, theirs.rows):
+            raise ValueError(
+                f"{name!r} and {first[0]!r} have the same row labels in another order: declare "
+                f"both from one table"
+            )
         if not np.array_equal(ours.y, theirs.y, equal_nan=True):
             if np.array_equal(np.sort(ours.y), np.sort(theirs.y), equal_nan=True):
                 raise ValueError(
@@ -153,6 +158,12 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
                 f"same rows can be compared (one dropped rows, or y was transformed)"
             )
     return known
+
+
+def _other_order(one: Any, other: Any) -> bool:
+    """Whether rows have the same labels, each once, and stand in another order."""
+    a, b = one.tolist(), other.tolist()
+    return a != b and len(set(a)) == len(a) and set(a) == set(b)
 
 
 def _shared(models: list[Any]) -> list[str]:

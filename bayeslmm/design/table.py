@@ -57,8 +57,8 @@ class Table:
 
 def with_names(values: Any) -> Any:
     """An array whose columns have labels (xarray) as a table that has them; all else as it is."""
-    dims, coords = getattr(values, "dims", ()), getattr(values, "coords", ())
-    if getattr(values, "ndim", 0) == 2 and len(dims) == 2 and dims[1] in coords:
+    dims: Any = getattr(values, "dims", ())
+    if getattr(values, "ndim", 0) == 2 and len(dims) == 2 and dims[1] in values.coords:
         return values.to_pandas()
     return values
 

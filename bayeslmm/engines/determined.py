@@ -79,10 +79,12 @@ def undetermined(found: tuple[Finding, ...]) -> list[str]:
 
 
 def _followed(best: Optimum) -> tuple[Finding, ...]:
-    """A likelihood without a maximum, looked for where the noise is next to nothing."""
+    """A likelihood without a maximum: where noise is next to nothing, or columns span the rows."""
     model, design = best.model, best.model.design
     spread = float(np.std(design.y - design.offset))
-    if not model.space.sigma.free or best.theta.sigma > TINY * spread:
+    wide = sum(p.columns for p in model.parts) >= design.y.size - len(design.fixed)
+    looked = best.theta.sigma <= TINY * spread or (wide and best.criterion == "ml")
+    if not model.space.sigma.free or not looked:
         return ()
     exact = exact_fit(model, integrated=best.criterion != "ml")
     return (Finding(tuple(labels(model)), exact.words, ADVICE, "exact"),) if exact else ()

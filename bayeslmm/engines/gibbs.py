@@ -6,8 +6,8 @@ coefficients integrated out where it can be. For few columns a sweep costs micro
 yields more independent draws a second than any other engine; for many the scales move slowly.
 """
 
-from dataclasses import dataclass
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np

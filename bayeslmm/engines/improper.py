@@ -5,13 +5,15 @@ must keep the mass near zero finite. 1 / sigma, flat over log sigma, does not (a
 of a mixed model: Hobert & Casella 1996).
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..model import Model
 from .exact import refuse_exact
 
 
-def refuse_improper(model: Model) -> None:
+def refuse_improper(model: Any) -> None:
     """Priors under which the posterior does not exist: flat ones; any, at a pole, without noise."""
     if model.pole:
         raise ValueError(model.pole)

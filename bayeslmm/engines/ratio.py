@@ -121,6 +121,13 @@ def _refuse_other_rows(small: Any, large: Any) -> None:
     responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
     if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
         raise ValueError("the fits are not of the same rows and response")
+    labels = [t["observed_data"].dataset.coords.get("row") for t in (small, large)]
+    if all(each is not None for each in labels):
+        one, other = (each.values.tolist() for each in labels)
+        if one != other and len(set(one)) == len(one) and set(one) == set(other):
+            raise ValueError(
+                "the fits have the same row labels in another order: declare both from one table"
+            )
     if not np.array_equal(_rows(small, "frequency", 1.0), _rows(large, "frequency", 1.0)):
         raise ValueError("the fits differ in frequency: they are not nested")
 

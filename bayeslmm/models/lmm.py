@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..block_laws import build_block, of_rows, parameters, priced, read_blocks
+from ..block_laws import apart, build_block, of_rows, parameters, priced, read_blocks
 from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
 from ..fixed import fixed_prior
@@ -116,8 +116,9 @@ def lmm(
         if groups is not None:
             raise DesignError("groups= goes with arrays; in a formula write (1 | group)")
         design = build_design(formula, data, beside=beside, **extras)
-    else:
-        design = design_from_arrays(formula, data, groups, beside=beside, **extras)
+        own = apart(of_rows(blocks, design), design, data)
+        return declare(design, priors or {}, own)
+    design = design_from_arrays(formula, data, groups, beside=beside, **extras)
     return declare(design, priors or {}, of_rows(blocks, design))
 
 

@@ -86,6 +86,21 @@ def informative(X: Array) -> Any:
     return np.array([j for j in np.flatnonzero(varies) if j not in repeats], dtype=np.intp)
 
 
+class ScoresRows:
+    """`score` as scikit-learn has it, rows paired as `fit` pairs them."""
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Coefficient of determination of the prediction of y (m,) from X (m, d).
+
+        Raises
+        ------
+        ValueError
+            Where X and y have the same labels in another order.
+        """
+        refuse_other_order(X, y)
+        return float(super().score(X, y, sample_weight))  # type: ignore[misc]
+
+
 def refuse_other_order(X: Any, y: Any) -> None:
     """Rows are matched by position: refuse labels that say otherwise.
 
@@ -97,7 +112,7 @@ def refuse_other_order(X: Any, y: Any) -> None:
     one: Any = getattr(X, "index", None)
     other: Any = getattr(y, "index", None)
     labelled = hasattr(one, "equals") and hasattr(other, "equals") and len(one) == len(other)
-    if labelled and not one.equals(other) and one.sort_values().equals(other.sort_values()):
+    if labelled and not one.equals(other) and set(one) == set(other):
         raise ValueError(
             "X and y have the same row labels in another order: give y.loc[X.index], or "
             "y.to_numpy() where rows do belong together by position"

@@ -24,7 +24,7 @@ from ..models.rvm import rvm
 from ..reading import fixef
 from ..recover import theta_points
 from ..selected import block_moments
-from .common import infer, informative, named, refuse_other_order
+from .common import ScoresRows, infer, informative, named, refuse_other_order
 from .healing import healed
 
 ALONE = (
@@ -35,7 +35,7 @@ NUMBERS = 10_000_000  # (draws, rows) held at a time
 ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "gibbs": Gibbs, "nuts": NUTS}
 
 
-class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Relevance vector machine for regression (Tipping 2001); see `bayeslmm.rvm`.
 
     Parameters
@@ -183,7 +183,7 @@ class RVMRegressor(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return named(self, X, self._kept, self.bias)
 
 
-class BayesianLasso(RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class BayesianLasso(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Bayesian lasso (Park & Casella 2008); see `bayeslmm.lasso`.
 
     Parameters

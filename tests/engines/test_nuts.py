@@ -1,8 +1,7 @@
 """The sampler: conformance, refusals, fallback, and draws that survive an interrupt."""
 
 import importlib.util
-import os
-import signal
+import itertools
 import threading
 
 import numpy as np
@@ -10,6 +9,7 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.target import Target
 from bayeslmm.testing import check_engine
 
 
@@ -43,16 +43,30 @@ def test_the_joint_graph_has_the_same_posterior_as_the_marginal_one(dyestuff):
             assert abs(a.mean() - b.mean()) < 4 * error
 
 
-def test_an_interrupt_keeps_the_draws_made_so_far():
+def test_an_interrupt_keeps_the_draws_made_so_far(monkeypatch):
+    """Interrupted while it waits for the sampler, as soon as each chain has some draws."""
+    from nutpie.sample import _BackgroundSampler
+
     rng = np.random.default_rng(0)
     g = np.repeat(np.arange(2000), 10)
     y = rng.normal(size=2000)[g] + rng.normal(size=20_000)
     model = bl.lmm("y ~ 1 + (1 | g)", {"y": y, "g": g})
-    bl.fit(model, bl.NUTS(draws=5, tune=50, chains=2), seed=1)  # compiled, so that time is sampling
-    timer = threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
+    drawn = threading.Event()
+
+    def interrupted(sampler, **options):
+        assert drawn.wait(300.0)
+        raise KeyboardInterrupt
+
+    evaluate, count = Target.__call__, itertools.count()
+
+    def counted(target, z):
+        if next(count) == 20_000:  # evaluations: some hundreds of them are tuning
+            drawn.set()
+        return evaluate(target, z)
+
+    monkeypatch.setattr(Target, "__call__", counted)
+    monkeypatch.setattr(_BackgroundSampler, "wait", interrupted)
     tree = bl.fit(model, bl.NUTS(draws=200_000, tune=100, chains=2, cores=2), seed=1)
-    timer.cancel()
     kept = tree["posterior"].sizes["draw"]
     assert 1 <= kept < 200_000
     chains = tree["posterior"].sizes["chain"]

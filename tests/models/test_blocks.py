@@ -337,7 +337,8 @@ def test_a_horseshoe_has_no_maximum_worth_having():
         ),
         (
             lambda d: bl.rvm(d["x"][:9], d["y"], kernel=bl.kernels.gaussian(1.0)),
-            r"^the input x of gaussian\(width=1\): 9 rows, but the response has 30; give both for the same rows",
+            r"^the input x of gaussian\(width=1\): 9 rows, but the response has 30; give both for "
+            r"the same rows",
         ),
         (lambda d: bl.lasso(columns()), r"^bl\.lasso\(X, y\) needs the response y; or a formula"),
         (

@@ -26,16 +26,22 @@ def estimated_anew(model: Model, tree: Any, units: UnitsOf, draws: Draws) -> Dra
     turns = turns_of(
         units.size, model.design.y.size, lambda t: units.undetermined(model, criterion, t)
     )
-    scales, sigma, failed, count = [draws.scales], [draws.sigma], 0, int(turns.max()) + 1
-    for turn in range(count):
+    scales, sigma, failed, turn = [draws.scales], [draws.sigma], 0, 0
+    while turn <= turns.max():
         out = turns == turn
         rest = without(model, out[units.codes], units.by_row)
         told = f"{units.name} {name_some(units.labels[out])}"
         again, found = fitted_again(rest, criterion, told)
+        if not found and out.sum() > 1:  # the others have no maximum: half of them may have one
+            own = np.flatnonzero(out)
+            turns[own[: own.size // 2]] = turns.max() + 1
+            continue
         one = theta_points(model, again["posterior"].dataset.isel(chain=[0], draw=[0]))
         scales.append(one[0])
         sigma.append(one[1])
         failed += not found
+        turn += 1
+    count = turn
     given = plugged_in(tree)
     assert given is not None
     note = in_words(given.names, given.count, count, units.size, units.name, failed)
