@@ -142,11 +142,6 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
                 f"{name!r} and {first[0]!r} count their rows differently (frequency=): only models "
                 f"of the same rows can be compared"
             )
-        if _other_order(ours.rows, theirs.rows):
-            raise ValueError(
-                f"{name!r} and {first[0]!r} have the same row labels in another order: declare "
-                f"both from one table"
-            )
         if not np.array_equal(ours.y, theirs.y, equal_nan=True):
             if np.array_equal(np.sort(ours.y), np.sort(theirs.y), equal_nan=True):
                 raise ValueError(
@@ -156,6 +151,11 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
             raise ValueError(
                 f"{name!r} and {first[0]!r} have different responses or rows: only models of the "
                 f"same rows can be compared (one dropped rows, or y was transformed)"
+            )
+        if _other_order(ours.rows, theirs.rows):
+            raise ValueError(
+                f"{name!r} and {first[0]!r} have the same row labels in another order: declare "
+                f"both from one table"
             )
     return known
 
