@@ -16,6 +16,7 @@ import numpy as np
 
 from ..declared import Declared
 from ..design import Grouping
+from ..design.labels import other_order
 from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
@@ -152,18 +153,12 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
                 f"{name!r} and {first[0]!r} have different responses or rows: only models of the "
                 f"same rows can be compared (one dropped rows, or y was transformed)"
             )
-        if _other_order(ours.rows, theirs.rows):
+        if other_order(ours.rows.tolist(), theirs.rows.tolist()):
             raise ValueError(
                 f"{name!r} and {first[0]!r} have the same row labels in another order: declare "
                 f"both from one table"
             )
     return known
-
-
-def _other_order(one: Any, other: Any) -> bool:
-    """Whether rows have the same labels, each once, and stand in another order."""
-    a, b = one.tolist(), other.tolist()
-    return a != b and len(set(a)) == len(a) and set(a) == set(b)
 
 
 def _shared(models: list[Any]) -> list[str]:

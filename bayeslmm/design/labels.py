@@ -107,3 +107,9 @@ def index_of(values: Any) -> Any:
     if getattr(values, "dims", ()):  # of xarray
         index = values.indexes.get(values.dims[0])
     return index if type(index).__module__.split(".")[0] == "pandas" else None
+
+
+def other_order(one: Any, other: Any) -> bool:
+    """Whether two sequences hold the same labels, each once, in another order."""
+    a, b = list(one), list(other)
+    return a != b and len(set(a)) == len(a) and set(a) == set(b)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..design.labels import other_order
 from ..gaussian.sums import Array
 from .nested import combination, held_block, held_effects, lost_block, lost_effects
 
@@ -121,13 +122,11 @@ def _refuse_other_rows(small: Any, large: Any) -> None:
     responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
     if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
         raise ValueError("the fits are not of the same rows and response")
-    labels = [t["observed_data"].dataset.coords.get("row") for t in (small, large)]
-    if all(each is not None for each in labels):
-        one, other = (each.values.tolist() for each in labels)
-        if one != other and len(set(one)) == len(one) and set(one) == set(other):
-            raise ValueError(
-                "the fits have the same row labels in another order: declare both from one table"
-            )
+    labels = [t["observed_data"].dataset.get("row", np.zeros(0)) for t in (small, large)]
+    if other_order(*(each.tolist() for each in map(np.asarray, labels))):
+        raise ValueError(
+            "the fits have the same row labels in another order: declare both from one table"
+        )
     if not np.array_equal(_rows(small, "frequency", 1.0), _rows(large, "frequency", 1.0)):
         raise ValueError("the fits differ in frequency: they are not nested")
 
