@@ -123,7 +123,8 @@ def test_draws_taken_anew_by_importance_keep_the_model(dyestuff):
 
 
 def test_a_tree_from_a_pickle_or_a_file_finds_a_model_that_is_still_here(dyestuff, tmp_path):
-    model = declared(dyestuff, "lmm")
+    alone = dyestuff.assign(Yield=dyestuff["Yield"] + 0.375)  # nobody else has declared this
+    model = declared(alone, "lmm")
     tree = bl.fit(model, bl.EmpiricalBayes("ml"), seed=1)
     tree.to_netcdf(tmp_path / "fit.nc", engine="h5netcdf")
     with xr.open_datatree(tmp_path / "fit.nc", engine="h5netcdf") as read:
