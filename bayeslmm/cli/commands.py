@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..design.text_use import label_columns
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion
 from .options import (
@@ -47,6 +48,8 @@ from .options import (
     Width,
     Without,
 )
+from .tables import Form, Roles, TableFile, read_table_file
+from .words import of_the_file, of_the_shell
 
 app = typer.Typer(
     name="bayeslmm",
@@ -123,9 +126,10 @@ def fit(
         from ..report.files import whole
 
         target = _target(output, table, (".nc",))
-        data = _read(table, group, (separator, decimal))
-        made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
+        read = _read(table, formula, rows, (separator, decimal))
+        with of_the_file(read):
+            made = declared(formula, read.data, priors=_priors(prior or []))
+        _say(quiet, *read.said, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
         with whole(target) as draft:
             tree.to_netcdf(draft, engine="h5netcdf")
@@ -202,9 +206,10 @@ def report(
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
-        data = _read(table, group, (separator, decimal))
-        made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
+        read = _read(table, formula, rows, (separator, decimal))
+        with of_the_file(read):
+            made = declared(formula, read.data, priors=_priors(prior or []))
+        _say(quiet, *read.said, repr(made), "")
         for engine_of in make:
             try:
                 tree = _fit(made, engine_of(), seed, quiet)
@@ -246,7 +251,8 @@ def _told() -> Iterator[None]:
     try:
         yield
     except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split("\n")) if "^" not in str(error) else str(error)
+        text = of_the_shell(str(error))
+        text = " ".join(text.split("\n")) if "^" not in text else text
         typer.echo(f"bayeslmm: {text}", err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -265,10 +271,17 @@ def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
     return check_writable(output)
 
 
-def _read(path: Path, labels: list[str] | None, marks: tuple[str | None, str | None]) -> Any:
-    from ..report.table_file import Form, read_table_file
-
-    return read_table_file(path, labels or (), Form.of(*marks))
+def _read(
+    path: Path,
+    formula: str | None,
+    rows: dict[str, Any],
+    marks: tuple[str | None, str | None],
+) -> TableFile:
+    """The table; what the formula groups by is read as labels, and so is what --group names."""
+    labels, others = label_columns(formula) if formula else (frozenset(), frozenset("."))
+    beside = {rows[option] for option in ("weights", "offset", "frequency", "noise_sd")} - {None}
+    roles = Roles(frozenset(rows["group"] or ()), labels, others | beside)
+    return read_table_file(path, roles, Form.of(*marks))
 
 
 def _priors(given: list[str]) -> dict[str, Any]:

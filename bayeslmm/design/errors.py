@@ -24,6 +24,11 @@ def formula_error(message: str, formula: str, position: int) -> FormulaError:
     return FormulaError(f"{message}\n  {line}\n  {' ' * position}^")
 
 
+def nests_too_deep(formula: str) -> FormulaError:
+    """The error for a formula that Python cannot walk through."""
+    return FormulaError(f"the formula of {len(formula)} characters nests too deep")
+
+
 def some(items: Iterable[Any], limit: int = 5) -> str:
     """The first few items, and how many more there are: ``"3, 7 and 2 more"``."""
     listed = list(items)
