@@ -435,14 +435,14 @@ def test_an_interrupt_in_the_second_engine_keeps_the_first(tmp_path, monkeypatch
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize("labels", [(), ("g",)])
 def test_identifiers_beyond_floats_with_a_gap_are_read_as_they_are(tmp_path, ending, labels):
+    from bayeslmm.cli.tables import Roles, read_table_file
     from bayeslmm.design import build_design
-    from bayeslmm.report.table_file import read_table_file
 
     path, ids = tmp_path / f"t.{ending}", [2**53 + i // 4 for i in range(24)]
     table = pd.DataFrame({"y": np.arange(24.0) ** 2, "g": pd.array([None, *ids[1:]], "Int64")})
     table.to_csv(path, index=False) if ending == "csv" else table.to_parquet(path, index=False)
     if ending == "parquet":  # as others write it, without the types of pandas
         pq.write_table(pa.table({"y": table["y"], "g": pa.array([None, *ids[1:]])}), path)
-    read = read_table_file(path, labels)
+    read = read_table_file(path, Roles(given=frozenset(labels))).data
     (group,) = build_design("y ~ 1 + (1 | g)", read, missing="drop").groups
     assert [int(level) for level in group.levels] == [2**53 + i for i in range(6)]

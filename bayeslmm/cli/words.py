@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ..design.errors import DesignError
 from .tables import TableFile
 
 PHRASES = tuple(
@@ -62,9 +61,10 @@ def of_the_file(file: TableFile) -> Iterator[None]:
     """Errors of a design name rows of a file as its lines, and how its columns were read."""
     try:
         yield
-    except DesignError as error:
+    except ValueError as error:
         text = _with_places(str(error), file)
         notes = [note.text for note in file.of_columns if f"'{note.column}'" in text]
+        notes += file.notes if "is not a column" in text else ()
         raise ValueError("; ".join([text, *notes])) from None
 
 

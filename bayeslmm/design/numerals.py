@@ -13,14 +13,13 @@ from dataclasses import dataclass
 from .errors import some
 
 SPACE = r"[ \u00a0\u2009\u202f]"
+FIRST = r"[+-]?[1-9]\d{0,2}"  # digits before the first group of three
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.A | re.I)
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.A)
-THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+", re.A)
-COMMA_THEN_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+\.\d*|[+-]?[1-9]\d{0,2}(,\d{3}){2,}", re.A)
-POINT_THEN_COMMA = re.compile(
-    r"[+-]?[1-9]\d{0,2}(\.\d{3})+,\d*|[+-]?[1-9]\d{0,2}(\.\d{3}){2,}", re.A
-)
-GROUPED = re.compile(rf"[+-]?[1-9]\d{{0,2}}(({SPACE}|['’_])\d{{3}})+([.,]\d+)?", re.A)
+THOUSANDS = re.compile(rf"{FIRST},\d{{3}}", re.A)  # or a decimal comma
+COMMA_THEN_POINT = re.compile(rf"{FIRST}((,\d{{3}})+\.\d*|(,\d{{3}}){{2,}})", re.A)
+POINT_THEN_COMMA = re.compile(rf"{FIRST}((\.\d{{3}})+,\d*|(\.\d{{3}}){{2,}})", re.A)
+GROUPED = re.compile(rf"{FIRST}(({SPACE}|['’_])\d{{3}})+([.,]\d+)?", re.A)
 OTHERS = {  # what else stands beside the digits
     "percent signs": re.compile(rf"[+-]?[\d.,]+{SPACE}?[%‰]", re.A),
     "signs of a currency": re.compile(
@@ -34,7 +33,8 @@ OTHERS = {  # what else stands beside the digits
     ),
 }
 DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|\d{1,2}([./-])\d{1,2}\2\d{2,4}|\d{1,2}:\d{2}(:\d{2})?",
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|"
+    r"\d{1,2}([./-])\d{1,2}\2\d{2,4}|\d{1,2}:\d{2}(:\d{2})?",
     re.A,
 )
 UNIT = re.compile(rf"[+-]?[0-9][0-9.,]*{SPACE}?([^\W\d_]\S{{0,9}})")
@@ -133,7 +133,10 @@ def _commas(kinds: set[str | None], points: bool) -> tuple[str, str]:
     if kinds == {"point then comma"}:
         return "numbers with points between the thousands", f"{thousands}, and {comma}"
     if "point then comma" in kinds and "comma then point" not in kinds:
-        return "numbers with decimal commas, and points between the thousands", f"{thousands}, and {comma}"
+        return (
+            "numbers with decimal commas, and points between the thousands",
+            f"{thousands}, and {comma}",
+        )
     if "decimal comma" in kinds and (points or "comma then point" in kinds):
         return "numbers with decimal commas and with points", "write them alike"
     if "decimal comma" in kinds:

@@ -179,6 +179,11 @@ def as_series(values: Any, what: str) -> Any:
     if isinstance(values, np.ma.MaskedArray):
         masked, values = np.ma.getmaskarray(values), np.ma.getdata(values).astype(object)
         values[masked] = None
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U" and (values == "nan").any():
+        raise DesignError(
+            f"{what} holds the text 'nan', which NumPy makes of a missing value beside text; give "
+            f"a list, or an array of dtype=object, in which a gap is None"
+        )
     if isinstance(values, list | tuple):  # numpy would turn [1, "a"] into text
         floats = all(type(value) is float for value in values)
         return pd.Series(list(values), dtype=float if floats else object)

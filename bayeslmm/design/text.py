@@ -25,6 +25,20 @@ def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarra
     return values
 
 
+def mostly_numbers(column: Column) -> bool:
+    """Whether more than half of the entries of a text are numbers, but for marks in them."""
+    return column.kind == "text" and 2 * _reading(column).count > (~column.missing).sum()
+
+
+def meant(column: Column) -> str:
+    """What a text seems to mean, for messages: numbers, and how they are written; else ""."""
+    if not mostly_numbers(column):
+        return ""
+    found = _reading(column)
+    told = f"{found.marks}: {found.examples}); {found.advice}" if found.marks else "numbers)"
+    return f" (its entries are {told}"
+
+
 def _not_numbers(column: Column, rows: np.ndarray) -> str:
     """Which entries of a text do not read as numbers, and what to do."""
     found = _reading(column)
@@ -55,12 +69,9 @@ def refuse_numbers_as_text(column: Column, rows: np.ndarray) -> None:
     DesignError
         If more than half of the entries are numbers, or would be without the marks in them.
     """
-    if column.kind != "text" or column.levels is not None or column.missing.all():
+    if column.levels is not None or not mostly_numbers(column):
         return
-    found = _reading(column)
-    n = int((~column.missing).sum())
-    if found.count <= n / 2:
-        return
+    found, n = _reading(column), int((~column.missing).sum())
     others = _odd(column, rows, found) if found.odd else ""
     told = f"column '{column.name}' holds text, but {found.count} of {n} entries read as numbers"
     advice = "convert it with pandas.to_numeric"

@@ -7,6 +7,7 @@ from .columns import Column
 from .errors import DesignError, nests_too_deep
 from .nodes import Bar, Binary, Call, Dot, Name, Node, children, names, walk
 from .parser import parse
+from .text import meant
 from .transforms import CATEGORICAL
 
 _TAKES_TEXT = {*CATEGORICAL, "binary", "B"}
@@ -26,8 +27,8 @@ def _check_numbers(
     if isinstance(node, Name):
         if columns[node.name].categorical and not text_allowed:
             raise DesignError(
-                f"`{label}` needs numbers, but column '{node.name}' holds text or categories; "
-                "convert the column first"
+                f"`{label}` needs numbers, but column '{node.name}' holds text or categories"
+                f"{meant(columns[node.name]) or '; convert the column first'}"
             )
     elif isinstance(node, Call):
         text_allowed = node.function in _TAKES_TEXT or (text_allowed and node.function == "I")
@@ -56,8 +57,8 @@ def as_categories(side: Side) -> set[str]:
 def label_columns(formula: str) -> tuple[frozenset[str], frozenset[str]]:
     """Columns whose values are labels by what a formula says, and those that it uses otherwise.
 
-    Grouping factors, and what stands in C(...) and its kin; a column may be both. A ``.`` stands for
-    itself.
+    Grouping factors, and what stands in C(...) and its kin; a column may be both. A ``.`` stands
+    for itself.
 
     Raises
     ------

@@ -71,21 +71,24 @@ def read_table_file(path: Path, roles: Roles = Roles(), form: Form = Form()) -> 
     """
     how = written(path, form)
     try:
-        read = _loaded(path, form, how)
+        read, how = _loaded(path, form, how)
     except OSError as error:
         raise TableError(f"{path} cannot be read: {error.strerror or error}") from None
-    found = _of_text(path, *read, roles) if isinstance(read, tuple) else _of_arrow(path, read, roles)
+    if isinstance(how, Text):
+        found = _of_text(path, read, how, roles)
+    else:
+        found = _of_arrow(path, read, roles)
     if found.data.shape[0] == 0:
         raise TableError(f"{path} is empty: it has {found.data.shape[1]} columns and no rows")
     return found
 
 
-def _loaded(path: Path, form: Form, how: Text | Parquet | None) -> Any:
-    """What the file holds: fields and how they are written, or a pyarrow.Table."""
+def _loaded(path: Path, form: Form, how: Text | Parquet | None) -> tuple[Any, Text | Parquet]:
+    """What the file holds, fields of text or a pyarrow.Table, and how it was written."""
     raw = content(path)
     how = how or nameless(form, raw.startswith(b"PAR1"))
     if isinstance(how, Parquet):
-        return read_parquet(path, raw)
+        return read_parquet(path, raw), how
     raw = unpacked(path, raw, how.packing)
     return read_fields(path, raw, how), how
 

@@ -51,8 +51,8 @@ def columns_named(
             )
         elif not empty(place):
             notes.append(
-                f"column {place + 1} has no name{f' ({name})' if name else ''}: it is taken for the "
-                f"numbers or names of the rows, and left out"
+                f"column {place + 1} has no name{f' ({name})' if name else ''}: it is taken for "
+                f"the numbers or names of the rows, and left out"
             )
     _refuse_alike(path, [name for name in names if not UNNAMED.fullmatch(name)])
     if not kept:
@@ -80,7 +80,7 @@ def _refuse_alike(path: Path, names: Sequence[str]) -> None:
         other = shown.setdefault(_as_seen(name), name)
         if other != name:
             raise TableError(
-                f"{path}: the columns {ascii(other)} and {ascii(name)} look the same; rename one"
+                f"{path}: the columns {other!a} and {name!a} look the same; rename one"
             )
 
 
