@@ -126,8 +126,12 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
         column = read_column(name, table.column(name, role), table.rows, role)
         refuse_infinite(column, table.rows, role)
         columns[name] = column
-    if isinstance(said.response.node, Name):
-        numbers(columns[said.response.node.name], table.rows, "the response")
+    for factor, role in (
+        (said.response, "the response"),
+        *((o, "the offset") for o in said.offsets),
+    ):
+        if isinstance(factor.node, Name):
+            numbers(columns[factor.node.name], table.rows, role)
     for name in said.bare_predictors:
         refuse_numbers_as_text(columns[name], table.rows)
     return columns

@@ -94,13 +94,12 @@ def _loaded(path: Path, form: Form, how: Text | Parquet | None) -> tuple[Any, Te
 
 
 def _of_text(path: Path, fields: Fields, how: Text, roles: Roles) -> TableFile:
-    texts = list(fields.columns)
+    texts = fields.columns
     kept, notes = columns_named(path, fields.names, how.separator, lambda i: not _any(texts[i]))
     check_labels(path, kept, roles.given)
     data, of_columns = {}, []
     for name, place in kept.items():
         data[name], said = read_entries(name, texts[place], how.decimal, roles)
-        texts[place] = None  # its memory is free
         of_columns += said if roles.uses(name) else []
         _refuse_total(path, name, data[name], fields.line)
     return TableFile(_frame(data), tuple(notes), tuple(of_columns), "line", fields.line)

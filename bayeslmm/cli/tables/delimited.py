@@ -135,5 +135,5 @@ def _irregular(path: Path, raw: bytes, mark: str) -> TableError:
 
 
 def _short(fields: list[str]) -> str:
-    text = ", ".join(fields)
+    text = ", ".join(filter(None, fields))
     return repr(text if len(text) <= 40 else text[:40] + "...")
