@@ -12,7 +12,7 @@ from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
 from .table import read_table, with_names
-from .text import mostly_numbers, numbers
+from .text import mostly_numbers, not_numbers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -176,7 +176,7 @@ def _refuse_text(table: Any, what: str) -> None:
         column = read_column(name, table.column(name), table.rows, f"the column of {what}")
         if column.categorical and not column.missing.all():
             if mostly_numbers(column):
-                numbers(column, table.rows, f"the column of {what}")
+                raise not_numbers(f"column '{name}' of {what}", column, table.rows)
             text.append(name)
     if text:
         one = len(text) == 1

