@@ -15,18 +15,15 @@ PHRASES = tuple(
     for python, shell in (
         (r"pass missing='drop'", "give --missing drop"),
         (r"missing='(\w+)'", r"--missing \1"),
-        (
-            r"convert it with pandas\.to_numeric, or, if these are categories, write (C\((.*?)\)) "
-            r"or make it a categorical column",
-            r"correct these entries, or, if they are categories, write \1 or give --group \2",
-        ),
+        (r"\); convert it with pandas\.to_numeric", "); correct these entries"),
+        (r"; convert it with pandas\.to_numeric", "; write it as numbers"),
         (r"(write C\((.*?)\)) or make it a categorical column", r"\1 or give --group \2"),
         (r"(; convert it first), e\.g\. pandas\.to_numeric", "; correct the file"),
         (r"read the table with decimal=','", "give --decimal ','"),
         (r"; drop (it|them), as in table\.drop\(columns=\[.*?\]\)", ""),
         (
             r"Give it as text, or as whole numbers of one sign: pandas makes floats .*",
-            "Give --group for the column, which reads labels as text",
+            "Write the column into the file as text, or as whole numbers",
         ),
         (r"holds dates or durations; convert it to text", "holds dates; --group reads it as text"),
         (

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bayeslmm.cli.tables import Roles, read_table_file
+from bayeslmm.cli.tables import Roles, TableError, read_table_file
 from tests.files.written import N, X, Y, levels, refused
 
 BIG = 2**53
@@ -48,3 +48,16 @@ def test_a_column_of_nothing_is_missing_and_no_text(tmp_path):
     pq.write_table(pa.table({"y": Y, "x": X, "g": pa.nulls(N)}), held)
     line = refused(tmp_path, held.getvalue(), "y ~ x + g", name="t.parquet")
     assert "missing values: column 'g' in 24 rows: 1, 2, 3" in line
+
+
+def test_bytes_that_are_no_text_are_no_labels(tmp_path):
+    pq.write_table(pa.table({"y": Y, "g": [b"a", b"\xff"] * 12}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match="column 'g' holds bytes that are no text"):
+        read_table_file(tmp_path / "t.parquet", Roles(given=frozenset("g")))
+
+
+def test_two_columns_of_parquet_with_one_name_are_refused(tmp_path):
+    held = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays([pa.array(Y)] * 3, names=["y", "x", "x"]), held)
+    line = refused(tmp_path, held.getvalue(), "y ~ x", name="t.parquet")
+    assert "the column 'x' stands twice" in line

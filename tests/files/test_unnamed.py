@@ -9,7 +9,7 @@ import pytest
 import bayeslmm as bl
 from bayeslmm.cli.tables import read_table_file
 from bayeslmm.design import DesignError
-from tests.files.written import N, X, Y, levels
+from tests.files.written import N, X, Y, levels, read, text
 
 
 def with_row_numbers(table, how, path):
@@ -71,3 +71,12 @@ def test_where_all_columns_are_taken_one_without_a_name_is_refused(name, declare
     ):
         declare(table)
     assert bl.lmm("y ~ x", table).design.fixed == ("Intercept", "x")
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_the_rows_is_told_where_all_are_taken(tmp_path, first):
+    content = text(y=Y, id=range(first, N + first), x=X)
+    for formula in (None, "y ~ ."):
+        (said,) = read(tmp_path, content, formula).said
+        assert f"column 'id' counts the rows, {first} to {N + first - 1}" in said
+    assert not read(tmp_path, content, "y ~ id").said

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .contents import content, unpacked
 from .delimited import Fields, read_fields
 from .entries import Note, Roles, read_entries
@@ -18,6 +20,7 @@ from .parquet import labels, plain, read_parquet
 
 __all__ = ["Form", "Roles", "TableError", "TableFile", "read_table_file"]
 
+NO_ROLES, USUAL = Roles(), Form()
 TOTALS = ("total", "totals", "grand total", "sum")
 
 
@@ -50,7 +53,7 @@ class TableFile:
         return [f"Note: {text}" for text in (*self.notes, *(n.text for n in self.of_columns))]
 
 
-def read_table_file(path: Path, roles: Roles = Roles(), form: Form = Form()) -> TableFile:  # noqa: B008
+def read_table_file(path: Path, roles: Roles = NO_ROLES, form: Form = USUAL) -> TableFile:
     """Read a table.
 
     Parameters
@@ -102,7 +105,7 @@ def _of_text(path: Path, fields: Fields, how: Text, roles: Roles) -> TableFile:
         data[name], said = read_entries(name, texts[place], how.decimal, roles)
         of_columns += said if roles.uses(name) else []
         _refuse_total(path, name, data[name], fields.line)
-    return TableFile(_frame(data), tuple(notes), tuple(of_columns), "line", fields.line)
+    return _table_file(data, notes, of_columns, roles, "line", fields.line)
 
 
 def _of_arrow(path: Path, table: Any, roles: Roles) -> TableFile:
@@ -115,19 +118,42 @@ def _of_arrow(path: Path, table: Any, roles: Roles) -> TableFile:
         name: (labels if name in roles.given else plain)(name, columns[place])
         for name, place in kept.items()
     }
-    return TableFile(_frame(data), tuple(notes), (), "row", lambda row: row + 1)
+    return _table_file(data, notes, [], roles, "row", lambda row: row + 1)
+
+
+def _table_file(
+    columns: dict[str, Any],
+    notes: list[str],
+    of_columns: list[Note],
+    roles: Roles,
+    row: str,
+    place: Callable[[int], int],
+) -> TableFile:
+    import pandas as pd
+
+    data = pd.DataFrame(columns)
+    if "." in roles.others:
+        of_columns = [*of_columns, *(_counting(n, data[n]) for n in data if _counts(data[n]))]
+    return TableFile(data, tuple(notes), tuple(of_columns), row, place)
+
+
+def _counts(column: Any) -> bool:
+    """Whether a column counts the rows, from 0 or 1."""
+    if len(column) < 3 or column.dtype.kind not in "iu":
+        return False
+    first = int(column.iloc[0])
+    return first in (0, 1) and bool((column.to_numpy() == np.arange(len(column)) + first).all())
+
+
+def _counting(name: str, column: Any) -> Note:
+    told = f"column {name!r} counts the rows, {column.iloc[0]} to {column.iloc[-1]}"
+    return Note(name, f"{told}, and is taken for a variable; if it is none, leave it out")
 
 
 def _any(text: Any) -> bool:
     import pyarrow.compute as pc
 
     return bool(pc.any(pc.not_equal(pc.ascii_trim_whitespace(text), "")).as_py())
-
-
-def _frame(columns: dict[str, Any]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame(columns)
 
 
 def _refuse_total(path: Path, name: str, column: Any, line: Callable[[int], int]) -> None:

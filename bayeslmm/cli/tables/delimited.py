@@ -91,8 +91,10 @@ def _records(path: Path, raw: bytes, mark: str) -> Iterator[tuple[int, list[str]
             before = reader.line_num
     except csv.Error as error:
         reason = str(error)
-        if "unexpected end" in reason or "field limit" in reason:
+        if "unexpected end" in reason:
             reason = "EOF inside string, for a quote that opens is never closed"
+        elif "field limit" in reason:
+            reason = "a field has more than 131,072 characters; is a quote never closed?"
         raise TableError(f"{path} is broken: {reason} (line {before + 1})") from None
 
 
@@ -102,7 +104,7 @@ def _lines(path: Path, raw: bytes, mark: str, records: int) -> Lines:
     Whether every quote is closed is known by then: one that is not would hold several lines.
     """
     ends = raw.count(b"\n") or raw.count(b"\r")
-    paired = raw.count(b'"') % 2 == 0
+    paired = raw.count(b'"') % 2 == 0 and b'\\"' not in raw  # \" is no quote in a CSV
     if paired and ends + (not raw.endswith((b"\n", b"\r"))) == records:
         return lambda row: row + 2
     starts = array("q", (line for line, _ in _records(path, raw, mark)))
@@ -116,6 +118,8 @@ def _irregular(path: Path, raw: bytes, mark: str) -> TableError:
     records = list(_records(path, raw, mark))
     start, header = records[0]
     n = len(header)
+    if len(records) == 1:
+        return TableError(f"{path} is empty: it has {n} columns and no rows")
     line, found = next(((at, len(r)) for at, r in records if len(r) != n), (0, 0))
     if not line:
         return TableError(f"{path} is broken: its quotes or lines are irregular")

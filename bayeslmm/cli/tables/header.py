@@ -45,9 +45,9 @@ def columns_named(
         if not UNNAMED.fullmatch(name):
             kept.setdefault(name, place)
         elif kept and not name.startswith("__index") and not empty(place):
+            where = " (the first line of a table names its columns)" * bool(separator)
             raise TableError(
-                f"{path}: column {place + 1} has no name; name it, or take it out (the first line "
-                f"of a table names its columns)"
+                f"{path}: column {place + 1} has no name; name it, or take it out{where}"
             )
         elif not empty(place):
             notes.append(
@@ -56,7 +56,7 @@ def columns_named(
             )
     _refuse_alike(path, [name for name in names if not UNNAMED.fullmatch(name)])
     if not kept:
-        raise TableError(f"{path}: no column has a name; the first line of a table is its header")
+        raise TableError(f"{path}: no column has a name; a table begins with its header")
     if separator:
         _refuse_remarks(path, list(kept))
     return kept, notes
@@ -85,12 +85,17 @@ def _refuse_alike(path: Path, names: Sequence[str]) -> None:
 
 
 def _as_seen(name: str) -> str:
-    """A name as it looks: without characters that are not seen, and any space as a space."""
+    """A name as it looks: without characters that are not seen, wide ones as usual ones."""
     if name.isascii() and name.isprintable():
         return " ".join(name.split())
-    text = unicodedata.normalize("NFKC", name)
-    seen = (char for char in text if unicodedata.category(char) not in ("Cf", "Cc"))
-    return " ".join("".join(seen).split())
+    seen = (char for char in name if unicodedata.category(char) not in ("Cf", "Cc"))
+    return " ".join(unicodedata.normalize("NFC", "".join(map(_usual_width, seen))).split())
+
+
+def _usual_width(char: str) -> str:
+    """Full-width letters and no-break spaces as usual ones; ² is no 2."""
+    alike = unicodedata.decomposition(char).startswith(("<wide>", "<narrow>", "<noBreak>"))
+    return unicodedata.normalize("NFKC", char) if alike else char
 
 
 def _refuse_other_separator(path: Path, names: list[str], separator: str) -> None:

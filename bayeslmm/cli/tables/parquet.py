@@ -18,7 +18,9 @@ def read_parquet(path: Path, raw: bytes) -> Any:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(pa.BufferReader(raw))
+        return pq.ParquetFile(
+            pa.BufferReader(raw)
+        ).read()  # `read_table` minds names that stand twice
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{path} is no Parquet file: {str(error).splitlines()[0]}") from None
 
@@ -49,8 +51,18 @@ def labels(name: str, column: Any) -> Any:
     if pa.types.is_temporal(column.type):
         return series.map(str, na_action="ignore")
     if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        series = column.cast(pa.large_string()).to_pandas()
+        series = _text(name, column)
     told = read_column(name, series, pd.RangeIndex(len(series)), "the labels of column")
     found = pd.Series([None] * len(series), dtype=object)
     found[~told.missing] = level_texts(told.take(~told.missing), "the column")
     return found.astype("category")
+
+
+def _text(name: str, column: Any) -> Any:
+    """Bytes as the text that they are, for Parquet may keep it so."""
+    import pyarrow as pa
+
+    try:
+        return column.cast(pa.large_string()).to_pandas()
+    except pa.ArrowInvalid:
+        raise TableError(f"column {name!r} holds bytes that are no text in UTF-8") from None
