@@ -179,6 +179,14 @@ def test_identifiers_from_two_to_the_53_on_stay_apart_on_every_road(way):
         [-1, 2**64 - 1] * 12,
         [1.5, BIG + 1] * 12,
         [np.float32(0.1), np.float32(0.2)] * 12,
+        pd.array([BIG, BIG + 2.0] * 12, dtype="Float64"),
+        pd.array([BIG, BIG + 2.0] * 12, dtype="double[pyarrow]"),
+        pd.array([0.1, 0.2] * 12, dtype="float[pyarrow]"),
+        pd.Categorical([float(BIG), BIG + 2.0] * 12),
+        pa.array([float(BIG), BIG + 2.0] * 12).dictionary_encode(),
+        np.ma.array([float(BIG), BIG + 2.0] * 12, mask=[False] * 24),
+        pl.Series([0.1, 0.2] * 12, dtype=pl.Float32),
+        pa.array([Decimal(10) ** 40, Decimal(10) ** 40 + 1] * 12, pa.decimal256(50)),
     ],
 )
 def test_labels_that_may_have_been_rounded_are_refused(labels):

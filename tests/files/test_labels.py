@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -91,8 +92,11 @@ def test_a_column_may_be_a_group_and_a_number(tmp_path):
         design = build_design(formula, file.data)
         assert design.X[:3, 1].tolist() == [float(entry) for entry in entries]
         assert len(design.groups[0].levels) == 3
-    line = refused(tmp_path, text(y=Y, x=["1", "1.0", "2"] * 8), formula)
-    assert "several of its labels are one number ('1' and '1.0')" in line
+    content = text(y=Y, x=["1", "1.0", "2"] * 8, g=list("ab") * 12)
+    for formula in ("y ~ x + (1 | x)", "y ~ (x | g) + (1 | x)", "y ~ log(x) + C(x)"):
+        line = refused(tmp_path, content, formula)
+        assert "several of its labels are one number ('1' and '1.0')" in line
+        os.remove(tmp_path / "t.csv")
 
 
 def test_group_makes_a_factor_of_numbers(tmp_path):

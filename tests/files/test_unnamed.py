@@ -9,7 +9,7 @@ import pytest
 import bayeslmm as bl
 from bayeslmm.cli.tables import read_table_file
 from bayeslmm.design import DesignError
-from tests.files.written import N, X, Y, levels, read, text
+from tests.files.written import N, X, Y, levels, read, refused, text
 
 
 def with_row_numbers(table, how, path):
@@ -80,3 +80,12 @@ def test_a_column_that_counts_the_rows_is_told_where_all_are_taken(tmp_path, fir
         (said,) = read(tmp_path, content, formula).said
         assert f"column 'id' counts the rows, {first} to {N + first - 1}" in said
     assert not read(tmp_path, content, "y ~ id").said
+    later = text(y=Y, id=range(5, N + 5), x=X)
+    assert not read(tmp_path, later, "y ~ .").said
+
+
+def test_a_formula_that_asks_for_the_column_without_a_name_is_told_where_it_went(tmp_path):
+    content = text(y=Y, x=X).replace("y,x", ",x")
+    line = refused(tmp_path, content, "y ~ x")
+    assert "'y' is not a column" in line
+    assert "column 1 has no name: it is taken for the numbers or names of the rows" in line
