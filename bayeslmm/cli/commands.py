@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ..design.text_use import label_columns
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion
 from .options import (
@@ -48,8 +47,8 @@ from .options import (
     Width,
     Without,
 )
-from .tables import Form, Roles, TableFile, read_table_file
-from .words import of_the_file, of_the_shell
+from .reading import model_of
+from .words import of_the_shell
 
 app = typer.Typer(
     name="bayeslmm",
@@ -126,10 +125,9 @@ def fit(
         from ..report.files import whole
 
         target = _target(output, table, (".nc",))
-        read = _read(table, formula, rows, (separator, decimal))
-        with of_the_file(read):
-            made = declared(formula, read.data, priors=_priors(prior or []))
-        _say(quiet, *read.said, repr(made), "")
+        marks, priors = (separator, decimal), _priors(prior or [])
+        made, said = model_of(table, formula, rows, marks, declared, priors)
+        _say(quiet, *said, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
         with whole(target) as draft:
             tree.to_netcdf(draft, engine="h5netcdf")
@@ -206,10 +204,9 @@ def report(
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
-        read = _read(table, formula, rows, (separator, decimal))
-        with of_the_file(read):
-            made = declared(formula, read.data, priors=_priors(prior or []))
-        _say(quiet, *read.said, repr(made), "")
+        marks, priors = (separator, decimal), _priors(prior or [])
+        made, said = model_of(table, formula, rows, marks, declared, priors)
+        _say(quiet, *said, repr(made), "")
         for engine_of in make:
             try:
                 tree = _fit(made, engine_of(), seed, quiet)
@@ -269,19 +266,6 @@ def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
     if output.exists() and table.exists() and output.samefile(table):
         raise ValueError(f"{output} is the table itself; name another output")
     return check_writable(output)
-
-
-def _read(
-    path: Path,
-    formula: str | None,
-    rows: dict[str, Any],
-    marks: tuple[str | None, str | None],
-) -> TableFile:
-    """The table; what the formula groups by is read as labels, and so is what --group names."""
-    labels, others = label_columns(formula) if formula else (frozenset(), frozenset("."))
-    beside = {rows[option] for option in ("weights", "offset", "frequency", "noise_sd")} - {None}
-    roles = Roles(frozenset(rows["group"] or ()), labels, others | beside)
-    return read_table_file(path, roles, Form.of(*marks))
 
 
 def _priors(given: list[str]) -> dict[str, Any]:
