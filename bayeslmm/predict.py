@@ -21,7 +21,7 @@ from .model import Model
 from .new_rows import New, read_rows
 from .recover import theta_points
 from .terms import GroupTerm
-from .tree import check_tree
+from .tree import read_tree
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def predict(
     if groups not in ("known", "none"):
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
     rows_only(model, "predict", "use impute, reconstruct or transform")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     rng = np.random.default_rng(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)

@@ -107,9 +107,9 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
     if tree is None:
         refuse_changed(model)
     else:
-        from .tree import check_tree
+        from .tree import read_tree
 
-        check_tree(model, tree)
+        tree = read_tree(model, tree)
     found: Array = model.simulated(tree, np.random.default_rng(seed))
     return found
 
@@ -230,9 +230,9 @@ def posterior_predictive(
     >>> bl.posterior_predictive(m, eb, seed=2)["posterior_predictive"]["Yield"].shape
     (1, 100, 30)
     """
-    from .tree import add_group, check_tree
+    from .tree import add_group, read_tree
 
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
     y = model.replicated(tree, np.random.default_rng(seed), groups)
@@ -285,9 +285,9 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
     >>> bl.log_likelihood(m, eb)["log_likelihood"]["Yield"].dims
     ('chain', 'draw', 'row')
     """
-    from .tree import add_group, check_tree
+    from .tree import add_group, read_tree
 
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     value = model.row_densities(tree, np.random.default_rng(seed))
     return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
 

@@ -19,7 +19,7 @@ from .gaussian.sums import Array
 from .model import Model
 from .reading import check_prob, groups, is_block, local_scales, summary
 from .recover import theta_points
-from .tree import check_tree, model_of
+from .tree import any_tree, model_of, read_tree
 
 RULES = ("interval", "shrinkage")
 
@@ -80,6 +80,7 @@ def selected(
     check_prob(prob)
     if rule not in RULES:
         raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {rule!r}")
+    tree = any_tree(tree)
     name = _name(tree, name)
     posterior, _ = groups(tree)
     labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob)
@@ -90,7 +91,8 @@ def selected(
     elif rule == "interval":
         included = (lower > 0.0) | (upper < 0.0)
     else:
-        included = kept_share(_model(tree, model), tree, name) > 0.5
+        known = _model(tree, model)
+        included = kept_share(known, read_tree(known, tree), name) > 0.5
     numbers = {"mean": mean, "sd": sd, "median": median, "lower": lower, "upper": upper}
     index = pd.Index(labels, name=name)
     table = pd.DataFrame({**numbers, "sign": sign, "included": included}, index=index)
@@ -157,7 +159,6 @@ def _model(tree: Any, given: Model | None) -> Model:
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
     rows_only(model, "selected", "see W in tree['posterior']")
-    check_tree(model, tree)
     return model
 
 

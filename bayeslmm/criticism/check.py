@@ -16,8 +16,9 @@ from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WI
 from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.determined import SHORT
 from ..gaussian.sums import Array
-from ..reading import groups, local_scales
+from ..reading import local_scales
 from ..scalars import chains
+from ..tree import any_tree
 from . import tables
 from .chained import UNJUDGED, chained, strange
 from .item import Check
@@ -96,9 +97,11 @@ def check(tree: Any) -> Checks:
     >>> found.ok, found.verdict
     (False, 'not to be trusted')
     """
-    if isinstance(tree, Mapping) and not hasattr(tree, "children"):
+    several = isinstance(tree, Mapping) and not hasattr(tree, "children")
+    if several and any(hasattr(each, "children") for each in tree.values()):
         raise TypeError("check takes one fit; for a dict of fits there is compare_engines")
-    posterior, _ = groups(tree)
+    tree = any_tree(tree, whole=True, usable=False)
+    posterior = tree["posterior"].dataset
     stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
     rows = list(_ended(tree))
     if chains(tree):

@@ -61,7 +61,7 @@ def plugged_in(tree: Any) -> Plugged | None:
         count = sum(_size(posterior, name) for name in names)
     if count == 0 or "observed_data" not in tree:
         return None
-    y = tree["observed_data"][str(tree.attrs["response"])].values
+    y = next(iter(tree["observed_data"].dataset.data_vars.values())).values
     observed = int(np.isfinite(y).sum())
     if y.ndim == 1 and "frequency" in tree.get("constant_data", {}):
         observed = int(tree["constant_data"]["frequency"].sum())

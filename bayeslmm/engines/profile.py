@@ -15,7 +15,7 @@ import numpy as np
 from ..declared import rows_only
 from ..gaussian.sums import Array
 from ..model import Model
-from ..tree import check_tree
+from ..tree import read_tree
 from .determined import findings, why
 from .maximise import Optimum, maximise, near
 from .uncertainty import estimates, labels, values
@@ -69,7 +69,7 @@ def confint(
     if not 0.0 < prob < 1.0:
         raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
     rows_only(model, "confint", "use NUTS() for intervals")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     parameters = [parameters] if isinstance(parameters, str) else parameters
     criterion = tree.attrs.get("criterion")
     if criterion is None:
