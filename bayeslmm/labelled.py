@@ -61,11 +61,13 @@ def in_order(tree: Any, wanted: Wanted) -> Any:
 
 def _refuse_parts(tree: Any, attrs: Mapping[str, Any], wanted: Wanted) -> None:
     """A fit without what tells of which model it is, what was plugged in, and what it kept."""
-    for what, own, other in (("", tree.attrs, attrs), (" posterior", attrs, tree.attrs)):
-        if "engine" in other and "engine" not in own:
+    lost = {"": "engine" in attrs and "engine" not in tree.attrs}
+    lost[" posterior's"] = "model_digest" in tree.attrs and "fixed" not in attrs
+    for whose, gone in lost.items():
+        if gone:
             raise wanted.refuse(
-                f"its{what} attributes are gone, which tell what was fitted; keep them when groups "
-                f"are made anew, by .attrs.update(...)"
+                f"its{whose} attributes are gone, which tell what was fitted; keep them when "
+                f"groups are made anew, by .attrs.update(...)"
             )
     names = str(attrs.get("groups", "posterior")).split(", ")
     absent = [name for name in names if name not in tree.children]

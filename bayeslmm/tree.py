@@ -135,7 +135,7 @@ def read_tree(model: Declared, tree: Any) -> Any:
             f"are not; use the model that was fitted"
         )
     posterior = tree["posterior"].dataset
-    names = list(dict.fromkeys([*needed(model), *_recorded(posterior)]))
+    names = list(dict.fromkeys([*needed(model, posterior), *_recorded(posterior)]))
     _refuse_absent(names, posterior)
     _refuse_unusable(names, posterior, _shapes(model))
     return tree
@@ -148,7 +148,7 @@ def _refuse_no_fit(tree: Any) -> None:
             advice = "; give the whole tree, not one of its groups"
         elif isinstance(tree, Mapping):
             advice = "; give one fit, not a dict of them"
-        raise TypeError(f"expected what bayeslmm.fit returned, got {_kind(tree)}{advice}")
+        raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}{advice}")
 
 
 def _refuse_other_values(model: Declared, tree: Any, told: str) -> None:
@@ -167,14 +167,17 @@ def _recorded(posterior: Any) -> list[str]:
     return [name for name in str(posterior.attrs.get(VARIABLES, "")).split(", ") if name]
 
 
-def needed(model: Declared) -> list[str]:
-    """Variables that every posterior of this model has."""
-    return [*model.parameters, *(name for name in ("beta", "mu") if name in model.variables)]
+def needed(model: Declared, posterior: Any) -> list[str]:
+    """Variables that every posterior of this model has; beta may be drawn again with all others."""
+    drawn = [part for part in model.parts if part.coefficients not in posterior]
+    means = ["mu"] if model.matrix else [] if drawn else ["beta"]
+    return [*model.parameters, *(name for name in means if name in model.variables)]
 
 
 def recorded(model: Declared, posterior: Any) -> str:
     """What `fit` writes down of a posterior, so that a loss is seen."""
-    return ", ".join(name for name in (*needed(model), *model.large) if name in posterior)
+    names = (*model.parameters, *model.large, "beta", "mu")
+    return ", ".join(name for name in names if name in posterior)
 
 
 def _refuse_absent(names: Iterable[str], posterior: Any) -> None:
