@@ -166,12 +166,10 @@ def _alike(index: Any, known: Any) -> Any:
 
 def _in_place(name: str, data: Any, wanted: Wanted) -> Any:
     """Variables with their dimensions in order, and draws in double precision."""
-    order = [*FIRST[:2], *wanted.coords] if wanted.coords else []
     changed = {}
     for variable, array in data.data_vars.items():
-        rank = order or sorted(array.dims, key=_rank)
-        dims = sorted(array.dims, key=lambda dim: rank.index(dim) if dim in rank else len(rank))
-        fixed = array if tuple(dims) == array.dims else array.transpose(*dims)
+        dims = tuple(sorted(array.dims, key=_rank))
+        fixed = array if dims == array.dims else array.transpose(*dims)
         if name.startswith("posterior") and array.dtype != float and array.dtype.kind in "fiuOUSb":
             try:
                 fixed = fixed.astype(float)
@@ -183,5 +181,6 @@ def _in_place(name: str, data: Any, wanted: Wanted) -> Any:
 
 
 def _rank(dim: Any) -> tuple[int, str]:
+    """Where a dimension stands: g before g_effect before g_effect_2, as its variables have them."""
     name = str(dim)
     return (FIRST.index(name) if name in FIRST else len(FIRST)), name

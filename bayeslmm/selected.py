@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from .declared import rows_only
+from .engines.convergence import FEWEST
 from .gaussian.sums import Array
 from .model import Model
 from .reading import check_prob, groups, is_block, local_scales, summary
@@ -83,7 +84,7 @@ def selected(
     tree = any_tree(tree)
     name = _name(tree, name)
     posterior, _ = groups(tree)
-    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob)
+    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob, FEWEST)
     local = _local(posterior, name, labels.size)
     zero = local is not None and bool((local == 0.0).all(axis=0).any())
     if local is not None and zero:
@@ -171,7 +172,7 @@ def _local(posterior: Any, name: str, columns: int) -> Array | None:
     return None
 
 
-def _table(tree: Any, name: str, prob: float) -> tuple[Array, ...]:
+def _table(tree: Any, name: str, prob: float, least: int = 1) -> tuple[Array, ...]:
     """Labels, mean, sd, median, lower, upper and certainty of the sign, in the columns' order."""
     posterior, exact = groups(tree)
     variable = f"u_{name}"
@@ -186,6 +187,12 @@ def _table(tree: Any, name: str, prob: float) -> tuple[Array, ...]:
             return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
     array = posterior[variable]
     labels, values = array[array.dims[-1]].values, array.values
+    count = values.shape[0] * values.shape[1]
+    if count < least:
+        raise ValueError(
+            f"{count} draws are too few to tell which columns of {name} matter; fit again with "
+            f"draws=..."
+        )
     mean, sd, lower, upper = summary(values, prob)
     flat = values.reshape(-1, labels.size)
     sign = np.maximum((flat > 0.0).mean(axis=0), (flat < 0.0).mean(axis=0))

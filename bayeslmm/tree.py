@@ -93,8 +93,9 @@ def any_tree(tree: Any, *, whole: bool = False, usable: bool = True) -> Any:
     posterior = tree["posterior"].dataset
     names = _recorded(posterior)
     _refuse_absent(names, posterior)
+    _refuse_shapes(names, posterior, {} if model is None else _shapes(model))
     if usable:
-        _refuse_unusable(names, posterior, {} if model is None else _shapes(model))
+        _refuse_unusable(names, posterior)
     return tree
 
 
@@ -137,7 +138,8 @@ def read_tree(model: Declared, tree: Any) -> Any:
     posterior = tree["posterior"].dataset
     names = list(dict.fromkeys([*needed(model, posterior), *_recorded(posterior)]))
     _refuse_absent(names, posterior)
-    _refuse_unusable(names, posterior, _shapes(model))
+    _refuse_shapes(names, posterior, _shapes(model))
+    _refuse_unusable(names, posterior)
     return tree
 
 
@@ -186,22 +188,26 @@ def _refuse_absent(names: Iterable[str], posterior: Any) -> None:
         raise ValueError(f"{HOLES} lacks {', '.join(absent)}; give all that bayeslmm.fit returned")
 
 
-def _refuse_unusable(
+def _refuse_shapes(
     names: Iterable[str], posterior: Any, shapes: Mapping[str, tuple[str, ...]]
 ) -> None:
-    """Refuse what has no draws, draws that are not finite, or other dimensions than it should."""
-    lost = [dim for dim in ("chain", "draw") if dim not in posterior.dims]
-    if lost:
-        raise ValueError(f"{HOLES} has no dimension {' and no '.join(lost)}")
-    if not posterior.sizes["chain"] * posterior.sizes["draw"]:
+    for name in names:
+        held = posterior[name].dims
+        lost = [dim for dim in ("chain", "draw") if dim not in held]
+        if lost:
+            raise ValueError(f"{HOLES} has no dimension {' and no '.join(lost)} of {name}")
+        dims = ("chain", "draw", *shapes.get(name, held[2:]))
+        if held != dims:
+            told = ", ".join(map(str, held))
+            raise ValueError(f"{HOLES} holds {name} by {told}, not by {', '.join(dims)}")
+
+
+def _refuse_unusable(names: Iterable[str], posterior: Any) -> None:
+    """Refuse a posterior that has no draws, or draws that are not finite."""
+    if 0 in (posterior.sizes.get("chain", 1), posterior.sizes.get("draw", 1)):
         raise ValueError("the posterior of this tree holds no draws; fit again with draws=...")
     for name in names:
-        array = posterior[name]
-        dims = ("chain", "draw", *shapes.get(name, array.dims[2:]))
-        if array.dims != dims:
-            held = ", ".join(map(str, array.dims))
-            raise ValueError(f"{HOLES} holds {name} by {held}, not by {', '.join(dims)}")
-        good = np.isfinite(array.values)
+        good = np.isfinite(posterior[name].values)
         if not good.all():
             each = good.reshape(*good.shape[:2], -1).all(axis=2)
             raise ValueError(

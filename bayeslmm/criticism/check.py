@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
-from ..engines.convergence import ESS_PER_CHAIN
+from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.determined import SHORT
 from ..gaussian.sums import Array
 from ..reading import local_scales
@@ -104,11 +104,14 @@ def check(tree: Any) -> Checks:
     posterior = tree["posterior"].dataset
     stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
     rows = list(_ended(tree))
+    count = posterior.sizes.get("chain", 1) * posterior.sizes.get("draw", 1)
     if chains(tree):
         rows += chained(tree, chains(tree))
         rows += _sampler(stats)
+    elif count < FEWEST:
+        rows.append(_few(count))
     elif "effective_draws" in tree.attrs:
-        worth = float(tree.attrs["effective_draws"])
+        worth = min(float(tree.attrs["effective_draws"]), count)
         advice = "more draws of the approximation, or NUTS()"
         text = f"at least {ESS_PER_CHAIN}"
         rows.append(Check("effective draws", f"{worth:,.0f}", text, worth >= ESS_PER_CHAIN, advice))
@@ -148,6 +151,12 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
         if PLUGGED in failed:
             words += ", which are too narrow"
     return words
+
+
+def _few(count: int) -> Check:
+    """Independent draws from which nothing can be computed."""
+    told = f"{count} are too few to tell anything" if count else "there are none"
+    return Check("draws", told, f"at least {ESS_PER_CHAIN}", False, "fit again with draws=...")
 
 
 def _plugged(given: Plugged) -> Check:

@@ -128,7 +128,7 @@ def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> 
         )
     elpd, p, khat, note = matrix_rows(model, tree, refit is not False)
     draws = int(tree["posterior"]["sigma"].size)
-    bad = np.flatnonzero(khat > good_k(draws))
+    bad = np.flatnonzero(~(khat <= good_k(draws)))
     labels = model.design.rows
     if bad.size:
         warnings.warn(

@@ -102,7 +102,7 @@ def compare_models(
             compared = _stacked(found)
         for measure in ("elpd", "difference", "se of difference", "weight"):
             columns[unit, measure] = compared[measure].to_dict()
-        bad = {name: int((e.pareto_k > e.good_k).sum()) for name, e in found.items()}
+        bad = {name: int((~(e.pareto_k <= e.good_k)).sum()) for name, e in found.items()}
         columns[unit, "bad k-hat"] = bad
         advice.append(_read(unit, compared, bad))
     table = pd.DataFrame(columns)

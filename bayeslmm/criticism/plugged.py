@@ -72,7 +72,7 @@ def _size(posterior: Any, name: str) -> int:
     """Free numbers of one variable."""
     if name not in posterior or (name == "sd_W" and "W" in posterior):
         return 0  # the loadings are counted, their spread follows from them
-    sizes = posterior[name].isel(chain=0, draw=0).sizes
+    sizes = {d: size for d, size in posterior[name].sizes.items() if d not in ("chain", "draw")}
     if name == "W":
         q = sizes["component"]
         return sizes["feature"] * q - q * (q - 1) // 2

@@ -64,7 +64,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
         )
     smooth, k = psis(logs)
     weights = np.exp(smooth)
-    if k > limit(logs.size):
+    if not k <= limit(logs.size):
         raise ValueError(
             f"k-hat is {k:.2f}, above {limit(logs.size):.2f}: no weighting of these draws gives "
             f"the posterior; use NUTS()"

@@ -53,7 +53,7 @@ class Pass:
     @property
     def bad(self) -> NDArray[np.intp]:
         """Units whose values are not to be trusted."""
-        return np.flatnonzero(self.values.khat > self.limit)
+        return np.flatnonzero(~(self.values.khat <= self.limit))
 
 
 def leave_out(
