@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from .declared import check_prob
 from .design.errors import DesignError
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
-from .reading import check_prob
 from .tree import read_tree
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
-from .declared import rows_only
+from .declared import check_prob, rows_only
 from .design import NewGroup
 from .gaussian.sums import Array
 from .model import Model
@@ -59,8 +59,7 @@ class Prediction:
 
     def interval(self, prob: float = 0.95) -> Array:
         """Equal-tailed interval by row, (m, 2)."""
-        if not 0.0 < prob < 1.0:
-            raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+        check_prob(prob)
         tail = 0.5 * (1.0 - prob)
         return np.quantile(self.draws, [tail, 1.0 - tail], axis=0).T
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
-from .declared import Declared
+from .declared import Declared, model_first
 from .gaussian.sums import Array
 from .handed_out import refuse_changed
 from .model import Model
@@ -104,6 +104,7 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
     >>> bl.simulate(m, seed=1).shape
     (30,)
     """
+    model_first(model, "simulate")
     if tree is None:
         refuse_changed(model)
     else:
@@ -159,6 +160,7 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
     """
     from .tree import build
 
+    model_first(model, "prior_predictive")
     if draws < 1:
         raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
     variables, y = model.prior_draws(draws, np.random.default_rng(seed))

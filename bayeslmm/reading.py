@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .declared import check_prob
 from .gaussian.sums import Array
 from .tree import any_tree
 
@@ -237,12 +238,6 @@ def _effects(posterior: Any, exact: Any) -> list[str]:
     if exact is not None:
         names += [n.removesuffix("_mean") for n in exact.data_vars if n.endswith("_mean")]
     return list(dict.fromkeys(n.removeprefix("u_") for n in names if n.startswith("u_")))
-
-
-def check_prob(prob: float) -> None:
-    """Refuse a probability outside (0, 1)."""
-    if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
 
 
 def summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:

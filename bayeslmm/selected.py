@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from .declared import rows_only
+from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
 from .gaussian.sums import Array
 from .model import Model
-from .reading import check_prob, groups, is_block, local_scales, summary
+from .reading import groups, is_block, local_scales, summary
 from .recover import theta_points
 from .tree import any_tree, model_of, read_tree
 

@@ -25,8 +25,7 @@ def chained(tree: Any, count: int) -> Iterator[Check]:
         if np.ptp(draws) <= 1e-12 * np.abs(draws).max():
             continue
         for measure, value in measured(draws).items():
-            sign = -1.0 if measure == "R-hat" else 1.0
-            if measure not in worst or not sign * value >= sign * worst[measure][0]:
+            if measure not in worst or _rank(measure, value) < _rank(measure, worst[measure][0]):
                 worst[measure] = value, name
     least = ESS_PER_CHAIN * count
     longer = "draw longer: NUTS(draws=...)"
@@ -42,6 +41,13 @@ def chained(tree: Any, count: int) -> Iterator[Check]:
             value, name = worst[measure]
             ok, text = value >= least, f"{value:,.0f} ({name})"
             yield Check(f"smallest {measure}", text, f"at least {least:,}", ok, longer)
+
+
+def _rank(measure: str, value: float) -> float:
+    """The smaller, the worse; what is no number is the worst."""
+    if np.isnan(value):
+        return -np.inf
+    return -value if measure == "R-hat" else value
 
 
 def strange() -> Check:

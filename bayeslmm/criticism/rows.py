@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 
 from ..coefficients import pieces
-from ..declared import rows_only
+from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import mean_of, posterior_means
-from ..reading import check_prob, groups, plugged, summary
+from ..reading import groups, plugged, summary
 from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
+from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
 from ..tree import read_tree
@@ -111,6 +111,7 @@ def log_evidence(
     >>> round(bl.log_evidence(m).value, 3)
     -170.063
     """
+    model_first(model, "log_evidence")
     refuse_changed(model)
     check_proper(model)
     if not isinstance(draws, int | np.integer) or draws < FEWEST:

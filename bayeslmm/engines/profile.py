@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import rows_only
+from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..tree import read_tree
@@ -66,8 +66,7 @@ def confint(
     import pandas as pd
     from scipy.special import ndtri
 
-    if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+    check_prob(prob)
     rows_only(model, "confint", "use NUTS() for intervals")
     tree = read_tree(model, tree)
     parameters = [parameters] if isinstance(parameters, str) else parameters

@@ -245,30 +245,30 @@ def test_resampled_draws_are_worth_no_more_than_are_left(model):
 
 
 def long_tails(length):
-    """Chains whose middle is independent and whose ends come in long runs."""
+    """Chains whose middle is independent, and whose ends come in runs."""
     rng = np.random.default_rng(0)
-    x = rng.uniform(-1.0, 1.0, (4, length))
-    runs = np.repeat(rng.uniform(size=(4, -(-length // 50))) < 0.12, 50, axis=1)[:, :length]
-    side = np.sign(np.random.default_rng(0).normal(size=(4, 1)))
-    return np.where(runs, side * 1.5 + 0.1 * x, x)
+    ends = rng.uniform(size=(4, length // 20)) < 0.12
+    far = np.where(ends, rng.choice([-1.5, 1.5], ends.shape), 0.0).repeat(20, axis=1)
+    return np.where(far == 0.0, rng.uniform(-1.0, 1.0, (4, length)), far)
 
 
 def test_an_engine_judges_the_tails_by_the_limit_that_check_has():
     from arviz_stats.base import array_stats
 
-    z = long_tails(2000)
+    z = long_tails(1500)
     found = judge({"z": z}, {})
     tail = float(array_stats.ess(z, method="tail", prob=(0.05, 0.95)))
     assert found["tail_ess_min"] == tail
     assert tail < 400 < found["ess_min"]
-    assert f"the smallest tail ESS is {tail:.0f}, under 400: draw longer" in found["message"]
+    assert found["message"] == f"the smallest tail ESS is {tail:.0f}, under 400: draw longer"
     assert found["converged"] == 0
 
 
 def test_a_measure_that_is_no_number_is_the_worst(nuts, monkeypatch):
-    """Whichever element it is of: the first, or one behind a good one."""
+    """Of whatever element it is: one behind good ones too."""
+    calls = iter(range(10_000))
     monkeypatch.setattr(
         "bayeslmm.criticism.chained.measured",
-        lambda draws: {"R-hat": np.nan if draws.min() > 0.0 else 1.0, "bulk ESS": 1e4},
+        lambda draws: {"R-hat": np.nan if next(calls) == 3 else 1.0, "bulk ESS": 1e4},
     )
     assert row(nuts, "largest R-hat")["ok"] == "NO"
