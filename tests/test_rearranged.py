@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 
 import bayeslmm as bl
-from tests.whole import COLUMNS
+from tests.whole import COLUMNS, declare
 
 DRAWN = ("posterior", "sample_stats", "log_prior")
 
@@ -373,3 +373,48 @@ def test_what_is_no_tree_is_refused_by_what_it_is(whole, what):
             ask(whole.model, thing)
     with pytest.raises(TypeError, match=r"expected what bayeslmm\.fit returned, got"):
         bl.lr_test(thing, whole.eb)
+
+
+def test_nesting_is_seen_whatever_the_order(whole):
+    """Columns of both designs, codes and correlations are compared row by row."""
+    formulas = ("y ~ x + (1 | g) + (1 | h)", "y ~ x + (x | g) + (1 | h)")
+    small, large = (
+        bl.fit(declare(whole.data, formula=f, terms=[]), bl.EmpiricalBayes("ml", draws=5), seed=1)
+        for f in formulas
+    )
+    truth = bl.lr_test(small, large)
+    assert truth["df"] == 2
+    alike(truth, bl.lr_test(everything(small), large))
+    alike(truth, bl.lr_test(small, everything(large)))
+
+
+def test_draws_are_weighted_by_the_weights_of_their_labels(whole):
+    tree = bl.fit(whole.model, bl.EmpiricalBayes("map", draws=300, laplace=True), seed=1)
+    truth = bl.importance_resample(tree, seed=2)
+    for other in (everything(tree), SAME["draws of the posterior alone"](tree)):
+        found = bl.importance_resample(other, seed=2)
+        alike(truth["posterior"].dataset.drop_vars(["g", "h"]), of_labels(found, truth))
+
+
+def of_labels(found, like):
+    """A posterior with the labels of another, whose text they are."""
+    held, names = found["posterior"].dataset, like["posterior"].dataset
+    return held.assign_coords(names.coords).drop_vars(["g", "h"])
+
+
+def test_an_estimator_reads_its_tree_by_labels():
+    machines = pytest.importorskip("bayeslmm.sklearn")
+    x = np.linspace(-3.0, 3.0, 20)[:, None]
+    machine = machines.RVMRegressor(width=2.0, healed=True).fit(x, np.sinc(x[:, 0]))
+    truth = machine.predict(x, return_std=True)
+    machine.tree_ = changed(machine.tree_, reversed_labels, "posterior")
+    for ours, theirs in zip(machine.predict(x, return_std=True), truth):
+        alike(ours, theirs)
+
+
+def test_a_page_is_the_same(whole, tmp_path):
+    pages = [
+        bl.report(whole.model, {"EB": tree}, tmp_path / f"{name}.md").read_text(encoding="utf-8")
+        for name, tree in {"as fitted": whole.eb, "rearranged": everything(whole.eb)}.items()
+    ]
+    assert pages[0] == pages[1]

@@ -260,7 +260,7 @@ def test_an_engine_judges_the_tails_by_the_limit_that_check_has():
     tail = float(array_stats.ess(z, method="tail", prob=(0.05, 0.95)))
     assert found["tail_ess_min"] == tail
     assert tail < 400 < found["ess_min"]
-    assert found["message"] == f"the smallest tail ESS is {tail:.0f}, under 400: draw longer"
+    assert found["message"].endswith(f"tail ESS is {tail:.0f}, under 400: draw longer")
     assert found["converged"] == 0
 
 
