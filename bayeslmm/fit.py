@@ -11,11 +11,12 @@ from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
+from .labelled import READ, TOGETHER
 from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
-from .tree import add_group, build
+from .tree import VARIABLES, add_group, build, recorded
 
 
 def fit(
@@ -104,6 +105,8 @@ def fit(
     moving = [name for name in model.moving if name not in outcome.fixed]
     posterior.attrs["moving"] = ", ".join(moving) or "nothing"
     posterior.attrs["declared"] = ", ".join(p for p in model.parameters if p not in model.moving)
+    posterior.attrs[VARIABLES] = recorded(model, posterior)
+    posterior.attrs["groups"] = ", ".join(name for name in TOGETHER + READ if name in tree)
     posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
     if posterior_predictive:
         tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))

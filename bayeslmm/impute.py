@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
+from .declared import check_prob
 from .design.errors import DesignError
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
-from .reading import check_prob
-from .tree import check_tree
+from .tree import read_tree
 
 
 @dataclass(frozen=True, repr=False)
@@ -107,7 +107,7 @@ def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     >>> bl.transform(m, eb, [[5.0, 3.0, float("nan"), 0.2]]).mean.round(1).tolist()
     [[-1.1, -0.3]]
     """
-    _check(model, tree, "transform")
+    tree = _read(model, tree, "transform")
     if not model.components:
         raise DesignError("a model with components=0 has no scores")
     X, rows = _inside(model, new_data)
@@ -145,7 +145,7 @@ def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: fl
     """
     import pandas as pd
 
-    _check(model, tree, "reconstruct")
+    tree = _read(model, tree, "reconstruct")
     check_prob(prob)
     X, rows = _inside(model, new_data)
     found = predicted(model, tree, X, np.ones(X.shape, dtype=bool), False, prob, 0)
@@ -202,7 +202,7 @@ def impute(
     """
     import pandas as pd
 
-    _check(model, tree, "impute")
+    tree = _read(model, tree, "impute")
     check_prob(prob)
     X, rows = _inside(model, new_data)
     found = predicted(model, tree, X, np.isnan(X), True, prob, seed)
@@ -254,7 +254,7 @@ def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     """
     import pandas as pd
 
-    _check(model, tree, "log_density")
+    tree = _read(model, tree, "log_density")
     X, rows = _inside(model, new_data)
     each = densities(model, tree, X)
     top = each.max(axis=0)
@@ -262,13 +262,13 @@ def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     return pd.Series(values, index=list(rows), name="log_density")
 
 
-def _check(model: Any, tree: Any, function: str) -> None:
+def _read(model: Any, tree: Any, function: str) -> Any:
     if not isinstance(model, FactorModel):
         raise TypeError(
             f"{function} takes a model of a matrix first, such as bl.ppca(Y, components=2); got "
             f"{type(model).__name__}"
         )
-    check_tree(model, tree)
+    return read_tree(model, tree)
 
 
 def _inside(model: FactorModel, new_data: Any) -> tuple[Array, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .design import DesignError, NewGroup, NewRows
 from .design.array_encoder import ArrayEncoder
+from .design.checks import mapping
 from .design.errors import quoted
 from .design.labels import Labels, index_of
 from .design.table import read_table
@@ -44,7 +45,7 @@ def read_rows(
     DesignError
         Where a column is missing or cannot be used, or counts of rows differ.
     """
-    given = dict(terms or {})
+    given = dict(mapping(terms, "terms", "{'name of a block': its new columns}"))
     known = [b.name for b in model.blocks]
     unknown = [name for name in given if name not in known]
     if unknown:

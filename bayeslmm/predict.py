@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
-from .declared import rows_only
+from .declared import check_prob, rows_only
 from .design import NewGroup
 from .gaussian.sums import Array
 from .model import Model
 from .new_rows import New, read_rows
 from .recover import theta_points
 from .terms import GroupTerm
-from .tree import check_tree
+from .tree import read_tree
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class Prediction:
 
     def interval(self, prob: float = 0.95) -> Array:
         """Equal-tailed interval by row, (m, 2)."""
-        if not 0.0 < prob < 1.0:
-            raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+        check_prob(prob)
         tail = 0.5 * (1.0 - prob)
         return np.quantile(self.draws, [tail, 1.0 - tail], axis=0).T
 
@@ -153,7 +152,7 @@ def predict(
     if groups not in ("known", "none"):
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
     rows_only(model, "predict", "use impute, reconstruct or transform")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     rng = np.random.default_rng(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
-from .declared import Declared
+from .declared import Declared, model_first
 from .gaussian.sums import Array
 from .handed_out import refuse_changed
 from .model import Model
@@ -104,12 +104,13 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
     >>> bl.simulate(m, seed=1).shape
     (30,)
     """
+    model_first(model, "simulate")
     if tree is None:
         refuse_changed(model)
     else:
-        from .tree import check_tree
+        from .tree import read_tree
 
-        check_tree(model, tree)
+        tree = read_tree(model, tree)
     found: Array = model.simulated(tree, np.random.default_rng(seed))
     return found
 
@@ -159,6 +160,7 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
     """
     from .tree import build
 
+    model_first(model, "prior_predictive")
     if draws < 1:
         raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
     variables, y = model.prior_draws(draws, np.random.default_rng(seed))
@@ -230,9 +232,9 @@ def posterior_predictive(
     >>> bl.posterior_predictive(m, eb, seed=2)["posterior_predictive"]["Yield"].shape
     (1, 100, 30)
     """
-    from .tree import add_group, check_tree
+    from .tree import add_group, read_tree
 
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
     y = model.replicated(tree, np.random.default_rng(seed), groups)
@@ -285,9 +287,9 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
     >>> bl.log_likelihood(m, eb)["log_likelihood"]["Yield"].dims
     ('chain', 'draw', 'row')
     """
-    from .tree import add_group, check_tree
+    from .tree import add_group, read_tree
 
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     value = model.row_densities(tree, np.random.default_rng(seed))
     return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
 

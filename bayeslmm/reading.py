@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .declared import check_prob
 from .gaussian.sums import Array
+from .tree import any_tree
 
 
 def fixef(tree: Any, *, prob: float = 0.95) -> Any:
@@ -45,11 +47,13 @@ def fixef(tree: Any, *, prob: float = 0.95) -> Any:
     import pandas as pd
 
     check_prob(prob)
+    tree = any_tree(tree)
     posterior, exact = groups(tree)
     if "beta" not in posterior:
         return pd.DataFrame(columns=["mean", "sd", "lower", "upper"])
-    names = posterior["fixed"].values
+    names = posterior["beta"][posterior["beta"].dims[-1]].values
     if exact is not None and "beta_mean" in exact and plugged(tree):
+        names = exact["fixed"].values
         mean, sd = exact["beta_mean"].values, exact["beta_sd"].values
         lower, upper = _gaussian(mean, sd, prob)
     else:
@@ -88,6 +92,7 @@ def ranef(tree: Any, *, prob: float = 0.95) -> dict[str, Any]:
     import pandas as pd
 
     check_prob(prob)
+    tree = any_tree(tree)
     posterior, exact = groups(tree)
     found = {}
     for name in _effects(posterior, exact):
@@ -148,6 +153,7 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
     import pandas as pd
 
     check_prob(prob)
+    tree = any_tree(tree)
     if plugged(tree) and "variance_parameters" in tree:
         table = tree["variance_parameters"].dataset
         columns = {name: table[name].values for name in table.data_vars}
@@ -200,8 +206,6 @@ def is_block(posterior: Any, exact: Any, name: str) -> bool:
 
 def groups(tree: Any) -> tuple[Any, Any]:
     """The posterior, and the exact moments where they were kept."""
-    if "posterior" not in getattr(tree, "children", {}):
-        raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}")
     exact = tree["posterior_moments"].dataset if "posterior_moments" in tree else None
     return tree["posterior"].dataset, exact
 
@@ -234,12 +238,6 @@ def _effects(posterior: Any, exact: Any) -> list[str]:
     if exact is not None:
         names += [n.removesuffix("_mean") for n in exact.data_vars if n.endswith("_mean")]
     return list(dict.fromkeys(n.removeprefix("u_") for n in names if n.startswith("u_")))
-
-
-def check_prob(prob: float) -> None:
-    """Refuse a probability outside (0, 1)."""
-    if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
 
 
 def summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:

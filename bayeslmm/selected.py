@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from .declared import rows_only
+from .declared import check_prob, rows_only
+from .engines.convergence import FEWEST
 from .gaussian.sums import Array
 from .model import Model
-from .reading import check_prob, groups, is_block, local_scales, summary
+from .reading import groups, is_block, local_scales, summary
 from .recover import theta_points
-from .tree import check_tree, model_of
+from .tree import any_tree, model_of, read_tree
 
 RULES = ("interval", "shrinkage")
 
@@ -80,9 +81,10 @@ def selected(
     check_prob(prob)
     if rule not in RULES:
         raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {rule!r}")
+    tree = any_tree(tree)
     name = _name(tree, name)
     posterior, _ = groups(tree)
-    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob)
+    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob, FEWEST)
     local = _local(posterior, name, labels.size)
     zero = local is not None and bool((local == 0.0).all(axis=0).any())
     if local is not None and zero:
@@ -90,7 +92,8 @@ def selected(
     elif rule == "interval":
         included = (lower > 0.0) | (upper < 0.0)
     else:
-        included = kept_share(_model(tree, model), tree, name) > 0.5
+        known = _model(tree, model)
+        included = kept_share(known, read_tree(known, tree), name) > 0.5
     numbers = {"mean": mean, "sd": sd, "median": median, "lower": lower, "upper": upper}
     index = pd.Index(labels, name=name)
     table = pd.DataFrame({**numbers, "sign": sign, "included": included}, index=index)
@@ -157,7 +160,6 @@ def _model(tree: Any, given: Model | None) -> Model:
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
     rows_only(model, "selected", "see W in tree['posterior']")
-    check_tree(model, tree)
     return model
 
 
@@ -170,7 +172,7 @@ def _local(posterior: Any, name: str, columns: int) -> Array | None:
     return None
 
 
-def _table(tree: Any, name: str, prob: float) -> tuple[Array, ...]:
+def _table(tree: Any, name: str, prob: float, least: int = 1) -> tuple[Array, ...]:
     """Labels, mean, sd, median, lower, upper and certainty of the sign, in the columns' order."""
     posterior, exact = groups(tree)
     variable = f"u_{name}"
@@ -185,6 +187,12 @@ def _table(tree: Any, name: str, prob: float) -> tuple[Array, ...]:
             return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
     array = posterior[variable]
     labels, values = array[array.dims[-1]].values, array.values
+    count = values.shape[0] * values.shape[1]
+    if count < least:
+        raise ValueError(
+            f"{count} draws are too few to tell which columns of {name} matter; fit again with "
+            f"draws=..."
+        )
     mean, sd, lower, upper = summary(values, prob)
     flat = values.reshape(-1, labels.size)
     sign = np.maximum((flat > 0.0).mean(axis=0), (flat < 0.0).mean(axis=0))

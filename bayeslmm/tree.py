@@ -4,7 +4,7 @@ Variables, dims and coords are the same whatever the engine. Attributes are flat
 numbers, so that netCDF and Zarr take them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -15,6 +15,7 @@ import numpy as np
 
 from .declared import MODELS, Declared
 from .handed_out import refuse_changed
+from .labelled import READ, Wanted, in_order
 
 Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
@@ -23,6 +24,8 @@ PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 # Models of which this process has made trees, for as long as somebody holds them: a tree that comes
 # from a file finds its model here.
 _models: "WeakSet[Declared]" = WeakSet()
+VARIABLES = "variables"  # attribute of a posterior: what it must hold
+HOLES = "this tree is not whole: its posterior"
 HELD = "bayeslmm_model"  # where a tree holds its model: what a tree's encoding holds, no file gets
 
 
@@ -66,8 +69,46 @@ def build(model: Declared, groups: Mapping[str, Group], attrs: Mapping[str, Any]
     return tree
 
 
-def check_tree(model: Declared, tree: Any) -> None:
-    """Refuse what is no fit, or a fit of another model or other rows.
+def any_tree(tree: Any, *, whole: bool = False, usable: bool = True) -> Any:
+    """A fit of whatever model, read by its labels, in the model's order where it is known.
+
+    Parameters
+    ----------
+    whole : bool
+        Whether all rows, levels and columns of a known model must be there.
+    usable : bool
+        Whether there must be draws, and finite ones.
+
+    Raises
+    ------
+    TypeError
+        Where `tree` is no tree with a posterior.
+    ValueError
+        Where labels are doubled, groups disagree, or something that was fitted is gone.
+    """
+    _refuse_no_fit(tree)
+    model = model_of(tree)
+    coords = {} if model is None else model.coords
+    tree = in_order(tree, Wanted(coords, whole, "this tree cannot be read"))
+    posterior = tree["posterior"].dataset
+    names = _recorded(posterior)
+    _refuse_absent(names, posterior)
+    _refuse_shapes(names, posterior, {} if model is None else _shapes(model))
+    if usable:
+        _refuse_unusable(names, posterior)
+    return tree
+
+
+def alike(tree: Any, other: Any) -> Any:
+    """A tree in the order of another of the same model, where there is one."""
+    groups = [] if other is None else [other[n].dataset for n in ("posterior", *READ) if n in other]
+    coords = {dim: index for group in groups for dim, index in group.indexes.items()}
+    labels = {dim: index for dim, index in coords.items() if dim not in ("chain", "draw")}
+    return in_order(tree, Wanted(labels, True, "the fits differ")) if labels else tree
+
+
+def read_tree(model: Declared, tree: Any) -> Any:
+    """A fit of this model, read by its labels: in the model's order, with all that is needed.
 
     Raises
     ------
@@ -75,32 +116,116 @@ def check_tree(model: Declared, tree: Any) -> None:
         Where `model` is no model, or `tree` no tree with a posterior.
     ValueError
         Where the formula, the response, the groups' levels, columns or priors differ, or a graph of
-        the model was changed.
+        the model was changed; where labels, variables or draws are missing or not finite.
     """
     if not isinstance(model, MODELS):
         raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
     refuse_changed(model)
-    if "posterior" not in getattr(tree, "children", {}):
-        raise TypeError(f"expected what bayeslmm.fit returned, not {_kind(tree)}")
-    formula = tree.attrs.get("formula", model.formula)
+    _refuse_no_fit(tree)
     told = f"this tree is not a fit of this model ({model.formula})"
+    formula = tree.attrs.get("formula", model.formula)
     if formula != model.formula:
         raise ValueError(f"{told}: it is of {formula}")
-    posterior = tree["posterior"]
-    for term in model.terms:
-        if term.name in posterior.coords and not np.array_equal(
-            posterior[term.name].values, term.grouping.levels
-        ):
-            raise ValueError(f"{told}: the levels of {term.name} differ")
-    if "observed_data" in tree.children and model.response in tree["observed_data"]:
-        held = tree["observed_data"][model.response].values
-        if not np.array_equal(held, model.design.y, equal_nan=True):
-            raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
-    if tree.attrs.get("model_digest", model.digest) != model.digest:
+    digest = tree.attrs.get("model_digest")
+    known = "this tree is not whole" if digest == model.digest else told
+    tree = in_order(tree, Wanted(model.coords, True, known))
+    _refuse_other_values(model, tree, told)
+    if digest is not None and digest != model.digest:
         raise ValueError(
             f"{told}: formula and response are the same, but columns, weights, offset or priors "
             f"are not; use the model that was fitted"
         )
+    posterior = tree["posterior"].dataset
+    names = list(dict.fromkeys([*needed(model, posterior), *_recorded(posterior)]))
+    _refuse_absent(names, posterior)
+    _refuse_shapes(names, posterior, _shapes(model))
+    _refuse_unusable(names, posterior)
+    return tree
+
+
+def _refuse_no_fit(tree: Any) -> None:
+    if "posterior" not in getattr(tree, "children", {}):
+        advice = ""
+        if hasattr(tree, "data_vars"):
+            advice = "; give the whole tree, not one of its groups"
+        elif isinstance(tree, Mapping):
+            advice = "; give one fit, not a dict of them"
+        raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}{advice}")
+
+
+def _refuse_other_values(model: Declared, tree: Any, told: str) -> None:
+    """The response is compared in the precision in which the tree holds it."""
+    if "observed_data" in tree.children and model.response in tree["observed_data"]:
+        held = tree["observed_data"][model.response].values
+        ours = model.observed[1]
+        if held.dtype.kind == "f":
+            ours = ours.astype(held.dtype)
+        if not np.array_equal(held, ours, equal_nan=held.dtype.kind == "f"):
+            raise ValueError(f"{told}: it was fitted to other values of {model.design.response}")
+
+
+def _recorded(posterior: Any) -> list[str]:
+    """Variables without which a fit cannot be read, as `fit` wrote them down."""
+    return [name for name in str(posterior.attrs.get(VARIABLES, "")).split(", ") if name]
+
+
+def needed(model: Declared, posterior: Any) -> list[str]:
+    """Variables that every posterior of this model has; beta may be drawn again with all others."""
+    drawn = [part for part in model.parts if part.coefficients not in posterior]
+    means = ["mu"] if model.matrix else [] if drawn else ["beta"]
+    return [*model.parameters, *(name for name in means if name in model.variables)]
+
+
+def recorded(model: Declared, posterior: Any) -> str:
+    """What `fit` writes down of a posterior, so that a loss is seen."""
+    names = (*model.parameters, *model.large, "beta", "mu")
+    return ", ".join(name for name in names if name in posterior)
+
+
+def _refuse_absent(names: Iterable[str], posterior: Any) -> None:
+    absent = [name for name in names if name not in posterior]
+    if absent:
+        raise ValueError(f"{HOLES} lacks {', '.join(absent)}; give all that bayeslmm.fit returned")
+
+
+def _refuse_shapes(
+    names: Iterable[str], posterior: Any, shapes: Mapping[str, tuple[str, ...]]
+) -> None:
+    for name in names:
+        held = posterior[name].dims
+        lost = [dim for dim in ("chain", "draw") if dim not in held]
+        if lost:
+            raise ValueError(f"{HOLES} has no dimension {' and no '.join(lost)} of {name}")
+        dims = ("chain", "draw", *shapes.get(name, held[2:]))
+        if held != dims:
+            told = ", ".join(map(str, held))
+            raise ValueError(f"{HOLES} holds {name} by {told}, not by {', '.join(dims)}")
+
+
+def _refuse_unusable(names: Iterable[str], posterior: Any) -> None:
+    """Refuse a posterior that has no draws, or draws that are not finite."""
+    if 0 in (posterior.sizes.get("chain", 1), posterior.sizes.get("draw", 1)):
+        raise ValueError("the posterior of this tree holds no draws; fit again with draws=...")
+    for name in names:
+        good = np.isfinite(posterior[name].values)
+        if not good.all():
+            each = good.reshape(*good.shape[:2], -1).all(axis=2)
+            raise ValueError(
+                f"{HOLES} holds {name} that is not finite in {int((~each).sum())} of {each.size} "
+                f"draws; leave these out, by tree.isel(draw=...), or fit again"
+            )
+
+
+def _shapes(model: Declared) -> dict[str, tuple[str, ...]]:
+    """Dimensions of the variables after (chain, draw)."""
+    found: dict[str, tuple[str, ...]] = {
+        s.name: (s.dim,) if s.dim else () for s in model.space.scales
+    }
+    for part in model.parts:
+        found[part.coefficients] = part.dims
+    for term in model.terms:
+        found[term.correlation.name] = (term.dims[1], f"{term.dims[1]}_2")
+    return {**found, **model.variables}
 
 
 def inherit(other: Any, tree: Any) -> Any:
@@ -130,7 +255,9 @@ def add_group(
     import xarray as xr
 
     other = tree.copy()
-    other[name] = xr.DataTree(dataset(model, name, group, coords))
+    index = tree["posterior"].dataset.indexes
+    drawn = {dim: index[dim] for dim in ("chain", "draw") if dim in index}
+    other[name] = xr.DataTree(dataset(model, name, group, {**drawn, **(coords or {})}))
     return other
 
 

@@ -6,7 +6,7 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.tree import check_tree
+from bayeslmm.tree import read_tree
 from tests.whole import COLUMNS, PRIORS, declare, table
 
 
@@ -123,11 +123,11 @@ def test_weights_as_an_array_are_the_same_model(models):
 
 
 def test_a_fit_is_refused_by_every_model_but_its_own(whole, models):
-    check_tree(models["as it is"], whole.eb)
+    read_tree(models["as it is"], whole.eb)
     for name, model in models.items():
         if name != "as it is":
             with pytest.raises(ValueError, match="this tree is not a fit of this model"):
-                check_tree(model, whole.eb)
+                read_tree(model, whole.eb)
 
 
 @pytest.mark.parametrize(

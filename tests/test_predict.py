@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
+from tests.whole import not_kept
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +80,7 @@ def test_predictions_carry_the_labels_of_the_new_rows(sleepstudy):
 
 def test_a_block_whose_draws_were_not_kept_is_drawn_again(sleepstudy):
     model, tree = sleepstudy
-    lean = tree.copy()
-    lean["posterior"] = lean["posterior"].dataset.drop_vars("u_Subject")
+    lean = not_kept(tree, "u_Subject")
     new = {"Days": [3.0, 0.0], "Subject": [308, 371]}
     ours = bl.predict(model, lean, new, seed=5)
     truth = bl.predict(model, tree, new)

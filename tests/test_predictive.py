@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from tests.whole import COLUMNS, GROUPS, ROWS, declare
+from tests.whole import COLUMNS, GROUPS, ROWS, declare, not_kept
 
 SURE = 5.0  # standard errors
 
@@ -251,8 +251,7 @@ def test_the_log_likelihood_heeds_known_noise(measured):
 
 def test_rows_without_their_draws_are_drawn_again_with_the_same_law(whole):
     """Columns and groups that were not kept come back by the conditional law of their draw."""
-    lean = whole.nuts.copy()
-    lean["posterior"] = lean["posterior"].dataset.drop_vars(["u_g", "u_h", "u_z", "beta"])
+    lean = not_kept(whole.nuts, "u_g", "u_h", "u_z", "beta")
     y = bl.posterior_predictive(whole.model, lean, seed=2)["posterior_predictive"]["y"].values
     truth = whole.means(whole.nuts).reshape(-1, ROWS)
     error = np.sqrt(2.0 * truth.var(axis=0) + (whole.noise(whole.nuts) ** 2).mean(axis=(0, 1)))

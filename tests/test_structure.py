@@ -19,7 +19,7 @@ ROOMS = (
     ("laws",),
     ("coordinates",),
     ("space",),
-    ("named", "scale_graph", "printed", "handed_out"),
+    ("named", "scale_graph", "printed", "handed_out", "labelled"),
     ("shrinkage",),
     ("terms",),
     ("priors",),

@@ -120,6 +120,14 @@ class Whole:
         return np.linalg.solve(precision, known), precision
 
 
+def not_kept(tree: Any, *names: str) -> Any:
+    """The tree as a fit leaves it where the draws of these variables would be too large."""
+    held, lean = tree["posterior"].dataset.drop_vars(names), tree.copy()
+    kept = [name for name in held.attrs["variables"].split(", ") if name not in names]
+    lean["posterior"].dataset = held.assign_attrs(variables=", ".join(kept))
+    return lean
+
+
 def fitted_whole() -> Whole:
     """Few draws, for numbers are compared with these very draws."""
     data = table()

@@ -5,37 +5,27 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts
+from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts, measured
 from ..gaussian.sums import Array
 from .item import Check
 
-TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
 UNJUDGED = {"draws", "chains that move", "sampler statistics"}  # rows without which nothing is said
 MOST = 500  # elements of one variable that are looked at; of more, so many at equal distances
 
 
 def chained(tree: Any, count: int) -> Iterator[Check]:
     """R-hat and effective sizes of the chains of a tree, or why there are none."""
-    from arviz_stats.base import array_stats
-
     posterior = tree["posterior"].dataset
     unknown = list(_unknown(tree, posterior))
     if unknown:
         yield from unknown
         return
     worst: dict[str, tuple[float, str]] = {}
-    measures: dict[str, tuple[Any, float]] = {
-        "bulk ESS": (lambda x: float(array_stats.ess(x, method="bulk")), 1.0),
-        "tail ESS": (lambda x: float(array_stats.ess(x, method="tail", prob=TAIL)), 1.0),
-    }
-    if count > 1:
-        measures["R-hat"] = (lambda x: float(array_stats.rhat(x)), -1.0)
     for name, draws in _scalars(posterior):
         if np.ptp(draws) <= 1e-12 * np.abs(draws).max():
             continue
-        for measure, (compute, sign) in measures.items():
-            value = compute(draws)
-            if measure not in worst or sign * value < sign * worst[measure][0]:
+        for measure, value in measured(draws).items():
+            if measure not in worst or _rank(measure, value) < _rank(measure, worst[measure][0]):
                 worst[measure] = value, name
     least = ESS_PER_CHAIN * count
     longer = "draw longer: NUTS(draws=...)"
@@ -51,6 +41,13 @@ def chained(tree: Any, count: int) -> Iterator[Check]:
             value, name = worst[measure]
             ok, text = value >= least, f"{value:,.0f} ({name})"
             yield Check(f"smallest {measure}", text, f"at least {least:,}", ok, longer)
+
+
+def _rank(measure: str, value: float) -> float:
+    """The smaller, the worse; what is no number is the worst."""
+    if np.isnan(value):
+        return -np.inf
+    return -value if measure == "R-hat" else value
 
 
 def strange() -> Check:

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
-from ..engines.convergence import ESS_PER_CHAIN
+from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.determined import SHORT
 from ..gaussian.sums import Array
-from ..reading import groups, local_scales
+from ..reading import local_scales
 from ..scalars import chains
+from ..tree import any_tree
 from . import tables
 from .chained import UNJUDGED, chained, strange
 from .item import Check
@@ -96,16 +97,21 @@ def check(tree: Any) -> Checks:
     >>> found.ok, found.verdict
     (False, 'not to be trusted')
     """
-    if isinstance(tree, Mapping) and not hasattr(tree, "children"):
+    several = isinstance(tree, Mapping) and not hasattr(tree, "children")
+    if several and any(hasattr(each, "children") for each in tree.values()):
         raise TypeError("check takes one fit; for a dict of fits there is compare_engines")
-    posterior, _ = groups(tree)
+    tree = any_tree(tree, whole=True, usable=False)
+    posterior = tree["posterior"].dataset
     stats = tree["sample_stats"].dataset if "sample_stats" in tree else None
     rows = list(_ended(tree))
+    count = posterior.sizes.get("chain", 1) * posterior.sizes.get("draw", 1)
     if chains(tree):
         rows += chained(tree, chains(tree))
         rows += _sampler(stats)
+    elif count < FEWEST:
+        rows.append(_few(count))
     elif "effective_draws" in tree.attrs:
-        worth = float(tree.attrs["effective_draws"])
+        worth = min(float(tree.attrs["effective_draws"]), count)
         advice = "more draws of the approximation, or NUTS()"
         text = f"at least {ESS_PER_CHAIN}"
         rows.append(Check("effective draws", f"{worth:,.0f}", text, worth >= ESS_PER_CHAIN, advice))
@@ -145,6 +151,12 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
         if PLUGGED in failed:
             words += ", which are too narrow"
     return words
+
+
+def _few(count: int) -> Check:
+    """Independent draws from which nothing can be computed."""
+    told = f"{count} are too few to tell anything" if count else "there are none"
+    return Check("draws", told, f"at least {ESS_PER_CHAIN}", False, "fit again with draws=...")
 
 
 def _plugged(given: Plugged) -> Check:

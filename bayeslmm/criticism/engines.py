@@ -14,10 +14,10 @@ import numpy as np
 from ..engines.pareto import limit, psis
 from ..engines.passed import passed
 from ..gaussian.sums import Array
-from ..reading import groups, moments, ranef
+from ..reading import moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
-from ..tree import model_of
+from ..tree import alike, any_tree, model_of, read_tree
 from . import tables
 from .check import check
 from .weights import log_weights
@@ -99,7 +99,7 @@ def compare_engines(
     """
     import pandas as pd
 
-    _check(results)
+    results = _read(results)
     if reference is None:
         chained = [name for name, tree in results.items() if chains(tree)]
         reference = (chained or list(results))[0]
@@ -135,12 +135,13 @@ def _short(results: Mapping[str, Any], reference: str) -> dict[str, float]:
         return found
     for name, tree in results.items():
         if "criterion" in tree.attrs and "columns_kept" not in tree.attrs:
-            nats = passed(model, tree, drawn)
+            nats = passed(model, read_tree(model, tree), read_tree(model, drawn))
             found |= {name: nats} if nats else {}
     return found
 
 
-def _check(results: Any) -> None:
+def _read(results: Any) -> dict[str, Any]:
+    """The fits by name, all of one model."""
     if not isinstance(results, Mapping) or hasattr(results, "groups"):
         raise TypeError(
             f"compare_engines takes a dict such as {{'NUTS': nuts, 'EB': eb}}, not a "
@@ -148,9 +149,10 @@ def _check(results: Any) -> None:
         )
     if not results:
         raise ValueError("compare_engines needs at least one fit; the dict is empty")
-    first = None
+    first: Any = None
+    found: dict[str, Any] = {}
     for name, tree in results.items():
-        groups(tree)
+        tree = any_tree(tree, whole=True)
         about = tree.attrs.get("formula"), tree.attrs.get("model_digest")
         if first is not None and about != first:
             same = " with other data or priors" if about[0] == first[0] else ""
@@ -159,6 +161,8 @@ def _check(results: Any) -> None:
                 f"are compared on one model; for several models there is compare_models"
             )
         first = about
+        found[name] = alike(tree, next(iter(found.values()), None))
+    return found
 
 
 def _quantities(tree: Any) -> list[Quantity]:

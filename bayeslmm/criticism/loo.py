@@ -16,6 +16,7 @@ from ..declared import Declared, rows_only
 from ..factors import FactorModel
 from ..model import Model
 from ..reading import plugged
+from ..tree import read_tree
 from .leave_out.passes import Pass, leave_out
 from .leave_out.units import name_some
 
@@ -119,6 +120,7 @@ def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> 
     from .leave_out.matrix_rows import matrix_rows
     from .leave_out.smoothing import good_k
 
+    tree = read_tree(model, tree)
     if unit != "row" or (refit and not plugged(tree)):
         raise ValueError(
             f"of a {model.kind} rows are left out (unit='row'), and draws without refits; got "
@@ -126,7 +128,7 @@ def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> 
         )
     elpd, p, khat, note = matrix_rows(model, tree, refit is not False)
     draws = int(tree["posterior"]["sigma"].size)
-    bad = np.flatnonzero(khat > good_k(draws))
+    bad = np.flatnonzero(~(khat <= good_k(draws)))
     labels = model.design.rows
     if bad.size:
         warnings.warn(

@@ -20,8 +20,7 @@ from ..design.labels import other_order
 from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
-from ..reading import groups
-from ..tree import check_tree, model_of
+from ..tree import any_tree, model_of, read_tree
 from . import tables
 from .loo import loo
 from .plugged import plugged_in
@@ -91,29 +90,31 @@ def compare_models(
     """
     import pandas as pd
 
-    known = _known(results, models or {})
+    trees, known = _known(results, models or {})
     columns: dict[tuple[str, str], Any] = {
-        ("log evidence", ""): {name: _evidence(m, results[name]) for name, m in known.items()}
+        ("log evidence", ""): {name: _evidence(m, trees[name]) for name, m in known.items()}
     }
     advice = []
     for unit in ("row", *_shared(list(known.values()))):
         with warnings.catch_warnings():  # the table counts them, and the advice names the unit
             warnings.simplefilter("ignore", UserWarning)
-            found = {name: loo(m, results[name], unit=unit) for name, m in known.items()}
+            found = {name: loo(m, trees[name], unit=unit) for name, m in known.items()}
             compared = _stacked(found)
         for measure in ("elpd", "difference", "se of difference", "weight"):
             columns[unit, measure] = compared[measure].to_dict()
-        bad = {name: int((e.pareto_k > e.good_k).sum()) for name, e in found.items()}
+        bad = {name: int((~(e.pareto_k <= e.good_k)).sum()) for name, e in found.items()}
         columns[unit, "bad k-hat"] = bad
         advice.append(_read(unit, compared, bad))
     table = pd.DataFrame(columns)
     table.columns = pd.MultiIndex.from_tuples(table.columns)
     order = table["row", "elpd"].sort_values(ascending=False).index
-    return ModelComparison(table.loc[order], (*advice, *_warn(results, table)))
+    return ModelComparison(table.loc[order], (*advice, *_warn(trees, table)))
 
 
-def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
-    """The models by name, all of one response."""
+def _known(
+    results: Any, models: Mapping[str, Declared]
+) -> tuple[dict[str, Any], dict[str, Declared]]:
+    """The fits and their models by name, all of one response."""
     if not isinstance(results, Mapping) or hasattr(results, "groups"):
         raise TypeError(
             f"compare_models takes a dict such as {{'slope': nuts, 'intercept': other}}, not a "
@@ -124,17 +125,16 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
     unknown = [str(name) for name in models if name not in results]
     if unknown:
         raise ValueError(f"models= names {', '.join(unknown)}, which is none of the fits")
+    trees: dict[str, Any] = {}
     known: dict[str, Declared] = {}
     for name, tree in results.items():
-        groups(tree)
-        model = models.get(name) or model_of(tree)
+        model = models.get(name) or model_of(any_tree(tree))
         if model is None:
             raise ValueError(
                 f"the model of {name!r} is not in this session (the fit was read from a file, or "
                 f"the model is gone): declare it again and give models={{{name!r}: model, ...}}"
             )
-        check_tree(model, tree)
-        known[name] = model
+        trees[name], known[name] = read_tree(model, tree), model
     first, *others = known.items()
     for name, model in others:
         ours, theirs = model.design, first[1].design
@@ -158,7 +158,7 @@ def _known(results: Any, models: Mapping[str, Declared]) -> dict[str, Declared]:
                 f"{name!r} and {first[0]!r} have the same row labels in another order: declare "
                 f"both from one table"
             )
-    return known
+    return trees, known
 
 
 def _shared(models: list[Any]) -> list[str]:

@@ -61,7 +61,7 @@ def plugged_in(tree: Any) -> Plugged | None:
         count = sum(_size(posterior, name) for name in names)
     if count == 0 or "observed_data" not in tree:
         return None
-    y = tree["observed_data"][str(tree.attrs["response"])].values
+    y = next(iter(tree["observed_data"].dataset.data_vars.values())).values
     observed = int(np.isfinite(y).sum())
     if y.ndim == 1 and "frequency" in tree.get("constant_data", {}):
         observed = int(tree["constant_data"]["frequency"].sum())
@@ -72,7 +72,7 @@ def _size(posterior: Any, name: str) -> int:
     """Free numbers of one variable."""
     if name not in posterior or (name == "sd_W" and "W" in posterior):
         return 0  # the loadings are counted, their spread follows from them
-    sizes = posterior[name].isel(chain=0, draw=0).sizes
+    sizes = {d: size for d, size in posterior[name].sizes.items() if d not in ("chain", "draw")}
     if name == "W":
         q = sizes["component"]
         return sizes["feature"] * q - q * (q - 1) // 2

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from ..coefficients import pieces
-from ..declared import rows_only
+from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
 from ..model import Model
 from ..predictive import mean_of, posterior_means
-from ..reading import check_prob, groups, plugged, summary
+from ..reading import groups, plugged, summary
 from ..terms import BlockTerm, GroupTerm
-from ..tree import check_tree
+from ..tree import read_tree
 
 BLOCK = 10_000_000  # numbers of a block of draws
 
@@ -41,7 +41,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     import pandas as pd
 
     rows_only(model, "fitted", "use reconstruct")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     mean, sd = _fitted(model, tree, seed)
     return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
 
@@ -104,7 +104,7 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     import pandas as pd
 
     rows_only(model, "residuals", "use reconstruct")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     values = model.design.y - mean_by_row(model, tree)
     if standardized:
         sigma = float(tree["posterior"]["sigma"].mean())
@@ -146,7 +146,7 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
 
     check_prob(prob)
     rows_only(model, "r2", "see explained_ratio in tree['posterior']")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     posterior, _ = groups(tree)
     design = model.design
     scales, sigma = theta_points(model, posterior)

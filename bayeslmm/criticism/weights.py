@@ -12,8 +12,7 @@ from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
 from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
-from ..reading import groups
-from ..tree import inherit
+from ..tree import any_tree, inherit
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 
@@ -51,7 +50,8 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     >>> width[1] > 1.2 * width[0]
     True
     """
-    posterior, _ = groups(tree)
+    tree = any_tree(tree)
+    posterior = tree["posterior"].dataset
     logs = log_weights(tree)
     if "effective_draws" in tree.attrs:
         raise ValueError(
@@ -64,7 +64,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
         )
     smooth, k = psis(logs)
     weights = np.exp(smooth)
-    if k > limit(logs.size):
+    if not k <= limit(logs.size):
         raise ValueError(
             f"k-hat is {k:.2f}, above {limit(logs.size):.2f}: no weighting of these draws gives "
             f"the posterior; use NUTS()"
@@ -125,7 +125,9 @@ def _taken(tree: Any, chain: np.ndarray, draw: np.ndarray) -> Any:
             data = data.transpose(*order)
         found[name] = data.drop_vars(["log_weight", "log_weight_theta"], errors="ignore")
     other = inherit(xr.DataTree.from_dict({n: d for n, d in found.items() if d.data_vars}), tree)
-    other["posterior"].attrs.update(tree["posterior"].attrs)
+    own = other["posterior"].attrs
+    own.update(tree["posterior"].attrs)
+    own["groups"] = ", ".join(n for n in own.get("groups", "").split(", ") if n in other)
     return other
 
 

@@ -88,15 +88,26 @@ def read_group(
     """Labels and effects of one grouping factor."""
     pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
     labels, Z = value if pair else (value, np.ones((n, 1)))
-    if np.shape(labels) != (n,):
+    shape = _shape(labels)
+    if shape != (n,):
+        got = f"a {type(labels).__name__} of unlike things" if shape is None else str(shape)
+        hint = "" if pair else "; give labels and columns as a tuple, (labels, columns)"
         raise DesignError(
-            f"the labels of grouping factor '{name}' must have shape ({n},), got {np.shape(labels)}"
+            f"the labels of grouping factor '{name}' must have shape ({n},), got {got}{hint}"
         )
     role = "the grouping factor"
     series = as_series(seen.align(labels, f"{role} '{name}'"), f"{role} '{name}'")
     column = read_column(name, series, rows, role)
     refuse_infinite(column, rows, role)
     return column, *read_matrix(Z, n, rows, seen, f"Z of '{name}'", "z")
+
+
+def _shape(values: Any) -> tuple[int, ...] | None:
+    """The shape of an array, or None where it has none."""
+    try:
+        return np.shape(values)
+    except (TypeError, ValueError):
+        return None
 
 
 def make_grouping(

@@ -11,6 +11,7 @@ from .checks import (
     check_constant_response,
     check_enough_rows,
     check_names,
+    mapping,
     real_array,
     refuse_where,
 )
@@ -80,6 +81,12 @@ def design_from_arrays(
     >>> design.fixed, design.groups[0].levels
     (('Intercept', 'x1'), array([0, 1]))
     """
+    groups = mapping(groups, "groups", "{'g': labels} or {'g': (labels, columns)}")
+    named = [b for b in beside if isinstance(b, str)]
+    if named:
+        raise DesignError(
+            f"a block names the column {named[0]!r}, and arrays have no names; give it the columns"
+        )
     response = real_array(y, "y")
     if response.ndim != 1:
         raise DesignError(f"y must have one dimension, got shape {response.shape}")
@@ -87,12 +94,12 @@ def design_from_arrays(
     if n == 0:
         raise DesignError("y is empty: it has 0 rows")
     given = {"weights": weights, "frequency": frequency, "offset": offset, "noise_sd": noise_sd}
-    others = labelled(X, groups or {}, given)
+    others = labelled(X, groups, given)
     known = Labels.first([("y", y), *others, *((b.what, b) for b in beside)])
     rows = known.rows(n)
     refuse_where(np.isinf(response), rows, "y is infinite", "correct or remove these rows")
     matrix, names = read_matrix(X, n, rows, known, "X", "x", fixed)
-    read = {name: read_group(name, v, n, rows, known) for name, v in (groups or {}).items()}
+    read = {name: read_group(name, v, n, rows, known) for name, v in groups.items()}
     check_group_names(read, "y")
     extras = read_extras(given, rows, None, known)
     masks = {"y": np.isnan(response), **gaps(matrix, names, "X")}

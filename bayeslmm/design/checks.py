@@ -1,7 +1,7 @@
 """Checks of whole arrays: lengths, positivity, constant and collinear columns, clashing names."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ def real_array(values: Any, what: str) -> np.ndarray:
     """
     if isinstance(values, np.ma.MaskedArray):
         values = np.ma.filled(values.astype(float), np.nan)
+    if hasattr(values, "data_vars"):  # of xarray
+        raise DesignError(f"{what} is an xarray Dataset; give a table, by .to_dataframe()")
     try:
         array = np.asarray(values)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DesignError(f"{what} must be a rectangle of real numbers: {error}") from None
     if array.dtype.kind == "O":
         try:
@@ -51,6 +53,21 @@ def vector(values: Any, n: int, what: str) -> np.ndarray:
             f"{what} must have shape ({n},), one value for each row, got {array.shape}"
         )
     return array
+
+
+def mapping(values: Any, what: str, example: str) -> Mapping[str, Any]:
+    """A dict by name, empty where nothing was given.
+
+    Raises
+    ------
+    DesignError
+        If it is something else.
+    """
+    if values is None:
+        return {}
+    if not isinstance(values, Mapping) or hasattr(values, "dims"):
+        raise DesignError(f"{what} must be a dict such as {example}, got a {type(values).__name__}")
+    return values
 
 
 def refuse_where(mask: np.ndarray, rows: np.ndarray, message: str, advice: str) -> None:

@@ -171,7 +171,7 @@ def verdict(
     most = limit(log_weights.size)
     found: dict[str, Any] = {"khat": k, "khat_limit": most, "converged": int(not settled)}
     fatal = [settled] if settled else []
-    if k > most:
+    if not k <= most:
         fatal.append(f"k-hat is {k:.2f}, above {most:.2f}")
         width, narrow = _widths(ratios)
         return found | width | _words(fatal, narrow, bool(settled))

@@ -1,4 +1,4 @@
-"""Did the chains agree? Rank-normalised R-hat and bulk ESS (Vehtari et al. 2021), as advice.
+"""Did the chains agree? Rank-normalised R-hat, bulk and tail ESS (Vehtari et al. 2021), as advice.
 
 What could not be judged has not passed: too few draws, no draw at all, a parameter that never moves
 although its posterior has a width.
@@ -14,7 +14,21 @@ from ..gaussian.sums import Array
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same
+TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
 FEWEST = 4  # draws of a chain from which anything can be computed
+
+
+def measured(draws: Array) -> dict[str, float]:
+    """Bulk and tail ESS of one number's draws (chains, draws), and R-hat of several chains."""
+    from arviz_stats.base import array_stats
+
+    found = {
+        "bulk ESS": float(array_stats.ess(draws, method="bulk")),
+        "tail ESS": float(array_stats.ess(draws, method="tail", prob=TAIL)),
+    }
+    if draws.shape[0] > 1:
+        found["R-hat"] = float(array_stats.rhat(draws))
+    return found
 
 
 @dataclass(frozen=True)
@@ -75,10 +89,8 @@ def judge(
     Returns
     -------
     dict
-        converged (0 or 1), message with what to do, divergences, rhat_max, ess_min.
+        converged (0 or 1), message with what to do, divergences, rhat_max, ess_min, tail_ess_min.
     """
-    from arviz_stats.base import array_stats
-
     flat = [d.reshape(*d.shape[:2], -1) for d in draws.values()]
     z = np.concatenate([f[..., np.ptp(f, axis=(0, 1)) > 0.0] for f in flat], axis=2)
     divergences = int(np.sum(stats.get("diverging", 0)))
@@ -91,25 +103,22 @@ def judge(
     unknown = doubts(draws, draws if moving is None else moving)
     advice += [f"{doubt.value}: {doubt.advice}" for doubt in unknown]
     if z.shape[2] and not unknown:
-        found["ess_min"] = float(min(array_stats.ess(c, method="bulk") for c in _columns(z)))
+        each = [measured(z[:, :, i]) for i in range(z.shape[2])]
+        found["ess_min"] = float(np.min([one["bulk ESS"] for one in each]))
+        found["tail_ess_min"] = float(np.min([one["tail ESS"] for one in each]))
         if z.shape[0] == 1:
             advice.append("one chain: R-hat cannot be computed; use chains=4")
         else:
-            found["rhat_max"] = float(max(array_stats.rhat(c) for c in _columns(z)))
+            found["rhat_max"] = float(np.max([one["R-hat"] for one in each]))
             if not found["rhat_max"] <= RHAT:
                 advice.append(
                     f"R-hat is {found['rhat_max']:.4f}, above {RHAT}: tune and draw longer, or "
                     f"simplify the model"
                 )
         least = ESS_PER_CHAIN * z.shape[0]
-        if not found["ess_min"] >= least:
-            advice.append(
-                f"the smallest bulk ESS is {found['ess_min']:.0f}, under {least}: draw longer"
-            )
+        for part, value in (("bulk", found["ess_min"]), ("tail", found["tail_ess_min"])):
+            if not value >= least:
+                advice.append(f"the smallest {part} ESS is {value:.0f}, under {least}: draw longer")
     found["converged"] = int(not advice)
     found["message"] = "; ".join(advice) or "converged"
     return found
-
-
-def _columns(z: Array) -> list[Array]:
-    return [z[:, :, i] for i in range(z.shape[2])]

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
+from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
-from ..tree import check_tree
+from ..tree import read_tree
 from . import start
 from .bridge import bridge
 from .improper import refuse_improper
@@ -111,12 +111,13 @@ def log_evidence(
     >>> round(bl.log_evidence(m).value, 3)
     -170.063
     """
+    model_first(model, "log_evidence")
     refuse_changed(model)
     check_proper(model)
     if not isinstance(draws, int | np.integer) or draws < FEWEST:
         raise ValueError(f"log_evidence(draws=...) must be at least {FEWEST}, got {draws!r}")
     if tree is not None:
-        _check_sampled(model, tree)
+        tree = _sampled_tree(model, tree)
     if model.space.size == 0:
         return LogEvidence(model.target()(np.zeros(0))[0], 0.0, "exact: all variances are fixed")
     if model.space.size <= MOST:
@@ -269,14 +270,15 @@ def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
 
 
-def _check_sampled(model: Declared, tree: Any) -> None:
-    """The tree holds draws of this model's posterior."""
-    check_tree(model, tree)
+def _sampled_tree(model: Declared, tree: Any) -> Any:
+    """The tree, where it holds draws of this model's posterior."""
+    tree = read_tree(model, tree)
     if "diverging" not in tree.get("sample_stats", {}):
         raise ValueError(
             f"log_evidence(model, tree) bridges draws of the posterior, but this tree is by "
             f"{tree.attrs.get('engine')}; give a fit by NUTS(), or no tree"
         )
+    return tree
 
 
 def _bridged(model: Declared, tree: Any, rng: np.random.Generator) -> LogEvidence:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import rows_only
+from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
 from ..model import Model
-from ..tree import check_tree
+from ..tree import read_tree
 from .determined import findings, why
 from .maximise import Optimum, maximise, near
 from .uncertainty import estimates, labels, values
@@ -66,10 +66,9 @@ def confint(
     import pandas as pd
     from scipy.special import ndtri
 
-    if not 0.0 < prob < 1.0:
-        raise ValueError(f"prob must lie in (0, 1), but is {prob!r}")
+    check_prob(prob)
     rows_only(model, "confint", "use NUTS() for intervals")
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     parameters = [parameters] if isinstance(parameters, str) else parameters
     criterion = tree.attrs.get("criterion")
     if criterion is None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..design.labels import other_order
 from ..gaussian.sums import Array
+from ..tree import any_tree
 from .nested import combination, held_block, held_effects, lost_block, lost_effects
 
 MISSED = 1e-4  # nats by which a larger model may fit worse: what a maximum is known to
@@ -55,6 +56,7 @@ def lr_test(small: Any, large: Any) -> Any:
     import pandas as pd
     from scipy.stats import chi2
 
+    small, large = (any_tree(tree, whole=True) for tree in (small, large))
     criteria = [t.attrs.get("criterion") for t in (small, large)]
     if criteria[0] != criteria[1] or criteria[0] not in ("ml", "reml"):
         raise ValueError(
@@ -117,8 +119,9 @@ def lr_test(small: Any, large: Any) -> Any:
 
 def _refuse_other_rows(small: Any, large: Any) -> None:
     for tree in (small, large):
-        if not hasattr(tree, "children") or "constant_data" not in tree.children:
-            raise TypeError(f"lr_test takes two fits, not {type(tree).__name__}")
+        for group in ("observed_data", "constant_data", "variance_parameters"):
+            if group not in tree.children:
+                raise ValueError(f"lr_test needs the {group} of both fits; one tree has it not")
     responses = [t["observed_data"].dataset.to_array().values for t in (small, large)]
     if responses[0].shape != responses[1].shape or not np.array_equal(*responses):
         raise ValueError("the fits are not of the same rows and response")

@@ -93,4 +93,4 @@ def lasso(
         design = replace(whole, formula=f"y ~ {source.matrix.shape[1]} columns")
     options = laplace(source, name, lam=lam, scale=scale).options
     block = Block("laplace", source, name, scale, options, bare=True)
-    return declare(design, priors or {}, (block,), "Bayesian lasso")
+    return declare(design, {} if priors is None else priors, (block,), "Bayesian lasso")

@@ -117,9 +117,9 @@ def lmm(
             raise DesignError("groups= goes with arrays; in a formula write (1 | group)")
         design = build_design(formula, data, beside=beside, **extras)
         own = apart(of_rows(blocks, design), design, data)
-        return declare(design, priors or {}, own)
+        return declare(design, {} if priors is None else priors, own)
     design = design_from_arrays(formula, data, groups, beside=beside, **extras)
-    return declare(design, priors or {}, of_rows(blocks, design))
+    return declare(design, {} if priors is None else priors, of_rows(blocks, design))
 
 
 def declare(

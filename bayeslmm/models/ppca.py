@@ -94,7 +94,7 @@ def ppca(
     if name in MATRIX:
         raise DesignError(f"name={name!r} is a variable or dimension of the result; give another")
     _check(design, components, scale)
-    priors = priors or {}
+    priors = {} if priors is None else priors
     check_names(priors, ["mu", *(["sd_W"] if components else []), "sigma"])
     shift, square = column_moments(design.y, design.complete)
     unit = np.ones(shift.size)

@@ -111,4 +111,4 @@ def rvm(
         # The criterion of Tipping (2001) as it is.
         price = 0.0
     block = Block("ard", source, name, None, {"precision": "alpha", "price": price})
-    return declare(design, priors or {}, (block,), "Relevance vector machine")
+    return declare(design, {} if priors is None else priors, (block,), "Relevance vector machine")

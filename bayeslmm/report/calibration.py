@@ -59,8 +59,9 @@ def _lighter(view: View, tree: Any) -> tuple[Any, str]:
     if rows > MANY:
         names = list(view.model.parameters)
         held = posterior[names].mean(("chain", "draw")).expand_dims(chain=[0], draw=[0])
-        cut = {"posterior": held}
         groups = {n: d for n, d in groups.items() if "draw" not in d.dims}
+        kept = {"variables": ", ".join(names), "groups": ", ".join(groups)}
+        cut = {"posterior": held.assign_attrs({**posterior.attrs, **kept})}
         told = " The variances were held at their means: no row of so many moves them."
     else:
         step = -(-total // max(FEWEST, most))

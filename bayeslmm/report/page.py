@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..declared import MODELS, Declared
-from ..tree import check_tree
+from ..tree import read_tree
 from .content import content
 from .drawing import key
 from .files import check_writable, whole
@@ -123,11 +123,12 @@ def _check(model: Any, results: Any) -> dict[str, Any]:
         )
     if not results:
         raise ValueError("report needs at least one result; the dict is empty")
+    trees = {}
     for name, tree in results.items():
         if not hasattr(tree, "groups") or "posterior" not in tree:
             raise TypeError(f"the result {name!r} has no posterior; give what bl.fit returned")
         try:
-            check_tree(model, tree)
+            trees[str(name)] = read_tree(model, tree)
         except ValueError as error:
-            raise ValueError(f"the result {name!r} is of another model: {error}") from None
-    return {str(name): tree for name, tree in results.items()}
+            raise ValueError(f"the result {name!r}: {error}") from None
+    return trees

@@ -79,8 +79,6 @@ def _told(view: View, standard: Array, far: Array) -> str:
 
 def replicates(view: View) -> Array:
     """A few responses drawn from the posterior, (k, n)."""
-    import xarray as xr
-
     from ..predictive import posterior_predictive
 
     model, (_, tree) = view.model, view.first
@@ -91,8 +89,10 @@ def replicates(view: View) -> Array:
         return flat[np.linspace(0, len(flat) - 1, min(few, len(flat))).astype(int)]
     posterior = tree["posterior"].dataset
     last = posterior.sizes["draw"] - 1
-    thin = posterior.isel(chain=[0], draw=np.unique(np.linspace(0, last, few).astype(int)))
-    drawn = posterior_predictive(model, xr.DataTree.from_dict({"posterior": thin}), seed=0)
+    thin = tree.copy()
+    some = np.unique(np.linspace(0, last, few).astype(int))
+    thin["posterior"].dataset = posterior.isel(chain=[0], draw=some)
+    drawn = posterior_predictive(model, thin, seed=0)
     return drawn["posterior_predictive"][model.response].values[0]
 
 

@@ -25,6 +25,7 @@ from ..models.rvm import rvm
 from ..reading import fixef
 from ..recover import theta_points
 from ..selected import block_moments
+from ..tree import read_tree
 from .common import ScoresRows, infer, informative, named, refuse_other_order
 from .healing import healed
 
@@ -166,7 +167,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
         found = _predict(self.model_, self.tree_, new, return_std)
         if not self.healed:
             return found
-        mean, variance = healed(self.model_, self.tree_, new)
+        mean, variance = healed(self.model_, read_tree(self.model_, self.tree_), new)
         if not return_std:
             return found + mean
         return found[0] + mean, np.sqrt(found[1] ** 2 + variance)
@@ -308,7 +309,7 @@ def _infer(estimator: Any, model: Model) -> None:
 
 
 def _predict(model: Model, tree: Any, new: Any, with_std: bool) -> Any:
-    block = model.blocks[0]
+    tree, block = read_tree(model, tree), model.blocks[0]
     columns = block.source.encode(new)
     weights, _ = block_moments(tree, block.name)
     mean = (columns - block.centre) @ weights

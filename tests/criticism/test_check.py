@@ -220,3 +220,55 @@ def test_draws_of_another_program_are_judged_by_what_they_hold():
     assert bl.check(xr.DataTree.from_dict(groups)).verdict == unknown
     for posterior in (xr.Dataset(), xr.Dataset(draws).isel(chain=[0])):
         assert bl.check(xr.DataTree.from_dict({"posterior": posterior})).verdict == unknown
+
+
+@pytest.mark.parametrize("draws", [0, 1, 3, 4])
+def test_a_maximum_of_few_draws_is_not_to_be_trusted_for_more_than_itself(whole, draws):
+    few = whole.eb.isel(draw=slice(0, draws), missing_dims="ignore")
+    found = bl.check(few)
+    unjudged = found.verdict.startswith("not to be trusted: it could not be judged")
+    assert unjudged == (draws < 4)
+    if unjudged:
+        assert found.table().loc["draws", "what to do"] == "fit again with draws=..."
+        with pytest.raises(ValueError, match="draw"):
+            bl.selected(whole.nuts.isel(chain=[0], draw=slice(0, draws), missing_dims="ignore"))
+
+
+def test_resampled_draws_are_worth_no_more_than_are_left(model):
+    better = bl.fit(model, bl.EmpiricalBayes("map", laplace=True), seed=1)
+    resampled = bl.importance_resample(better, seed=1)
+    left = resampled.isel(draw=slice(0, 50), missing_dims="ignore")
+    assert (row(resampled, "effective draws")["ok"], row(left, "effective draws")["ok"]) == (
+        "yes",
+        "NO",
+    )
+
+
+def long_tails(length):
+    """Chains whose middle is independent, and whose ends come in runs."""
+    rng = np.random.default_rng(0)
+    ends = rng.uniform(size=(4, length // 20)) < 0.12
+    far = np.where(ends, rng.choice([-1.5, 1.5], ends.shape), 0.0).repeat(20, axis=1)
+    return np.where(far == 0.0, rng.uniform(-1.0, 1.0, (4, length)), far)
+
+
+def test_an_engine_judges_the_tails_by_the_limit_that_check_has():
+    from arviz_stats.base import array_stats
+
+    z = long_tails(1500)
+    found = judge({"z": z}, {})
+    tail = float(array_stats.ess(z, method="tail", prob=(0.05, 0.95)))
+    assert found["tail_ess_min"] == tail
+    assert tail < 400 < found["ess_min"]
+    assert found["message"].endswith(f"tail ESS is {tail:.0f}, under 400: draw longer")
+    assert found["converged"] == 0
+
+
+def test_a_measure_that_is_no_number_is_the_worst(nuts, monkeypatch):
+    """Of whatever element it is: one behind good ones too."""
+    calls = iter(range(10_000))
+    monkeypatch.setattr(
+        "bayeslmm.criticism.chained.measured",
+        lambda draws: {"R-hat": np.nan if next(calls) == 3 else 1.0, "bulk ESS": 1e4},
+    )
+    assert row(nuts, "largest R-hat")["ok"] == "NO"

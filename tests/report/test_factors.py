@@ -12,6 +12,7 @@ from bayeslmm.report.placing import placed
 from bayeslmm.report.scree import pairwise, sample_eigenvalues
 from bayeslmm.report.show import label
 from bayeslmm.report.terminal import terminal, verdict
+from tests.whole import not_kept
 
 from .pages import Page
 from .test_escaping import ATTRIBUTES, PIECES, TAGS
@@ -150,8 +151,7 @@ def test_scores_that_were_not_kept_are_read_from_their_moments(gappy, tmp_path):
     exact, drawn = found.estimate("E", "z"), found.draws("E", "z")
     error = 4.5 * exact.sd / np.sqrt(len(drawn))
     assert np.all(np.abs(exact.mean - drawn.mean(axis=0)) < error)
-    without = fits["E"].copy()
-    without["posterior"] = without["posterior"].to_dataset().drop_vars("z")
+    without = not_kept(fits["E"], "z")
     model, _ = gappy
     assert "Scores and loadings" in page_of(model, {"E": without}, tmp_path)[1]
 

@@ -61,7 +61,7 @@ def elpd_of(
         n_samples=samples,
         n_data_points=n,
         scale="log",
-        warning=bool((khat > limit).any()),
+        warning=bool((~(khat <= limit)).any()),
         good_k=limit,
         elpd_i=array(elpd, "elpd_i"),
         pareto_k=array(khat, "pareto_k"),

@@ -19,7 +19,6 @@ from ...factors import FactorModel
 from ...factors.moments import column_moments
 from ...factors.rows import densities
 from ...gaussian.sums import Array
-from ...tree import check_tree
 from ..plugged import Plugged, plugged_in
 from .anew import fitted_again, in_words, turns_of
 from .smoothing import FEWEST, relative_efficiency
@@ -42,15 +41,14 @@ def matrix_rows(
     Raises
     ------
     ValueError
-        Where the tree is of another model, or holds too few draws.
+        Where the tree holds too few draws.
     """
-    check_tree(model, tree)
     each = model.row_densities(tree, np.random.default_rng(0))
     logs = each.reshape(-1, each.shape[-1])
     inside = np.array([_log_sum(own) for own in logs.T]) - np.log(len(logs))
     given = plugged_in(tree)
     if given is not None and anew:
-        elpd, note = _anew(model, str(tree.attrs["criterion"]), given)
+        elpd, note = _anew(model, str(tree["posterior"].attrs["criterion"]), given)
         return elpd, inside - elpd, np.zeros(elpd.size), note
     if len(logs) < FEWEST:
         raise ValueError(f"loo needs at least {FEWEST} draws, but the tree holds {len(logs)}")

@@ -15,7 +15,7 @@ from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
 from ...model import Model
-from ...tree import check_tree
+from ...tree import read_tree
 from ..plugged import plugged_in
 from .again import estimated_anew
 from .refit import draws_without
@@ -53,7 +53,7 @@ class Pass:
     @property
     def bad(self) -> NDArray[np.intp]:
         """Units whose values are not to be trusted."""
-        return np.flatnonzero(self.values.khat > self.limit)
+        return np.flatnonzero(~(self.values.khat <= self.limit))
 
 
 def leave_out(
@@ -66,7 +66,7 @@ def leave_out(
     seed: int | None = None,
 ) -> Pass:
     """Leave out every unit, and average over the draws of the variances."""
-    check_tree(model, tree)
+    tree = read_tree(model, tree)
     units = UnitsOf.of(model, unit)
     draws = draws_of(model, tree, units.size * (2 if pit else 1))
     if draws.criterion is not None:

@@ -49,6 +49,8 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
     scales, sigma = theta_points(model, posterior)
     if np.ptp(sigma) == 0.0 and not np.ptp(scales, axis=0).any():
         one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
+        if plugged_in(tree) is not None:
+            criterion = str(tree["posterior"].attrs["criterion"])
         return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
     most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
     if (given := plugged_in(tree)) is not None:
