@@ -1,0 +1,106 @@
+"""The folders that are written, decided here and nowhere else.
+
+Machine code is looked for in every folder of `code_folders` and written to the first that takes it:
+the one that NUMBA_CACHE_DIR names, the `__pycache__` beside the code, the user's cache. PyTensor
+keeps its own in `~/.pytensor`, and stops where that cannot be: `settle` then names another folder.
+"""
+
+import atexit
+import os
+import sys
+import tempfile
+from contextlib import suppress
+from hashlib import sha256
+from importlib.util import cache_from_source
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import numba
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def code_folders() -> list[Path]:
+    """Folders of compiled code, the first first; a package of its own in each that is shared."""
+    config: Any = numba.config
+    own = f"bayeslmm_{sha256(str(PACKAGE).encode()).hexdigest()[:12]}"
+    given = [Path(config.CACHE_DIR) / own] if config.CACHE_DIR else []
+    cache = user_cache()
+    beside = Path(cache_from_source(str(PACKAGE / "__init__.py"))).parent
+    return [*given, beside, *([cache / own] if cache else [])]
+
+
+def user_cache() -> Path | None:
+    """The user's folder for what can be made again; None where there is no home."""
+    if sys.platform == "win32":
+        place = os.environ.get("LOCALAPPDATA", "~/AppData/Local")
+    elif sys.platform == "darwin":
+        place = "~/Library/Caches"
+    else:
+        place = os.environ.get("XDG_CACHE_HOME", "")
+        place = place if os.path.isabs(place) else "~/.cache"  # as its specification says
+    found = os.path.expanduser(place)
+    return Path(found, "bayeslmm") if os.path.isabs(found) else None
+
+
+def settle() -> None:
+    """Name a folder for PyTensor, before it is loaded, where it could not make its own.
+
+    What the user chose stands, in PYTENSOR_FLAGS or in a file, and so does a PyTensor that is
+    there. Processes that are started from here take the same folder.
+    """
+    if "pytensor" in sys.modules or sys.platform == "win32" or _chosen():
+        return
+    home = os.environ.get("HOME") or os.path.expanduser("~")
+    if os.path.isabs(home) and writable(Path(home, ".pytensor")):
+        return
+    cache = user_cache()
+    place = cache / "pytensor" if cache else None
+    if place is None or not writable(place):
+        place = _passing()
+    if place is not None:
+        flags = os.environ.get("PYTENSOR_FLAGS", "")
+        os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [flags, f"base_compiledir={place}"]))
+        if os.path.expanduser("~") == "~":  # without any home PyTensor and matplotlib do not load
+            os.environ["HOME"] = str(place)
+
+
+def _chosen() -> bool:
+    """Whether the user has said where PyTensor keeps what it compiles."""
+    if "compiledir" in os.environ.get("PYTENSOR_FLAGS", ""):
+        return True
+    for name in os.environ.get("PYTENSORRC", "~/.pytensorrc").split(os.pathsep):
+        with suppress(OSError, UnicodeDecodeError):
+            if "compiledir" in Path(os.path.expanduser(name)).read_text(encoding="utf-8"):
+                return True
+    return False
+
+
+def writable(folder: Path) -> bool:
+    """Whether a folder takes files, or can be made: tried, for permissions do not tell it all."""
+    there = folder
+    while not os.path.exists(there):
+        there = there.parent
+    try:
+        with tempfile.TemporaryDirectory(dir=there):
+            pass
+        inner = os.listdir(folder) if there == folder else []
+    except OSError:
+        return False
+    return all(os.access(folder / name, os.W_OK) for name in inner)
+
+
+def _passing() -> Path | None:
+    """A folder for this process and those that it starts; None where none can be made."""
+    try:
+        made = tempfile.mkdtemp(prefix="bayeslmm-")
+    except OSError:
+        return None
+    atexit.register(_remove, made, os.getpid())
+    return Path(made)
+
+
+def _remove(folder: str, process: int) -> None:
+    if os.getpid() == process:  # not by a child that was forked
+        rmtree(folder, ignore_errors=True)
