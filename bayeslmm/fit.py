@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
+from .host.blas import one_thread
 from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
@@ -76,8 +76,7 @@ def fit(
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_thread():
         outcome = engine.run(model, rng, _show(progress))
         found = _variables(model, outcome, rng, keep)
         groups: dict[str, Any] = {"posterior": found.variables}

@@ -131,7 +131,7 @@ def _tell(reasons: list[str]) -> None:
     if not _told:
         _told = True
         _LOG.warning(
-            "bayeslmm: compiled code cannot be kept (%s), so every start compiles anew, a minute or "
-            "more; set NUMBA_CACHE_DIR to a folder that can be written",
+            "bayeslmm: compiled code cannot be kept (%s), so every start compiles anew, a "
+            "minute or more; set NUMBA_CACHE_DIR to a folder that can be written",
             "; ".join(reasons),
         )

@@ -2,7 +2,8 @@
 
 Machine code is looked for in every folder of `code_folders` and written to the first that takes it:
 the one that NUMBA_CACHE_DIR names, the `__pycache__` beside the code, the user's cache. PyTensor
-keeps its own in `~/.pytensor`, and stops where that cannot be: `settle` then names another folder.
+and matplotlib keep their own at home, and stop or complain where that cannot be: `settle` then
+names another folder.
 """
 
 import atexit
@@ -45,25 +46,39 @@ def user_cache() -> Path | None:
 
 
 def settle() -> None:
-    """Name a folder for PyTensor, before it is loaded, where it could not make its own.
+    """Name a folder for PyTensor and matplotlib, before they load, where theirs cannot be made.
 
-    What the user chose stands, in PYTENSOR_FLAGS or in a file, and so does a PyTensor that is
-    there. Processes that are started from here take the same folder.
+    What the user chose stands, and so does a library that is loaded. Processes that are started
+    from here take the same folder.
     """
+    graphs, figures = not _pytensor_settled(), not _matplotlib_settled()
+    place = _another() if graphs or figures else None
+    if place is None:  # nothing needed, or nothing to be had: the libraries say so themselves
+        return
+    if graphs:
+        told = f"base_compiledir={place / 'pytensor'}", f"generated_src_dir={place / 'source'}"
+        flags = [f for f in (os.environ.get("PYTENSOR_FLAGS"), *told) if f]
+        os.environ["PYTENSOR_FLAGS"] = ",".join(flags)
+    if figures:
+        os.environ["MPLCONFIGDIR"] = str(place / "matplotlib")
+    if os.path.expanduser("~") == "~":  # without any home neither library loads
+        os.environ["HOME"] = str(place)
+
+
+def _pytensor_settled() -> bool:
     if "pytensor" in sys.modules or sys.platform == "win32" or _chosen():
-        return
-    home = os.environ.get("HOME") or os.path.expanduser("~")
-    if os.path.isabs(home) and writable(Path(home, ".pytensor")):
-        return
-    cache = user_cache()
-    place = cache / "pytensor" if cache else None
-    if place is None or not writable(place):
-        place = _passing()
-    if place is not None:
-        flags = os.environ.get("PYTENSOR_FLAGS", "")
-        os.environ["PYTENSOR_FLAGS"] = ",".join(filter(None, [flags, f"base_compiledir={place}"]))
-        if os.path.expanduser("~") == "~":  # without any home PyTensor and matplotlib do not load
-            os.environ["HOME"] = str(place)
+        return True
+    home = os.environ.get("HOME", os.path.expanduser("~"))
+    return os.path.isabs(home) and writable(Path(home, ".pytensor"))
+
+
+def _matplotlib_settled() -> bool:
+    if "matplotlib" in sys.modules or sys.platform == "win32" or os.environ.get("MPLCONFIGDIR"):
+        return True
+    xdg = sys.platform.startswith(("linux", "freebsd"))
+    place = os.environ.get("XDG_CONFIG_HOME") or "~/.config" if xdg else "~"
+    home = os.path.expanduser(place)
+    return os.path.isabs(home) and writable(Path(home, "matplotlib" if xdg else ".matplotlib"))
 
 
 def _chosen() -> bool:
@@ -83,16 +98,20 @@ def writable(folder: Path) -> bool:
     while not os.path.exists(there):
         there = there.parent
     try:
+        if there == folder:
+            inner = [folder, *(folder / name for name in os.listdir(folder))]
+            return all(os.access(path, os.W_OK) for path in inner)
         with tempfile.TemporaryDirectory(dir=there):
-            pass
-        inner = os.listdir(folder) if there == folder else []
+            return True
     except OSError:
         return False
-    return all(os.access(folder / name, os.W_OK) for name in inner)
 
 
-def _passing() -> Path | None:
-    """A folder for this process and those that it starts; None where none can be made."""
+def _another() -> Path | None:
+    """The user's cache, or a folder for this process and those that it starts, or nothing."""
+    cache = user_cache()
+    if cache and writable(cache):
+        return cache
     try:
         made = tempfile.mkdtemp(prefix="bayeslmm-")
     except OSError:
