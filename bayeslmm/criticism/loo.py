@@ -183,16 +183,20 @@ def loo_pit(model: Model, tree: Any, *, refit: bool | None = None, seed: int | N
 
 
 def _warn(found: Pass) -> None:
-    """Name the units whose values are not to be trusted, and say what to do."""
+    if told := doubt(found):
+        warnings.warn(told, stacklevel=3)
+
+
+def doubt(found: Pass) -> str:
+    """The units whose values are not to be trusted, and what to do; empty where there are none."""
     if found.bad.size == 0:
-        return
+        return ""
     bad, units = found.bad, found.units
     advice = "refit=True samples again without each of them"
     if found.refitted:
         advice = "sampling again did not help: they lie where the model hardly ever draws"
-    warnings.warn(
+    return (
         f"k-hat is above {found.limit:.2f} for {bad.size} of {units.size} x {units.name} "
         f"({name_some(units.labels[bad])}): without them the variances would be quite different, "
-        f"and their values are not to be trusted; {advice}",
-        stacklevel=3,
+        f"and their values are not to be trusted; {advice}"
     )
