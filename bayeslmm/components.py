@@ -25,7 +25,7 @@ from .factors import FactorModel
 from .fit import fit
 from .gaussian.expectation import NoNoise
 from .gaussian.sums import Array
-from .host.blas import one_thread
+from .host.arithmetic import arithmetic
 from .models.ppca import ppca
 from .report.drawing import INK, draw, name_axes
 
@@ -167,7 +167,7 @@ def choose_components(
     rng = np.random.default_rng(seed)
     rows: list[list[Any]] = []
     last, limit = _most(Y, most, scale), ""
-    with one_thread():
+    with arithmetic():
         closed = ppca(Y, last, scale=scale).space.size > CURVED
         for q in range(last + 1):
             tried = ppca(Y, q, scale=scale, priors=_of(priors, q))

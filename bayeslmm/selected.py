@@ -16,6 +16,7 @@ import numpy as np
 
 from .declared import rows_only
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .reading import check_prob, groups, is_block, local_scales, summary
 from .recover import theta_points
@@ -24,6 +25,7 @@ from .tree import check_tree, model_of
 RULES = ("interval", "shrinkage")
 
 
+@tiny_is_zero
 def selected(
     tree: Any,
     name: str | None = None,

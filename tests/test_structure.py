@@ -45,6 +45,7 @@ ROOMS = (
     ("report",),
     ("components",),
     ("cli",),
+    ("__main__",),
     ("sklearn",),
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}

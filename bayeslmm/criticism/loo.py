@@ -14,6 +14,7 @@ import numpy as np
 
 from ..declared import Declared, rows_only
 from ..factors import FactorModel
+from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..reading import plugged
 from .leave_out.passes import Pass, leave_out
@@ -114,6 +115,7 @@ def loo(
     )
 
 
+@tiny_is_zero
 def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> Any:
     from .leave_out.elpd import elpd_of
     from .leave_out.matrix_rows import matrix_rows

@@ -19,6 +19,7 @@ from ..design.labels import other_order
 from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
+from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
 from ..reading import groups
 from ..tree import check_tree, model_of
@@ -54,6 +55,7 @@ class ModelComparison:
         return tables.html("Models", self.table, "; ".join(self.advice))
 
 
+@tiny_is_zero
 def compare_models(
     results: Mapping[str, Any], *, models: Mapping[str, Declared] | None = None
 ) -> ModelComparison:

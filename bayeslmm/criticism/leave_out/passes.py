@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
-from ...host.blas import one_thread
+from ...host.arithmetic import arithmetic
 from ...model import Model
 from ...tree import check_tree
 from ..plugged import plugged_in
@@ -75,7 +75,7 @@ def leave_out(
             draws = estimated_anew(model, tree, units, draws)
     if draws.criterion is not None or not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
-    with one_thread():
+    with arithmetic():
         way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size if draws.used is None else 1, draws.note)
