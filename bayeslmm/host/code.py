@@ -53,11 +53,12 @@ def called_with(signature: Any) -> str:
     Raises
     ------
     Unknown
-        Where a function is an argument: its words do not say what it does.
+        Where a function is an argument, whose words do not say what it does, or where one is left
+        out, which Numba does not find again.
     """
     arguments, _ = normalize_signature(signature)
     words = repr(arguments)
-    if "Dispatcher(" in words:
+    if "Dispatcher(" in words or "omitted(" in words:
         raise Unknown(words)
     return f"{words} {[_fields(t) for t in arguments]}"
 
