@@ -14,6 +14,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pymc as pm
+import pytensor
 import pytest
 from numba.core.dispatcher import Dispatcher
 
@@ -422,6 +424,29 @@ def test_a_process_without_a_console_fits(monkeypatch, stream, progress):
     monkeypatch.setattr(sys, "stderr", stream)
     tree = bl.fit(model, bl.EmpiricalBayes("reml"), seed=1, progress=progress)
     assert -2.0 * tree.attrs["log_marginal"] == pytest.approx(319.6543, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda: bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")).graph,
+        lambda: bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")).marginal,
+        lambda: bl.ppca(bl.datasets.load("iris").drop(columns="Species"), 1).graph,
+        lambda: bl.ppca(bl.datasets.load("iris").drop(columns="Species"), 1).marginal,
+        lambda: given({"sigma": pm.HalfNormal.dist(50.0)}),
+        lambda: given({"beta": pm.Normal.dist(1500.0, 100.0)}),
+        lambda: given({"sigma": pm.TruncatedNormal.dist(50.0, 10.0, lower=0.0)}),
+    ],
+    ids=["joint", "marginal", "joint of ppca", "marginal of ppca", "prior", "of beta", "foreign"],
+)
+def test_graphs_and_priors_of_seven_digits_are_refused(ask):
+    told = pytest.raises(ValueError, match=r"float32, too few digits .* out of PYTENSOR_FLAGS")
+    with pytensor.config.change_flags(floatX="float32"), told:
+        ask()
+
+
+def given(priors):
+    return bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors=priors)
 
 
 @pytest.mark.parametrize("module", ["bayeslmm", "bayeslmm.cli"])
