@@ -5,6 +5,7 @@ import logging
 import os
 import pkgutil
 import runpy
+import subprocess
 import sys
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
+import matplotlib as mpl
 import numpy as np
 import pymc as pm
 import pytensor
@@ -332,7 +334,6 @@ HOSTS = {
 
 @pytest.mark.parametrize("host", HOSTS, ids=str)
 def test_a_figure_is_the_same_whatever_the_host_likes(host):
-    import matplotlib as mpl
     from matplotlib import style
 
     def paint(axes):
@@ -353,8 +354,6 @@ def test_a_figure_is_the_same_whatever_the_host_likes(host):
 
 
 def test_what_the_host_sets_while_a_figure_is_drawn_stays_set():
-    import matplotlib as mpl
-
     with mpl.rc_context():
         before = dict(mpl.rcParams)
         with styled({"font.size": 9.0, "axes.edgecolor": "red"}):
@@ -369,7 +368,6 @@ def state():
     import locale
     import signal
 
-    import matplotlib as mpl
     import pandas as pd
     import xarray as xr
 
@@ -447,6 +445,27 @@ def test_graphs_and_priors_of_seven_digits_are_refused(ask):
 
 def given(priors):
     return bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors=priors)
+
+
+def test_a_page_from_a_shell_without_home_language_or_backend(tmp_path):
+    table = places.PACKAGE / "data" / "Dyestuff.csv"
+    named = {"HOME": "/proc/none", "MPLBACKEND": "nonsense", "LC_ALL": "C", "TERM": "dumb"}
+    named |= {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(places.PACKAGE.parent)}
+    named |= {"MPLCONFIGDIR": mpl.get_cachedir()}  # or the list of fonts is made anew
+    kept_from = ("XDG_CACHE_HOME", "PYTENSOR_FLAGS")
+    variables = {k: v for k, v in os.environ.items() if k not in kept_from} | named
+    command = [sys.executable, "-m", "bayeslmm", "report", str(table), "Yield ~ 1 + (1 | Batch)"]
+    done = subprocess.run(
+        [*command, "--engine", "eb", "--quiet"],
+        env=variables,
+        cwd=tmp_path,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+    assert "1527.5" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("module", ["bayeslmm", "bayeslmm.cli"])

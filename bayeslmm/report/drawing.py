@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..gaussian.sums import Array
-from ..host.figures import styled
+from ..host.figures import load, styled
 from ..host.warned import ignored
 from .show import label
 
@@ -57,6 +57,7 @@ def draw(paint: Callable[[Any], None], alt: str, height: float = 2.5) -> Image:
     height : float
         Inches.
     """
+    load()
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
@@ -131,6 +132,7 @@ def curve(draws: Array, walls: bool = True) -> tuple[Array, Array]:
 
 def key(names: Iterable[str]) -> dict[str, Image]:
     """Name -> a small picture of its colour and mark, for a legend outside the figures."""
+    load()
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
