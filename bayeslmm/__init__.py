@@ -28,6 +28,7 @@ from .engines.nuts import NUTS
 from .engines.profile import confint
 from .engines.ratio import lr_test
 from .fit import fit
+from .host.places import settle
 from .impute import impute, log_density, reconstruct, transform
 from .model import Model
 from .models.lasso import lasso
@@ -95,3 +96,5 @@ __all__ = [
     "transform",
     "varcorr",
 ]
+
+settle()  # before anything loads PyTensor, which nothing above does

@@ -5,12 +5,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
 from .engines.protocol import Engine, Outcome
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
+from .host.arithmetic import arithmetic
 from .labelled import READ, TOGETHER
 from .model import Model
 from .named import Recovered, trimmed
@@ -77,8 +77,7 @@ def fit(
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with arithmetic():
         outcome = engine.run(model, rng, _show(progress))
         found = _variables(model, outcome, rng, keep)
         groups: dict[str, Any] = {"posterior": found.variables}
@@ -151,9 +150,13 @@ def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _show(progress: bool | None) -> bool:
+    """Whether somebody can see a bar: a service or a window without a console has no stderr."""
     import sys
 
-    return sys.stderr.isatty() if progress is None else progress
+    stream: Any = sys.stderr
+    if stream is None or getattr(stream, "closed", False):
+        return False
+    return bool(getattr(stream, "isatty", bool)()) if progress is None else progress
 
 
 def _variables(

@@ -10,6 +10,7 @@ from .design.errors import DesignError
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .tree import read_tree
 
 
@@ -70,6 +71,7 @@ class Imputed:
         return self.entries._repr_html_()
 
 
+@tiny_is_zero
 def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     """Scores of rows along the loadings as they are told: mean and sd, given a row's entries.
 
@@ -114,6 +116,7 @@ def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     return Scores(*scores(model, tree, X), list(rows), model.component_names)
 
 
+@tiny_is_zero
 def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: float = 0.95) -> Any:
     """What the components make of every entry: mu + W z, without noise.
 
@@ -155,6 +158,7 @@ def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: fl
     return pd.DataFrame(values.reshape(len(X), -1), index=list(rows), columns=columns)
 
 
+@tiny_is_zero
 def impute(
     model: FactorModel,
     tree: Any,
@@ -225,6 +229,7 @@ def _filled(model: FactorModel, X: Array, rows: Any, found: Entries) -> Any:
     return pd.DataFrame(values, index=list(rows), columns=list(model.design.features))
 
 
+@tiny_is_zero
 def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     """Log density of rows: the lower, the less a row is like the others.
 

@@ -17,6 +17,7 @@ from .coefficients import pieces
 from .declared import check_prob, rows_only
 from .design import NewGroup
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
 from .recover import theta_points
@@ -88,6 +89,7 @@ class Prediction:
         return self.table()._repr_html_()
 
 
+@tiny_is_zero
 def predict(
     model: Model,
     tree: Any,

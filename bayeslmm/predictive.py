@@ -11,6 +11,7 @@ from .coefficients import pieces
 from .declared import Declared, model_first
 from .gaussian.sums import Array
 from .handed_out import refuse_changed
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .named import Named
 from .recover import theta_points, theta_variables
@@ -75,6 +76,7 @@ def simulate_rows(
     return mean + sigma / np.sqrt(model.precision) * rng.standard_normal(mean.size)
 
 
+@tiny_is_zero
 def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> Array:
     """One new response, with new groups' effects: parameters from the prior, or from a posterior.
 
@@ -132,6 +134,7 @@ def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
 
 
+@tiny_is_zero
 def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = None) -> Any:
     """Parameters and responses drawn from the prior.
 
@@ -200,6 +203,7 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
     return mean.reshape(*sigma.shape, -1), sigma
 
 
+@tiny_is_zero
 def posterior_predictive(
     model: Declared, tree: Any, *, seed: int | None = None, groups: str = "known"
 ) -> Any:
@@ -262,6 +266,7 @@ def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[
     return mean.reshape(*sigma.shape, -1), sigma
 
 
+@tiny_is_zero
 def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> Any:
     """Log density of every row given its mean: the group that `az.loo` reads.
 

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
+    ("host",),
     ("datasets",),
     ("gaussian",),
     ("design",),
@@ -44,6 +45,7 @@ ROOMS = (
     ("report",),
     ("components",),
     ("cli",),
+    ("__main__",),
     ("sklearn",),
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}

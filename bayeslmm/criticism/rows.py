@@ -7,6 +7,7 @@ import numpy as np
 from ..coefficients import pieces
 from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..reading import groups, plugged, summary
@@ -16,6 +17,7 @@ from ..tree import read_tree
 BLOCK = 10_000_000  # numbers of a block of draws
 
 
+@tiny_is_zero
 def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """Fitted values: posterior mean and sd of every row's mean, groups' effects included.
 
@@ -79,6 +81,7 @@ def mean_by_row(model: Model, tree: Any) -> Array:
     return mean_of(model, beta, [mean(t.coefficients) for t in every])
 
 
+@tiny_is_zero
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     """Response less fitted mean, by row.
 
@@ -112,6 +115,7 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     return pd.Series(values, index=model.design.rows, name="residual")
 
 
+@tiny_is_zero
 def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) -> Any:
     """Marginal and conditional R^2 (Nakagawa & Schielzeth 2013; Johnson 2014 for random slopes).
 

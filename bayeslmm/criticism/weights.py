@@ -12,11 +12,13 @@ from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
 from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..tree import any_tree, inherit
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 
 
+@tiny_is_zero
 def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     """Correct an approximation by resampling its draws by their importance.
 

@@ -19,6 +19,7 @@ import numpy as np
 from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
+from ..host.arithmetic import tiny_is_zero
 from ..tree import read_tree
 from . import start
 from .bridge import bridge
@@ -158,6 +159,7 @@ def check_proper(model: Declared) -> None:
         raise ValueError(model.pole)
 
 
+@tiny_is_zero
 def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
@@ -228,6 +230,7 @@ def _curved(target: Any, z: Array) -> Array:
     return vectors / np.sqrt(np.maximum(values, 0.05))
 
 
+@tiny_is_zero
 def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted to its own weighted draws.
 
@@ -254,6 +257,7 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
     return LogEvidence(value, error, method, khat)
 
 
+@tiny_is_zero
 def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
     from arviz_stats.base import array_stats

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..declared import MODELS, Declared
+from ..host.arithmetic import tiny_is_zero
 from ..tree import read_tree
 from .content import content
 from .drawing import key
@@ -18,6 +19,7 @@ from .view import View
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 
+@tiny_is_zero
 def report(
     model: Declared,
     results: Any,

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
+from ...host.arithmetic import arithmetic
 from ...model import Model
 from ...tree import read_tree
 from ..plugged import plugged_in
@@ -75,8 +75,7 @@ def leave_out(
             draws = estimated_anew(model, tree, units, draws)
     if draws.criterion is not None or not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
-    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with arithmetic():
         way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size if draws.used is None else 1, draws.note)
