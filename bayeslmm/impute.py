@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .design.errors import DesignError
+from .design.visible import visible
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
@@ -39,7 +40,7 @@ class Scores:
         return pd.DataFrame(values, index=self.rows, columns=columns)
 
     def __repr__(self) -> str:
-        return f"Scores of {len(self.rows)} rows\n{self.table()}"
+        return visible(f"Scores of {len(self.rows)} rows\n{self.table()}", keep="\n")
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -64,7 +65,8 @@ class Imputed:
     prob: float
 
     def __repr__(self) -> str:
-        return f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        told = f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        return visible(told, keep="\n")
 
     def _repr_html_(self) -> str:
         return self.entries._repr_html_()

@@ -16,10 +16,12 @@ import numpy as np
 from .coefficients import pieces
 from .declared import rows_only
 from .design import NewGroup
+from .design.visible import visible
 from .gaussian.sums import Array
 from .model import Model
 from .new_rows import New, read_rows
 from .recover import theta_points
+from .seeds import generator
 from .terms import GroupTerm
 from .tree import check_tree
 
@@ -83,7 +85,8 @@ class Prediction:
 
     def __repr__(self) -> str:
         what = "y" if self.noise else "the mean of y"
-        return f"Prediction of {what}: {self.draws.shape[0]} draws\n{self.table()}"
+        told = f"Prediction of {what}: {self.draws.shape[0]} draws\n{self.table()}"
+        return visible(told, keep="\n")
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -154,7 +157,7 @@ def predict(
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
     rows_only(model, "predict", "use impute, reconstruct or transform")
     check_tree(model, tree)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)
     rows, posterior = new.rows, tree["posterior"].dataset

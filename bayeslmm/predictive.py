@@ -14,6 +14,7 @@ from .handed_out import refuse_changed
 from .model import Model
 from .named import Named
 from .recover import theta_points, theta_variables
+from .seeds import generator, stored
 from .space import Theta
 
 
@@ -110,7 +111,7 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
         from .tree import check_tree
 
         check_tree(model, tree)
-    found: Array = model.simulated(tree, np.random.default_rng(seed))
+    found: Array = model.simulated(tree, generator(seed))
     return found
 
 
@@ -161,11 +162,11 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
 
     if draws < 1:
         raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
-    variables, y = model.prior_draws(draws, np.random.default_rng(seed))
+    variables, y = model.prior_draws(draws, generator(seed))
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
     response = {model.response: (model.observed[0], y[None])}
     groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
-    return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
+    return build(model, groups, {"seed": -1 if seed is None else stored(seed), "draws": draws})
 
 
 def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
@@ -235,7 +236,7 @@ def posterior_predictive(
     check_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
-    y = model.replicated(tree, np.random.default_rng(seed), groups)
+    y = model.replicated(tree, generator(seed), groups)
     return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
 
 
@@ -288,7 +289,7 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
     from .tree import add_group, check_tree
 
     check_tree(model, tree)
-    value = model.row_densities(tree, np.random.default_rng(seed))
+    value = model.row_densities(tree, generator(seed))
     return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
 
 

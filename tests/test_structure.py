@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
-    ("datasets",),
+    ("datasets", "seeds"),
     ("gaussian",),
     ("design",),
     ("kernels",),
@@ -43,6 +43,7 @@ ROOMS = (
     ("criticism",),
     ("report",),
     ("components",),
+    ("api",),
     ("cli",),
     ("sklearn",),
 )

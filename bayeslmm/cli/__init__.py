@@ -1,5 +1,41 @@
-"""The command line: `options` are what a shell can say, `engines` what it names, `commands` do."""
+"""The command line: `options` are what a shell can say, `engines` what it names, `commands` do.
 
-from .commands import app, main
+`main` listens to signals before anything heavy is loaded.
+"""
+
+from typing import Any
+
+from ..engines.interrupts import NOTHING_KEPT, end_listening, exit_code, listen, state
+
+
+def main() -> None:
+    """Entry point of the command `bayeslmm`."""
+    listen()
+    code: Any = exit_code()
+    try:
+        from .. import api as api
+        from .commands import app
+        from .streams import flush, open_closed, tell, tell_warnings
+
+        open_closed()
+        tell_warnings()
+        state.begun = True
+        app()
+    except SystemExit as end:
+        code = end.code
+    except KeyboardInterrupt:
+        tell(NOTHING_KEPT)
+    end_listening()
+    flush()
+    raise SystemExit(code)
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        from .commands import app
+
+        return app
+    raise AttributeError(name)
+
 
 __all__ = ["app", "main"]

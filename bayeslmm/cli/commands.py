@@ -1,16 +1,13 @@
-"""`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell.
-
-Exit codes: 0 done; 1 the data, the model or a file cannot be used (one line on stderr says why);
-2 the command line cannot be understood; 130 interrupted (what was drawn is kept in the file).
-"""
+"""`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..engines.interrupts import held, stopped
+from .ending import end_interrupted, told
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion
 from .options import (
@@ -47,6 +44,7 @@ from .options import (
     Width,
     Without,
 )
+from .streams import say
 
 app = typer.Typer(
     name="bayeslmm",
@@ -56,8 +54,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-INTERRUPTED = 130
 
 
 @app.command()
@@ -119,18 +115,20 @@ def fit(
     check_formula(model, formula)
     declared = declare(model, rows, criterion, **shape)
     make = makers(named, usual_criterion(model, term), **sampler, **ascent)
-    with _told():
-        from ..report.files import whole
+    with told() as kept:
+        from ..report.files import write
 
         target = _target(output, table, (".nc",))
         data = _read(table, group, (separator, decimal))
         made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
+        say(quiet, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
-        with whole(target) as draft:
-            tree.to_netcdf(draft, engine="h5netcdf")
-        _say(quiet, *_tables(tree), f"Saved: {target}")
-    _stop_if_interrupted(bool(tree.attrs.get("interrupted")))
+        with held():
+            write(target, tree.to_netcdf(engine="h5netcdf"))
+            kept.append(target)
+            say(quiet, *_tables(tree), f"Saved: {target}")
+    if stopped() or tree.attrs.get("interrupted"):
+        end_interrupted()
 
 
 @app.command()
@@ -198,29 +196,42 @@ def report(
         **ascent,
     )
     trees: dict[str, Any] = {}
-    with _told():
+    with told() as kept:
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
         data = _read(table, group, (separator, decimal))
         made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
-        for engine_of in make:
-            try:
-                tree = _fit(made, engine_of(), seed, quiet)
-            except KeyboardInterrupt:
-                if not trees:
-                    raise
-                whole = False  # the page is about the engines that are done
-                break
+        say(quiet, repr(made), "")
+        whole = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
+        with held():
+            write(made, trees, target, title=title)
+            kept.append(target)
+            say(quiet, f"Report: {target.resolve()}")
+    if stopped() or not whole:
+        end_interrupted()
+
+
+def _fit_all(
+    model: Any, engines: list[Any], seed: int | None, quiet: bool, trees: dict[str, Any]
+) -> bool:
+    """Fit by one engine after the other, into `trees`; whether nothing interrupted.
+
+    An interrupt ends the last of them: the page is about the engines that are done.
+    """
+    for engine in engines:
+        try:
+            tree = _fit(model, engine, seed, quiet)
             trees[tree.attrs["engine"]] = tree
-            _say(quiet, *_tables(tree))
-            whole = not tree.attrs.get("interrupted")
-            if not whole:
-                break
-        write(made, trees, target, title=title)
-        _say(quiet, f"Report: {target.resolve()}")
-    _stop_if_interrupted(not whole)
+            with held():
+                say(quiet, *_tables(tree))
+        except KeyboardInterrupt:
+            if not trees:
+                raise
+            return False
+        if stopped() or tree.attrs.get("interrupted"):
+            return False
+    return True
 
 
 def _version(value: bool) -> None:
@@ -238,20 +249,6 @@ def options(
     ] = False,
 ) -> None:
     """Bayesian linear mixed models and their family: a table becomes a posterior."""
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the data, the model and the files become one line on stderr and exit code 1."""
-    try:
-        yield
-    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split("\n")) if "^" not in str(error) else str(error)
-        typer.echo(f"bayeslmm: {text}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("bayeslmm: interrupted before anything was kept", err=True)
-        raise typer.Exit(INTERRUPTED) from None
 
 
 def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
@@ -300,20 +297,3 @@ def _tables(tree: Any) -> Iterator[str]:
     yield terminal(tree)
     yield from verdict(tree)
     yield ""
-
-
-def _say(quiet: bool, *lines: str) -> None:
-    if not quiet:
-        for line in lines:
-            typer.echo(line)
-
-
-def _stop_if_interrupted(interrupted: bool) -> None:
-    if interrupted:
-        typer.echo("bayeslmm: interrupted; the draws made before were kept", err=True)
-        raise typer.Exit(INTERRUPTED)
-
-
-def main() -> None:
-    """Entry point of the command `bayeslmm`."""
-    app()

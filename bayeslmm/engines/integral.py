@@ -19,6 +19,7 @@ import numpy as np
 from ..declared import Declared
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
+from ..seeds import generator
 from ..tree import check_tree
 from . import start
 from .bridge import bridge
@@ -124,7 +125,7 @@ def log_evidence(
         return LogEvidence(
             nodes.log_evidence, nodes.error, f"quadrature, {nodes.weights.size} points"
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     if tree is not None:
         return _bridged(model, tree, rng)
     if model.space.size > DIMENSIONS:

@@ -20,6 +20,7 @@ from ..target import Target
 from . import start
 from .convergence import judge
 from .improper import refuse_improper
+from .interrupts import held
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
 from .protocol import Outcome, check_integers
@@ -105,8 +106,9 @@ class NUTS:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
-        thetas = model.thetas(z)
-        judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
+        with held():
+            thetas = model.thetas(z)
+            judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}

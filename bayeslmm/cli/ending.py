@@ -1,0 +1,67 @@
+"""How a command ends: what went wrong is one line on stderr, and the exit code says of what kind.
+
+0 done; 1 the data, the model or a file cannot be used, or bayeslmm is at fault; 2 the command line
+cannot be understood; 128 and the number of a signal: interrupted (130 by Ctrl-C).
+"""
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from ..engines.interrupts import NOTHING_KEPT, exit_code, state, stopped
+from ..gaussian.memory import memory
+from .streams import tell
+
+TRACEBACK = "BAYESLMM_TRACEBACK"
+TOO_DEEP = "the formula, or a prior, is nested too deeply; write it with fewer parentheses or terms"
+
+
+@contextmanager
+def told() -> Iterator[list[Path]]:
+    """What goes wrong in the block becomes one line, and the exit code.
+
+    Yields a list that takes the file as soon as it is written.
+    """
+    kept: list[Path] = []
+    try:
+        yield kept
+    except (typer.Exit, typer.Abort, typer.BadParameter, SystemExit):
+        raise
+    except BaseException as error:  # Rust's panics are no Exception
+        if os.environ.get(TRACEBACK):
+            traceback.print_exc()
+        if stopped() or isinstance(error, KeyboardInterrupt):
+            tell(f"interrupted; {kept[0]} is written" if kept else NOTHING_KEPT)
+            raise typer.Exit(exit_code()) from None
+        tell(words(error))
+        raise typer.Exit(1) from None
+
+
+def words(error: BaseException) -> str:
+    """An error in words of a person who sits at a shell."""
+    text = str(error).strip()
+    if isinstance(error, RecursionError):
+        return TOO_DEEP
+    if isinstance(error, MemoryError):
+        held = memory()
+        machine = f"this machine has {held / 1e9:,.0f} GB; " if held else ""
+        told = f" ({text})" if text else ""
+        return f"memory is full{told}; {machine}fewer draws, rows or columns need less"
+    if text and isinstance(error, ValueError | ArithmeticError | OSError):
+        return text
+    kind = type(error).__name__
+    return (
+        f"this is a fault of bayeslmm: {kind}: {text or 'no message'}; please report it with what "
+        f"the same command prints under {TRACEBACK}=1"
+    )
+
+
+def end_interrupted() -> None:
+    """What was drawn is in the file: say so, and end as a shell expects."""
+    if not state.told:
+        tell("interrupted; the draws made before were kept")
+    raise typer.Exit(exit_code())
