@@ -9,10 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
 from .design.visible import visible
-from .engines.interrupts import held
 from .engines.protocol import Engine, Outcome
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
+from .host.interrupts import held
 from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood

@@ -5,7 +5,7 @@
 
 from typing import Any
 
-from ..engines.interrupts import NOTHING_KEPT, end_listening, exit_code, listen, state
+from ..host.interrupts import NOTHING_KEPT, end_listening, exit_code, listen, state
 
 
 def main() -> None:

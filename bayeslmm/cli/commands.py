@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..engines.interrupts import held, stopped
+from ..host.interrupts import held, stopped
 from .ending import end_interrupted, told
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion

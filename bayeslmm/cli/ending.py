@@ -12,8 +12,8 @@ from pathlib import Path
 
 import typer
 
-from ..engines.interrupts import NOTHING_KEPT, exit_code, state, stopped
 from ..gaussian.memory import memory
+from ..host.interrupts import NOTHING_KEPT, exit_code, state, stopped
 from .streams import tell
 
 TRACEBACK = "BAYESLMM_TRACEBACK"

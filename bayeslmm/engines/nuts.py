@@ -15,12 +15,12 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
+from ..host.interrupts import held
 from ..model import Model
 from ..target import Target
 from . import start
 from .convergence import judge
 from .improper import refuse_improper
-from .interrupts import held
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
 from .protocol import Outcome, check_integers
