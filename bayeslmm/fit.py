@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 from .declared import MODELS, Declared
 from .design.visible import visible
 from .engines.protocol import Engine, Outcome
+from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
 from .host.interrupts import held
@@ -142,6 +143,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             raise ValueError(
                 f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}"
             )
+    refuse_too_many(model, engine)
 
 
 def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:

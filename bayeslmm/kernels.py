@@ -172,10 +172,15 @@ class Polynomial:
         x, centres = _points(x, centres)
         with np.errstate(over="ignore"):  # whoever takes the columns names those not finite
             base: Array = x @ centres.T + self.offset
-            out = base.copy()
-            for _ in range(self.degree - 1):  # ten times faster than a power where base < 0
-                out *= base
-        return out
+            return _power(base, self.degree)
+
+
+def _power(base: Array, degree: int) -> Array:
+    """base^degree by squaring: ten times faster than NumPy's power where base < 0."""
+    if degree < 4:
+        return base if degree == 1 else base * _power(base, degree - 1)
+    half = _power(base, degree // 2)
+    return half * half * base if degree % 2 else half * half
 
 
 def _points(x: Any, centres: Any) -> tuple[Array, Array]:

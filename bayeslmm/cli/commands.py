@@ -1,15 +1,17 @@
 """`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell."""
 
 from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from ..host.interrupts import held, stopped
-from .ending import end_interrupted, told
+from .ending import end_interrupted, kept_anyway, told, words
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion
+from .once import Once
 from .options import (
     Ard,
     Chains,
@@ -44,7 +46,7 @@ from .options import (
     Width,
     Without,
 )
-from .streams import say
+from .streams import say, tell
 
 app = typer.Typer(
     name="bayeslmm",
@@ -56,7 +58,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=Once)
 def fit(
     table: Table,
     output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
@@ -131,7 +133,7 @@ def fit(
         end_interrupted()
 
 
-@app.command()
+@app.command(cls=Once)
 def report(
     table: Table,
     formula: Formula = None,
@@ -203,35 +205,52 @@ def report(
         data = _read(table, group, (separator, decimal))
         made = declared(formula, data, priors=_priors(prior or []))
         say(quiet, repr(made), "")
-        whole = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
-        with held():
+        ended = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
+        with held(), kept_anyway(trees, target):
             write(made, trees, target, title=title)
             kept.append(target)
             say(quiet, f"Report: {target.resolve()}")
-    if stopped() or not whole:
+    if stopped() or ended is Ended.interrupted:
         end_interrupted()
+    if ended is Ended.failed:
+        raise typer.Exit(1)
+
+
+class Ended(Enum):
+    """How a row of engines came to its end."""
+
+    well = "well"
+    failed = "failed"
+    interrupted = "interrupted"
 
 
 def _fit_all(
     model: Any, engines: list[Any], seed: int | None, quiet: bool, trees: dict[str, Any]
-) -> bool:
-    """Fit by one engine after the other, into `trees`; whether nothing interrupted.
+) -> Ended:
+    """Fit by one engine after the other, into `trees`.
 
-    An interrupt ends the last of them: the page is about the engines that are done.
+    One that fails, or is interrupted, takes nothing from those that are done: the page is theirs.
     """
+    ended = Ended.well
     for engine in engines:
         try:
             tree = _fit(model, engine, seed, quiet)
-            trees[tree.attrs["engine"]] = tree
-            with held():
-                say(quiet, *_tables(tree))
         except KeyboardInterrupt:
             if not trees:
                 raise
-            return False
+            return Ended.interrupted
+        except Exception as error:
+            if not trees:
+                raise
+            tell(f"{engine.name}: {words(error)}")
+            ended = Ended.failed
+            continue
+        trees[tree.attrs["engine"]] = tree
+        with held():
+            say(quiet, *_tables(tree))
         if stopped() or tree.attrs.get("interrupted"):
-            return False
-    return True
+            return Ended.interrupted
+    return ended
 
 
 def _version(value: bool) -> None:
@@ -275,6 +294,8 @@ def _priors(given: list[str]) -> dict[str, Any]:
         name, equals, law = text.partition("=")
         if not equals or not name.strip() or not law.strip():
             raise ValueError(f"--prior {text!r}: write name=law, such as 'sigma=HalfNormal(50)'")
+        if name.strip() in found:
+            raise ValueError(f"--prior {name.strip()} is given twice; give it once")
         try:
             found[name.strip()] = float(law)
         except ValueError:

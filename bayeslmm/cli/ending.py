@@ -6,9 +6,10 @@ cannot be understood; 128 and the number of a signal: interrupted (130 by Ctrl-C
 
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -39,6 +40,21 @@ def told() -> Iterator[list[Path]]:
             raise typer.Exit(exit_code()) from None
         tell(words(error))
         raise typer.Exit(1) from None
+
+
+@contextmanager
+def kept_anyway(trees: Mapping[str, Any], target: Path) -> Iterator[None]:
+    """Where a page cannot be made, its fits are kept as netCDF, and said where."""
+    try:
+        yield
+    except Exception:
+        from ..report.files import keep_elsewhere
+
+        for name, tree in trees.items():
+            place = keep_elsewhere(target.with_suffix(".nc"), tree.to_netcdf(engine="h5netcdf"))
+            if place:
+                tell(f"the fit by {name} was kept as {place}")
+        raise
 
 
 def words(error: BaseException) -> str:

@@ -71,9 +71,9 @@ class NUTS:
     marginal: bool = True
 
     def __post_init__(self) -> None:
-        check_integers(self, draws=1, tune=0, chains=1)
-        if self.cores is not None and self.cores < 1:
-            raise ValueError(f"NUTS(cores=...) must be at least 1, got {self.cores!r}")
+        check_integers(self, draws=1, tune=1, chains=1)  # nutpie stops Python where tune is 0
+        if self.cores is not None:
+            check_integers(self, cores=1)
         if not 0.0 < self.target_accept < 1.0:
             raise ValueError(
                 f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}"

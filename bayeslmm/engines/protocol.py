@@ -54,7 +54,8 @@ def check_integers(engine: Any, **least: int) -> None:
     """Refuse an option of an engine that is no integer, or below its least value."""
     for name, bound in least.items():
         value = getattr(engine, name)
-        if not isinstance(value, int | np.integer) or value < bound:
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < bound:
             raise ValueError(
                 f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
                 f"got {value!r}"

@@ -59,7 +59,7 @@ def write(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
         _write(target, data)
     except OSError as error:
         told = f"cannot write {path}: {_reason(error)}"
-        kept = _keep_elsewhere(target, data)
+        kept = keep_elsewhere(target, data)
         place = f"the result was kept as {kept}" if kept else "no other place took the result"
         raise OSError(f"{told}; {place}") from None
 
@@ -178,7 +178,7 @@ def _promise(handle: int, size: int, before: int) -> None:
             raise
 
 
-def _keep_elsewhere(target: Path, data: bytes | memoryview) -> Path | None:
+def keep_elsewhere(target: Path, data: bytes | memoryview) -> Path | None:
     """The result as a file of the temporary folder that its owner alone may read."""
     try:
         handle, name = tempfile.mkstemp(target.suffix, f"{target.stem[:40]}-")
