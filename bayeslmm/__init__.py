@@ -9,10 +9,10 @@ PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `impo
 light.
 """
 
+import os
 import sys
-from importlib import import_module
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as typing's own, which takes its time
 
 
 def _is_the_command() -> bool:
@@ -20,7 +20,7 @@ def _is_the_command() -> bool:
     if sys.argv[:1] == ["-m"]:  # a package is loaded before what -m names in it
         after = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
         return after[:1] in (["bayeslmm"], ["bayeslmm.cli"])
-    return bool(sys.argv) and Path(sys.argv[0]).name in ("bayeslmm", "bayeslmm.exe")
+    return bool(sys.argv) and os.path.basename(sys.argv[0]) in ("bayeslmm", "bayeslmm.exe")
 
 
 if TYPE_CHECKING or not _is_the_command():
@@ -28,7 +28,9 @@ if TYPE_CHECKING or not _is_the_command():
     from .api import __all__ as __all__
 else:  # `cli.main` loads the names as soon as Ctrl-C is one line
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
         api = import_module(".api", __name__)
         names = getattr(api, "__all__", ())  # none yet while it loads
         if name not in names:

@@ -3,15 +3,13 @@
 `main` listens to signals before anything heavy is loaded.
 """
 
-from typing import Any
-
 from ..host.interrupts import NOTHING_KEPT, end_listening, exit_code, listen, state
 
 
 def main() -> None:
     """Entry point of the command `bayeslmm`."""
     listen()
-    code: Any = exit_code()
+    code: int | str | None = exit_code()
     try:
         from .. import api as api
         from .commands import app
@@ -30,7 +28,7 @@ def main() -> None:
     raise SystemExit(code)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name == "app":
         from .commands import app
 

@@ -61,7 +61,9 @@ app = typer.Typer(
 @app.command(cls=Once)
 def fit(
     table: Table,
-    output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="netCDF file to write.")
+    ],
     formula: Formula = None,
     model: ModelOption = ModelName.lmm,
     term: Terms = None,
@@ -118,7 +120,7 @@ def fit(
     declared = declare(model, rows, criterion, **shape)
     make = makers(named, usual_criterion(model, term), **sampler, **ascent)
     with told() as kept:
-        from ..report.files import write
+        from ..report.files import netcdf, write
 
         target = _target(output, table, (".nc",))
         data = _read(table, group, (separator, decimal))
@@ -126,7 +128,7 @@ def fit(
         say(quiet, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
         with held():
-            write(target, tree.to_netcdf(engine="h5netcdf"))
+            write(target, netcdf(tree))
             kept.append(target)
             say(quiet, *_tables(tree), f"Saved: {target}")
     if stopped() or tree.attrs.get("interrupted"):
@@ -138,8 +140,9 @@ def report(
     table: Table,
     formula: Formula = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="HTML or Markdown file to write.")
-    ] = Path("report.html"),
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="HTML or Markdown file to write."),
+    ] = "report.html",
     model: ModelOption = ModelName.lmm,
     term: Terms = None,
     lam: Lam = None,
@@ -206,7 +209,7 @@ def report(
         made = declared(formula, data, priors=_priors(prior or []))
         say(quiet, repr(made), "")
         ended = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
-        with held(), kept_anyway(trees, target):
+        with held(), kept_anyway(trees, target, kept):
             write(made, trees, target, title=title)
             kept.append(target)
             say(quiet, f"Report: {target.resolve()}")
@@ -270,15 +273,16 @@ def options(
     """Bayesian linear mixed models and their family: a table becomes a posterior."""
 
 
-def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
+def _target(output: str, table: Path, endings: tuple[str, ...]) -> Path:
     """Where the result goes: a file of the right ending, never the table itself."""
     from ..report.files import check_writable
 
-    if output.suffix.lower() not in endings:
+    if Path(output).suffix.lower() not in endings:
         raise ValueError(f"{output}: name an output that ends in {endings[0]}")
-    if output.exists() and table.exists() and output.samefile(table):
+    target = check_writable(output)
+    if target.exists() and table.exists() and target.samefile(table):
         raise ValueError(f"{output} is the table itself; name another output")
-    return check_writable(output)
+    return target
 
 
 def _read(path: Path, labels: list[str] | None, marks: tuple[str | None, str | None]) -> Any:

@@ -43,17 +43,20 @@ def told() -> Iterator[list[Path]]:
 
 
 @contextmanager
-def kept_anyway(trees: Mapping[str, Any], target: Path) -> Iterator[None]:
+def kept_anyway(trees: Mapping[str, Any], target: Path, kept: list[Path]) -> Iterator[None]:
     """Where a page cannot be made, its fits are kept as netCDF, and said where."""
     try:
         yield
-    except Exception:
-        from ..report.files import keep_elsewhere
+    except BaseException:
+        if kept:
+            raise
+        from ..report.files import keep_elsewhere, netcdf
 
         for name, tree in trees.items():
-            place = keep_elsewhere(target.with_suffix(".nc"), tree.to_netcdf(engine="h5netcdf"))
+            place = keep_elsewhere(target.with_suffix(".nc"), netcdf(tree))
             if place:
                 tell(f"the fit by {name} was kept as {place}")
+                kept.append(place)
         raise
 
 

@@ -1,7 +1,8 @@
 """Signals that end a command: what has been drawn is put in order first, and its file written.
 
 `listen` belongs to the command line. A library leaves signals to its host: where nobody listens
-`held` holds nothing, and Ctrl-C is Python's KeyboardInterrupt.
+`held` holds nothing, and Ctrl-C is Python's KeyboardInterrupt. What is imported here is light, so
+that the command can listen before it loads anything else.
 """
 
 import os
@@ -9,8 +10,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from types import FrameType
 
 STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no HUP
 APART = 1.0  # seconds within which two signals are one: `timeout` tells the process and its group
@@ -18,18 +17,18 @@ WAIT = b"bayeslmm: interrupted; what is done is being written (once more ends at
 NOTHING_KEPT = "interrupted before anything was kept"
 
 
-@dataclass
 class State:
     """What arrived in this process, at what time, and whether it has to wait.
 
     `begun` is False while the command loads: an exception in the midst of an import is no news.
     """
 
-    begun: bool = False
-    received: list[int] = field(default_factory=list)
-    last: float = -APART
-    holding: bool = False
-    told: bool = False
+    def __init__(self) -> None:
+        self.begun = False
+        self.received: list[int] = []
+        self.last = -APART
+        self.holding = False
+        self.told = False
 
 
 state = State()
@@ -52,7 +51,7 @@ def _stopping() -> list[int]:
     return [n for n in numbers if signal.getsignal(n) not in (signal.SIG_IGN, None)]
 
 
-def stop(number: int, frame: FrameType | None = None) -> None:
+def stop(number: int, frame: object = None) -> None:
     """Interrupt, or wait where what is done is being written; a second signal never waits."""
     now = time.monotonic()
     if state.received and now - state.last < APART:

@@ -8,9 +8,11 @@ written in place, after the disk has promised the room.
 import errno
 import os
 import secrets
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -45,7 +47,7 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     return target
 
 
-def write(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
+def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file whole, with the permissions of the one that it replaces.
 
     Raises
@@ -64,26 +66,31 @@ def write(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
         raise OSError(f"{told}; {place}") from None
 
 
+def netcdf(tree: Any) -> bytes:
+    """A tree as the bytes of a netCDF file; HDF5 crashes where it writes to a disk that is full."""
+    return bytes(tree.to_netcdf(engine="h5netcdf"))
+
+
 def _check_place(target: Path, text: str) -> None:
     """The folder is there, and no other thing has the file's name."""
     folder = target.parent
-    if target.is_dir() or text.endswith("/"):
+    try:
+        there = stat.S_IFMT(os.stat(target).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = None
+    except OSError as error:  # a link to itself, a name that is too long
+        raise OSError(f"cannot write {target}: {_reason(error)}") from None
+    if there == stat.S_IFDIR or text.endswith("/"):
         raise IsADirectoryError(f"cannot write {text}: it is a folder; name a file in it")
-    if not folder.exists():
+    if there is None and not folder.exists():
         home = "; a shell puts your home for ~ only where a word begins with it"
         hint = home if text.startswith("~") else ""
         raise FileNotFoundError(f"cannot write {target}: there is no folder {folder}{hint}")
     if not folder.is_dir():
         raise NotADirectoryError(f"cannot write {target}: {folder} is not a folder")
-    try:
-        os.stat(target)
-    except FileNotFoundError:
-        return
-    except OSError as error:  # a link to itself, a name that is too long
-        raise OSError(f"cannot write {target}: {_reason(error)}") from None
-    if not target.is_file():
+    if there not in (None, stat.S_IFREG):
         raise OSError(f"cannot write {target}: it is not an ordinary file")
-    if not os.access(target, os.W_OK):
+    if there and not os.access(target, os.W_OK):
         raise PermissionError(f"cannot write {target}: the file may not be changed")
 
 
@@ -117,7 +124,7 @@ def _draft(target: Path) -> tuple[Path, int]:
     return draft, handle
 
 
-def _write(target: Path, data: bytes | memoryview) -> None:
+def _write(target: Path, data: bytes) -> None:
     try:
         _replace(target, data)
     except OSError as error:
@@ -127,7 +134,7 @@ def _write(target: Path, data: bytes | memoryview) -> None:
         _write_in_place(target, data)
 
 
-def _replace(target: Path, data: bytes | memoryview) -> None:
+def _replace(target: Path, data: bytes) -> None:
     """Write a draft, and give it the target's owner, permissions and name."""
     draft, handle = _draft(target)
     try:
@@ -156,7 +163,7 @@ def _like(target: Path, handle: int) -> None:
     os.chmod(handle, mode)
 
 
-def _write_in_place(target: Path, data: bytes | memoryview) -> None:
+def _write_in_place(target: Path, data: bytes) -> None:
     """Overwrite a file, after the disk has promised the room: a full one leaves it as it was."""
     with open(target, "r+b") as file:
         before = os.fstat(file.fileno()).st_size
@@ -178,7 +185,7 @@ def _promise(handle: int, size: int, before: int) -> None:
             raise
 
 
-def keep_elsewhere(target: Path, data: bytes | memoryview) -> Path | None:
+def keep_elsewhere(target: Path, data: bytes) -> Path | None:
     """The result as a file of the temporary folder that its owner alone may read."""
     try:
         handle, name = tempfile.mkstemp(target.suffix, f"{target.stem[:40]}-")
