@@ -137,7 +137,8 @@ def _minus_squared_distance(x: Array, centres: Array, out: Array) -> Array:
 
         return np.negative(cdist(x, centres, "sqeuclidean"), out=out)
     np.subtract(x, centres[:, 0], out=out)
-    np.multiply(out, out, out=out)
+    with np.errstate(over="ignore"):  # exp(-inf) is 0, as it should be
+        np.multiply(out, out, out=out)
     return np.negative(out, out=out)
 
 
