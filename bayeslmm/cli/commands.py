@@ -120,11 +120,12 @@ def fit(
     declared = declare(model, rows, criterion, **shape)
     make = makers(named, usual_criterion(model, term), **sampler, **ascent)
     with told() as kept:
-        from ..report.files import netcdf, write
+        from ..report.files import check_netcdf, netcdf, write
 
         target = _target(output, table, (".nc",))
         data = _read(table, group, (separator, decimal))
         made = declared(formula, data, priors=_priors(prior or []))
+        check_netcdf(made)
         say(quiet, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
         with held():

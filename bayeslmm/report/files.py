@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..tree import build
+
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
     """Refuse, before any work is done, an output that could not be written at its end.
@@ -69,6 +71,30 @@ def write(path: str | os.PathLike[str], data: bytes) -> None:
 def netcdf(tree: Any) -> bytes:
     """A tree as the bytes of a netCDF file; HDF5 crashes where it writes to a disk that is full."""
     return bytes(tree.to_netcdf(engine="h5netcdf"))
+
+
+def check_netcdf(model: Any) -> None:
+    """Refuse, before any work is done, names and labels that a netCDF file cannot hold.
+
+    Raises
+    ------
+    ValueError
+        Naming one of them.
+    """
+    named = {"response": [model.response], **model.coords}
+    for what, labels in named.items():
+        for label in labels:
+            if isinstance(label, str) and any(
+                c == "\0" or "\ud800" <= c <= "\udfff" for c in label
+            ):
+                raise ValueError(
+                    f"a netCDF file cannot hold the name {label!r} ({what}): take the character "
+                    f"that is no text out of it"
+                )
+    try:
+        netcdf(build(model, {}, {}))
+    except (ValueError, TypeError, KeyError) as error:
+        raise ValueError(f"the result could not be saved as netCDF: {error}") from None
 
 
 def _check_place(target: Path, text: str) -> None:
