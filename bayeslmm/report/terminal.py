@@ -96,4 +96,4 @@ def verdict(tree: Any) -> list[str]:
     message, judged = str(tree.attrs.get("message", "")), str(tree.attrs.get("verdict", ""))
     if message and not message.startswith((judged or "converged", "converged")):
         lines.append(f"Note: {message}")
-    return lines
+    return [visible(line) for line in lines]
