@@ -8,6 +8,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import warnings
 from importlib import import_module
 from pathlib import Path
@@ -140,6 +141,28 @@ def test_an_interrupt_of_nuts_keeps_the_draws_made_so_far(command, monkeypatch):
     code, _, err = command("fit", TABLE, FORMULA, "-e", "nuts", *options, "-o", "f.nc")
     assert (code, err) == (130, "bayeslmm: interrupted; the draws made before were kept\n")
     assert 1 <= draws_of("f.nc") < 300_000
+
+
+def test_an_interrupt_of_gibbs_keeps_the_draws_made_so_far(command, monkeypatch):
+    from bayeslmm.engines.sweeps import sampler
+
+    stop, count, run = threading.Event(), itertools.count(), sampler.run
+
+    def interrupted(*arguments):
+        if next(count) == 3:  # three slices are done
+            send("SIGINT")
+            assert stop.wait(300.0)
+        return run(*arguments)
+
+    monkeypatch.setattr(sampler, "SLICE", 10)
+    monkeypatch.setattr(sampler, "Event", lambda: stop)
+    monkeypatch.setattr(sampler, "run", interrupted)
+    model = ("fit", bl.datasets.path("diabetes"), "y ~ bmi + bp", "--model", "lasso")
+    options = ("--draws", 100, "--tune", 5, "--chains", 2, "-e", "gibbs", "-o", "f.nc")
+    code, out, err = command(*model, *options)
+    assert (code, err) == (130, "bayeslmm: interrupted; the draws made before were kept\n")
+    assert "interrupted: 40 draws of each of 1 chains were kept" in out
+    assert draws_of("f.nc") == 40
 
 
 @pytest.mark.parametrize(
@@ -278,7 +301,7 @@ def test_names_on_stderr_steer_no_terminal(capsys):
         (["--seed", 1, "--seed", 2], 2, "--seed is given 2 times"),
         (["-o", "g.nc"], 2, "--output is given 2 times"),
         (["--prior", "sigma=1", "--prior", "sigma=2"], 1, "--prior sigma is given twice"),
-        (["--draws", 10**12], 1, "draws=1,000,000,000,000 would take"),
+        (["--draws", 10**12], 1, "draws=1,000,000,000,000 could take"),
         (["--draws", 10**40], 1, "but this machine has"),
     ],
 )

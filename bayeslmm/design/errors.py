@@ -10,6 +10,8 @@ import numpy as np
 
 from .visible import meant, visible
 
+AROUND = 300  # characters of a formula that are shown before and after its fault
+
 
 class DesignError(ValueError):
     """The table or the arrays cannot be made into a design."""
@@ -29,6 +31,10 @@ def formula_error(message: str, formula: str, position: int) -> FormulaError:
         visible("".join(" " if char.isspace() else char for char in part))
         for part in (formula[:position], formula[position:])
     )
+    if len(before) > AROUND:
+        before = "…" + before[-AROUND:]
+    if len(after) > AROUND:
+        after = after[:AROUND] + "…"
     return FormulaError(f"{visible(message)}\n  {before}{after}\n  {' ' * len(before)}^")
 
 

@@ -23,7 +23,7 @@ from .convergence import judge
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
-from .protocol import Outcome, check_integers
+from .protocol import Outcome, check_integers, interrupted_words, most_draws
 
 NEAR = 3.0  # nats below the highest mode from which another is no place to start
 APART = 0.5  # log scales within which two modes are one
@@ -197,16 +197,6 @@ def _cores(target: Target, z: Array, chains: int) -> int:
     return 1 if short else min(chains, os.cpu_count() or 1)
 
 
-def _most(counts: np.ndarray) -> tuple[np.ndarray, int]:
-    """The chains, and how many draws of each, that keep most draws in a rectangle."""
-    order = np.argsort(-counts, kind="stable")
-    kept = counts[order] * np.arange(1, counts.size + 1)
-    best = int(np.argmax(kept))
-    if kept[best] == 0:
-        raise KeyboardInterrupt("interrupted before the first draw after tuning")
-    return np.sort(order[: best + 1]), int(counts[order[best]])
-
-
 def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, Any]]:
     """Draws and statistics; after an interrupt, what most chains have."""
     z = tree["posterior"]["z"].values
@@ -215,9 +205,8 @@ def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, An
     found = {names.get(n, n): stats[n].values for n in STATS if n in stats}
     attrs: dict[str, Any] = {"interrupted": int(not whole)}
     if not whole:
-        chains, count = _most(np.isfinite(z).all(axis=2).sum(axis=1))
+        chains, count = most_draws(np.isfinite(z).all(axis=2).sum(axis=1))
         z = z[chains, :count]
         found = {n: v[chains, :count] for n, v in found.items()}
-        kept = f"{count} draws of each of {len(chains)} chains were kept"
-        attrs["message"] = f"interrupted: {kept}"
+        attrs["message"] = interrupted_words(len(chains), count)
     return z, found, attrs

@@ -62,6 +62,21 @@ def check_integers(engine: Any, **least: int) -> None:
             )
 
 
+def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """The chains, and how many draws of each, that keep most draws in a rectangle."""
+    order = np.argsort(-counts, kind="stable")
+    kept = counts[order] * np.arange(1, counts.size + 1)
+    best = int(np.argmax(kept))
+    if kept[best] == 0:
+        raise KeyboardInterrupt("interrupted before the first draw after tuning")
+    return np.sort(order[: best + 1]), int(counts[order[best]])
+
+
+def interrupted_words(chains: int, draws: int) -> str:
+    """What an interrupt left."""
+    return f"interrupted: {draws} draws of each of {chains} chains were kept"
+
+
 class Engine(Protocol):
     """An algorithm that infers a model.
 

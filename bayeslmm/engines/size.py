@@ -23,7 +23,7 @@ def refuse_too_many(model: Any, engine: Any) -> None:
     asked = {name: getattr(engine, name, None) for name in ("draws", "tune", "chains", "steps")}
     told = ", ".join(f"{name}={value:,}" for name, value in asked.items() if value is not None)
     raise ValueError(
-        f"{engine.name} with {told} would take {need / 1e9:,.0f} GB, but this machine has "
+        f"{engine.name} with {told} could take {need / 1e9:,.0f} GB, but this machine has "
         f"{limit / 1e9:,.0f} GB; ask for fewer"
     )
 
