@@ -3,27 +3,31 @@
 `main` listens to signals before anything heavy is loaded.
 """
 
-from ..host.interrupts import NOTHING_KEPT, end_listening, exit_code, listen, state
+from ..host.interrupts import end_listening, listen, state
 
 
 def main() -> None:
     """Entry point of the command `bayeslmm`."""
     listen()
-    code: int | str | None = exit_code()
     try:
         from .. import api as api
         from .commands import app
-        from .streams import flush, open_closed, tell, tell_warnings
+        from .streams import open_closed, tell_warnings
 
         open_closed()
         tell_warnings()
         state.begun = True
         app()
+        code: int | str | None = 0
     except SystemExit as end:
         code = end.code
-    except KeyboardInterrupt:
-        tell(NOTHING_KEPT)
+    except BaseException as error:
+        from .ending import code_of
+
+        code = code_of(error)
     end_listening()
+    from .streams import flush
+
     flush()
     raise SystemExit(code)
 

@@ -6,7 +6,7 @@ cannot be understood; 128 and the number of a signal: interrupted (130 by Ctrl-C
 
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,13 +33,18 @@ def told() -> Iterator[list[Path]]:
     except (typer.Exit, typer.Abort, typer.BadParameter, SystemExit):
         raise
     except BaseException as error:  # Rust's panics are no Exception
-        if os.environ.get(TRACEBACK):
-            traceback.print_exc()
-        if stopped() or isinstance(error, KeyboardInterrupt):
-            tell(f"interrupted; {kept[0]} is written" if kept else NOTHING_KEPT)
-            raise typer.Exit(exit_code()) from None
-        tell(words(error))
-        raise typer.Exit(1) from None
+        raise typer.Exit(code_of(error, kept)) from None
+
+
+def code_of(error: BaseException, kept: Sequence[Path] = ()) -> int:
+    """Say in one line what ended the command, and with which exit code."""
+    if os.environ.get(TRACEBACK):
+        traceback.print_exception(error)
+    if stopped() or isinstance(error, KeyboardInterrupt):
+        tell(f"interrupted; {kept[0]} is written" if kept else NOTHING_KEPT)
+        return exit_code()
+    tell(words(error))
+    return 1
 
 
 @contextmanager
