@@ -28,6 +28,7 @@ from .gaussian.sums import Array
 from .host.arithmetic import arithmetic
 from .models.ppca import ppca
 from .report.drawing import INK, draw, name_axes
+from .seeds import generator
 
 LARGEST = 300  # coordinates up to which draws are taken
 CURVED = 2000  # and up to which curvature is
@@ -164,7 +165,7 @@ def choose_components(
     """
     import pandas as pd
 
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     rows: list[list[Any]] = []
     last, limit = _most(Y, most, scale), ""
     with arithmetic():

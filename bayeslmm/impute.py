@@ -7,6 +7,7 @@ import numpy as np
 
 from .declared import check_prob
 from .design.errors import DesignError
+from .design.visible import visible
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
@@ -40,7 +41,7 @@ class Scores:
         return pd.DataFrame(values, index=self.rows, columns=columns)
 
     def __repr__(self) -> str:
-        return f"Scores of {len(self.rows)} rows\n{self.table()}"
+        return visible(f"Scores of {len(self.rows)} rows\n{self.table()}", keep="\n")
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -65,7 +66,8 @@ class Imputed:
     prob: float
 
     def __repr__(self) -> str:
-        return f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        told = f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        return visible(told, keep="\n")
 
     def _repr_html_(self) -> str:
         return self.entries._repr_html_()

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
     ("host",),
-    ("datasets",),
+    ("datasets", "seeds"),
     ("gaussian",),
     ("design",),
     ("kernels",),
@@ -44,6 +44,7 @@ ROOMS = (
     ("criticism",),
     ("report",),
     ("components",),
+    ("api",),
     ("cli",),
     ("__main__",),
     ("sklearn",),

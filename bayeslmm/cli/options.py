@@ -131,7 +131,8 @@ Draws = Annotated[
 Tune = Annotated[
     int | None,
     typer.Option(
-        min=0, help="--engine nuts, gibbs: draws before those kept; 1000 and 500 by default."
+        min=0,
+        help="--engine nuts (at least 1), gibbs: draws before those kept; 1000 and 500 by default.",
     ),
 ]
 Chains = Annotated[

@@ -11,6 +11,7 @@ from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..reading import groups, plugged, summary
+from ..seeds import generator
 from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
 
@@ -50,7 +51,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
 
 def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     """Mean and sd by row, over blocks of draws so that few (draws, n) numbers are held at once."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     posterior = tree["posterior"]
     step = max(1, BLOCK // (model.design.y.size * posterior.sizes["chain"]))
     total, square, count = np.zeros(model.design.y.size), np.zeros(model.design.y.size), 0
@@ -177,7 +178,7 @@ def _spread_of_columns(model: Model, posterior: Any, seed: int | None) -> Array:
     centred = design.X - weight @ design.X
     moment = centred.T @ (centred * weight[:, None])
     step = max(1, BLOCK // design.y.size)
-    for part, beta, effects in pieces(model, posterior, np.random.default_rng(seed), groups=False):
+    for part, beta, effects in pieces(model, posterior, generator(seed), groups=False):
         if not model.blocks:
             found[part] = np.einsum("kp,pr,kr->k", beta, moment, beta)
         for at in range(0, len(beta) if model.blocks else 0, step):

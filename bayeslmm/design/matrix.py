@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .array_reading import all_numbers, from_frame
-from .checks import check_names, real_array, refuse_where
+from .checks import check_names, check_size, real_array, refuse_where
 from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
@@ -202,6 +202,7 @@ def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarra
     n, d = values.shape
     if n < 2 or d < 1:
         raise DesignError(f"at least two rows and one column are needed, got shape {values.shape}")
+    check_size(np.nan_to_num(values), names, "the column")
     low, high = values.min(axis=0), values.max(axis=0)
     if not np.isnan(low).any():  # NaN passes through a minimum
         _refuse_constant(low, high, names)

@@ -20,6 +20,7 @@ from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
 from ..host.arithmetic import tiny_is_zero
+from ..seeds import generator
 from ..tree import read_tree
 from . import start
 from .bridge import bridge
@@ -126,7 +127,7 @@ def log_evidence(
         return LogEvidence(
             nodes.log_evidence, nodes.error, f"quadrature, {nodes.weights.size} points"
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     if tree is not None:
         return _bridged(model, tree, rng)
     if model.space.size > DIMENSIONS:

@@ -15,6 +15,7 @@ from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
 from ...host.arithmetic import arithmetic
 from ...model import Model
+from ...seeds import generator
 from ...tree import read_tree
 from ..plugged import plugged_in
 from .again import estimated_anew
@@ -153,7 +154,7 @@ def _refitted(
     model: Model, way: LeftOut, found: Pass, draws: Draws, pit: bool, seed: int | None
 ) -> Pass:
     """Units with too large a k-hat again, with draws that never saw them."""
-    rng, units, failed = np.random.default_rng(seed), found.units, []
+    rng, units, failed = generator(seed), found.units, []
     values = Pointwise(*(v.copy() for v in found.values))
     weight, _ = smooth(draws.log_weight, draws.r_eff)
     for j in found.bad:
