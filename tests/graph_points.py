@@ -76,12 +76,13 @@ class Compiled:
     joint: Any
 
     @classmethod
-    def of(cls, model) -> "Compiled":
+    def of(cls, model, mode: str | None = None) -> "Compiled":
+        """The marginal graph as samplers have it, or sooner ready for a handful of points."""
         return cls(
             model,
-            model.marginal.compile_logp(),
-            model.marginal.compile_dlogp(),
-            model.graph.compile_logp(),
+            model.marginal.compile_logp(mode=mode),
+            model.marginal.compile_dlogp(mode=mode),
+            model.graph.compile_logp(mode="FAST_COMPILE"),
         )
 
 
