@@ -7,10 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tests.compiling import compile_in_turn
 from tests.whole import Whole, fitted_whole
 
 REFERENCES = Path(__file__).parent / "references"
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_sessionstart(session):
+    compile_in_turn()
 
 
 def _json(name):
