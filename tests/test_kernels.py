@@ -143,3 +143,15 @@ def test_a_sine_that_is_zero_at_every_point_is_exactly_zero():
 def test_an_input_without_a_range_needs_a_period():
     with pytest.raises(bl.DesignError, match=r"'b' has the value 3 in every row; give period="):
         bases.fourier(1).fit(np.array([[1.0, 3.0], [2.0, 3.0]]), ("a", "b"))
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3, 4, 5, 7, 8, 31, 100])
+def test_a_power_by_squaring_is_the_power(degree):
+    x = np.linspace(-1.2, 1.1, 7)[:, None]
+    found = kernels.polynomial(degree)(x, x)
+    np.testing.assert_allclose(found, (x @ x.T + 1.0) ** degree, rtol=1e-13)
+
+
+def test_a_degree_of_any_size_comes_to_its_end():
+    found = kernels.polynomial(10**30)([[0.0], [-1.0]], [[0.5], [1.5]])
+    assert found.tolist() == [[1.0, 1.0], [0.0, 0.0]]

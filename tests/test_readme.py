@@ -50,7 +50,7 @@ def test_options_of_the_command_line_exist():
 
     from bayeslmm import cli
 
-    app = next(v for v in vars(cli).values() if isinstance(v, typer.Typer))
+    app = cli.app
     group = typer.main.get_command(app)
     known = {o for c in (group, group.commands["fit"]) for p in c.params for o in p.opts}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README.read_text(encoding="utf-8")))

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from .options import Criterion, EngineName, KernelName, ModelName
-from .terms import Term, build_term, read_term
+from .terms import Term, build_term, no_column, read_term
 
 USES = {
     ModelName.lmm: ("term",),
@@ -136,8 +136,7 @@ def _ppca(without: list[str], said: dict[str, Any], formula: None, data: Any, pr
     names = [str(name) for name in data.columns]
     for name in without:
         if name not in names:
-            shown = ", ".join(names[:12]) + (", ..." if names[12:] else "")
-            raise ValueError(f"--without: there is no column {name!r}; the table has {shown}")
+            raise ValueError(f"--without: {no_column(name, names)}")
     table = data[[name for name in names if name not in without]]
     try:
         return ppca(table, **said, priors=priors)

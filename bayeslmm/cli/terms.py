@@ -127,5 +127,13 @@ def _absent(item: str, quoted: bool, names: Sequence[str], taken: Sequence[str])
         if any(fnmatchcase(n, item) for n in names):
             return f"all columns like {item!r} are used elsewhere: {', '.join(taken)}"
         return f"no column is like {item!r}"
+    return no_column(item, names)
+
+
+def no_column(name: str, names: Sequence[str]) -> str:
+    """That a table has no such column, what it has, and what may have been meant."""
+    from ..design.visible import meant
+
     shown = ", ".join(names[:12]) + (", ..." if names[12:] else "")
-    return f"there is no column {item!r}; the table has {shown}"
+    hint = meant(name, names)
+    return f"there is no column {name!r}; the table has {shown}" + (f"; {hint}" if hint else "")

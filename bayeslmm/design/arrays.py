@@ -123,6 +123,8 @@ def design_from_arrays(
     check_constant_response(response, "y")
     check_names(names)
     check_size(matrix, names, "the column")
+    for _, group in made:
+        check_size(group.Z, group.effects, f"in the random effects of '{group.name}' the column")
     if check_rank:
         _check_columns(matrix, names)
     return Design(

@@ -153,13 +153,10 @@ def _assemble(
     check_constant_response(y, said.response_name)
     fixed, X = fit_side(said.fixed, columns, rows)
     check_names(fixed.names)
-    check_size(X, fixed.names, "the column")
     if rank:
         check_enough_rows(n, fixed.names)
     check_columns(fixed, X, columns, "the fixed effects", rank)
     random = fit_random(said.random, columns, rows)
-    for _, group in random:
-        check_size(group.Z, group.effects, f"of the effects of '{group.name}' the column")
     offset = values_or(extras, "offset", n, 0.0)
     offsets = [fit_vector(item, columns, rows) for item in said.offsets]
     for _, values in offsets:

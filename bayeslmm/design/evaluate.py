@@ -8,6 +8,7 @@ import numpy as np
 
 from .algebra import Side
 from .bridge import empty_cells, encoded, evaluated, forget_rows, labels_of
+from .checks import check_size
 from .columns import Column
 from .emit import Factor
 from .errors import DesignError, at_rows
@@ -119,6 +120,7 @@ def check_columns(
     DesignError
         Naming the columns, or the cells of an interaction that no row is in.
     """
+    check_size(matrix, side.names, f"in {where} the column")
     if not rank:
         if (matrix == 0).all(axis=0).any():
             _refuse_empty_cells(side, columns, where)

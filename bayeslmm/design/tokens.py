@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from .errors import formula_error
+from .visible import called
 
 # Longest first: '||' before '|'. A dotted name is one token, so that 'Sepal.Length' is a column.
 _PATTERN = re.compile(
@@ -55,8 +56,9 @@ def tokenize(formula: str) -> list[Token]:
             advice = _ADVICE.get(
                 char, "a column with such a name is written in backticks: `a name`"
             )
+            told = repr(char) if char.isascii() else f"{char!r} ({called(char)})"
             raise formula_error(
-                f"unexpected character {char!r} in the formula: {advice}", formula, place
+                f"unexpected character {told} in the formula: {advice}", formula, place
             )
         kind = str(match.lastgroup)
         text = match.group()

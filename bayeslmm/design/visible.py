@@ -87,7 +87,12 @@ def _strange(text: str, other: str) -> str:
     """Characters of a text that the other has not, where these look like others or like nothing."""
     new = (c for c in text if c not in other)
     odd = dict.fromkeys(c for c in new if _skeleton(c) != c or unicodedata.combining(c))
-    return ", ".join(f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip() for c in odd)
+    return ", ".join(called(c) for c in odd)
+
+
+def called(c: str) -> str:
+    """A character by its number and name: U+200B ZERO WIDTH SPACE."""
+    return f"U+{ord(c):04X} {unicodedata.name(c, '')}".rstrip()
 
 
 def _skeleton(text: str) -> str:

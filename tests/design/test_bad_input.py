@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import bayeslmm as bl
 from bayeslmm.design import DesignError, build_design
 
 from .table_for_tests import crossed
@@ -274,3 +275,22 @@ def test_what_is_no_table_is_refused_with_what_to_do():
     refused("differ in length: 'y' has 3, 'x' has 2", "y ~ x", {"y": [1.0, 2, 3], "x": [1.0, 2]})
     refused("column 'x'.*shape \\(2, 2\\)", "y ~ x", {"y": [1.0, 2], "x": np.ones((2, 2))})
     refused("no columns", "y ~ x", {})
+
+
+@pytest.mark.parametrize("size", [1e200, 1e-200])
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (lambda t, s: bl.lmm("y ~ x + (1 | g)", t.assign(y=t["y"] * s)), "the response 'y'"),
+        (lambda t, s: bl.lmm("y ~ x + (1 | g)", t.assign(x=t["x"] * s)), "the column 'x'"),
+        (lambda t, s: bl.lmm("y ~ 1 + (x | g)", t.assign(x=t["x"] * s)), "of 'g' the column 'x'"),
+        (lambda t, s: bl.lmm("y ~ x", t, offset=t["x"] * s), "the 'offset'"),
+        (lambda t, s: bl.lasso("y ~ x + z", t.assign(y=t["y"] * s)), "the response 'y'"),
+        (lambda t, s: bl.ppca(t[["x", "y", "z"]] * s, 1), "the column 'x'"),
+        (lambda t, s: bl.rvm(t[["x", "z"]], t["y"] * s), "the response 'y'"),
+        (lambda t, s: bl.lmm("y ~ x", t).with_data(t["y"] * s), "the response 'y'"),
+    ],
+)
+def test_sizes_whose_squares_no_float_holds_are_refused_by_name(made, name, size):
+    with pytest.raises(DesignError, match=f"{name} has entries of size .*: rescale it"):
+        made(crossed(), size)

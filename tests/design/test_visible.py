@@ -93,6 +93,7 @@ def test_models_tables_and_verdicts_steer_no_terminal(fitted, table):
     [
         ("y ~ x", f"the columns are: '{SEEN}', 'g<U.202E>', 'y'"),
         (f"y ~ `{STEERING}` + `{STEERING}`(", "\n  y ~ `x"),
+        ("y \u223c 1", "unexpected character '∼' .U.223C TILDE OPERATOR."),
         ("y ~ 1 + (1 | g)", "did you mean 'g<U\\+202E>', which holds U\\+202E RIGHT-TO-LEFT"),
     ],
 )

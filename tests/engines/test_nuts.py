@@ -28,6 +28,14 @@ def test_nuts_conforms(dyestuff, crossed):
         check_engine(bl.NUTS(draws=100, tune=200, chains=2), model)
 
 
+@pytest.mark.parametrize(
+    "option", [{"tune": 0}, {"draws": 0}, {"draws": True}, {"cores": 0}, {"cores": 1.5}], ids=str
+)
+def test_options_out_of_range_are_refused(option):
+    with pytest.raises(ValueError, match=rf"NUTS\({next(iter(option))}=...\) must be an integer"):
+        bl.NUTS(**option)
+
+
 def test_the_joint_graph_has_the_same_posterior_as_the_marginal_one(dyestuff):
     marginal = bl.fit(dyestuff, bl.NUTS(draws=2000), seed=1)["posterior"]
     joint_engine = bl.NUTS(draws=1500, tune=1500, target_accept=0.95, marginal=False)

@@ -5,8 +5,10 @@ import os
 import stat
 import tempfile
 
+import pandas as pd
 import pytest
 
+import bayeslmm as bl
 from bayeslmm.report import files
 from bayeslmm.report.files import check_writable, write
 
@@ -155,3 +157,17 @@ def file_for_a_folder(folder):
 def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path, path, reason):
     with pytest.raises(OSError, match=f"cannot write .*: {reason}"):
         check_writable(path(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("formula", "name"),
+    [("y ~ `a\0b`", "fixed"), ("`a\0b` ~ 1", "response"), ("y ~ 1 + (1 | g)", "row")],
+)
+def test_what_netcdf_cannot_hold_is_refused_before_a_fit(formula, name):
+    table = pd.DataFrame(
+        {"a\0b": [1.0, 2.0, 4.0, 8.0], "y": [2.0, 1.0, 3.0, 1.0], "g": list("uvuv")}
+    )
+    index = ["q", "r", "s", "t\0u"] if name == "row" else None
+    model = bl.lmm(formula, table.set_axis(index) if index else table)
+    with pytest.raises(ValueError, match=rf"a netCDF file cannot hold the name .*\({name}\)"):
+        files.check_netcdf(model)
