@@ -9,89 +9,31 @@ PyMC, ArviZ and nutpie are loaded by the functions that need them, so that `impo
 light.
 """
 
-from . import bases, datasets, kernels
-from .blocks import ard, horseshoe, laplace, ridge
-from .components import Components, choose_components
-from .criticism.check import Checks, check
-from .criticism.engines import EngineComparison, compare_engines
-from .criticism.loo import loo, loo_pit
-from .criticism.models import ModelComparison, compare_models
-from .criticism.rows import fitted, r2, residuals
-from .criticism.weights import importance_resample
-from .design import DesignError, FormulaError
-from .engines.advi import ADVI
-from .engines.cavi import CAVI
-from .engines.evidence import EmpiricalBayes
-from .engines.gibbs import Gibbs
-from .engines.integral import LogEvidence, log_evidence
-from .engines.nuts import NUTS
-from .engines.profile import confint
-from .engines.ratio import lr_test
-from .fit import fit
-from .impute import impute, log_density, reconstruct, transform
-from .model import Model
-from .models.lasso import lasso
-from .models.lmm import lmm
-from .models.ppca import ppca
-from .models.rvm import rvm
-from .predict import Prediction, predict
-from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
-from .reading import fixef, ranef, varcorr
-from .report import report
-from .selected import selected
+import os
+import sys
 
-__all__ = [
-    "ADVI",
-    "CAVI",
-    "NUTS",
-    "Checks",
-    "Components",
-    "DesignError",
-    "EmpiricalBayes",
-    "EngineComparison",
-    "FormulaError",
-    "Gibbs",
-    "LogEvidence",
-    "Model",
-    "ModelComparison",
-    "Prediction",
-    "ard",
-    "bases",
-    "check",
-    "choose_components",
-    "compare_engines",
-    "compare_models",
-    "confint",
-    "datasets",
-    "fit",
-    "fitted",
-    "fixef",
-    "horseshoe",
-    "importance_resample",
-    "impute",
-    "kernels",
-    "laplace",
-    "lasso",
-    "lmm",
-    "log_density",
-    "log_evidence",
-    "log_likelihood",
-    "loo",
-    "loo_pit",
-    "lr_test",
-    "posterior_predictive",
-    "ppca",
-    "predict",
-    "prior_predictive",
-    "r2",
-    "ranef",
-    "reconstruct",
-    "report",
-    "residuals",
-    "ridge",
-    "rvm",
-    "selected",
-    "simulate",
-    "transform",
-    "varcorr",
-]
+TYPE_CHECKING = False  # as typing's own, which takes its time
+
+
+def _is_the_command() -> bool:
+    """Whether this process is `bayeslmm ...`, or `python -m bayeslmm ...`."""
+    if sys.argv[:1] == ["-m"]:  # a package is loaded before what -m names in it
+        after = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
+        return after[:1] in (["bayeslmm"], ["bayeslmm.cli"])
+    return bool(sys.argv) and os.path.basename(sys.argv[0]) in ("bayeslmm", "bayeslmm.exe")
+
+
+if TYPE_CHECKING or not _is_the_command():
+    from .api import *  # noqa: F403
+    from .api import __all__ as __all__
+else:  # `cli.main` loads the names as soon as Ctrl-C is one line
+
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
+        api = import_module(".api", __name__)
+        names = getattr(api, "__all__", ())  # none yet while it loads
+        if name not in names:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        globals().update({each: getattr(api, each) for each in names})
+        return globals()[name]

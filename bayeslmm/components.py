@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .criticism import tables
 from .engines.integral import MOST, bridged, quadrature
@@ -26,8 +25,10 @@ from .factors import FactorModel
 from .fit import fit
 from .gaussian.expectation import NoNoise
 from .gaussian.sums import Array
+from .host.arithmetic import arithmetic
 from .models.ppca import ppca
 from .report.drawing import INK, draw, name_axes
+from .seeds import generator
 
 LARGEST = 300  # coordinates up to which draws are taken
 CURVED = 2000  # and up to which curvature is
@@ -164,10 +165,10 @@ def choose_components(
     """
     import pandas as pd
 
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     rows: list[list[Any]] = []
     last, limit = _most(Y, most, scale), ""
-    with threadpool_limits(limits=1, user_api="blas"):
+    with arithmetic():
         closed = ppca(Y, last, scale=scale).space.size > CURVED
         for q in range(last + 1):
             tried = ppca(Y, q, scale=scale, priors=_of(priors, q))

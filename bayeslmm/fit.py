@@ -5,17 +5,21 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .declared import MODELS, Declared
+from .design.visible import visible
 from .engines.protocol import Engine, Outcome
+from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
 from .handed_out import refuse_changed
+from .host.arithmetic import arithmetic
+from .host.interrupts import held
 from .labelled import READ, TOGETHER
 from .model import Model
 from .named import Recovered, trimmed
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
+from .seeds import checked, stored
 from .tree import VARIABLES, add_group, build, recorded
 
 
@@ -38,7 +42,8 @@ def fit(
     engine : NUTS, EmpiricalBayes, ...
         The algorithm, a value such as ``NUTS(draws=1000)``.
     seed : int, optional
-        Seed of all random numbers; without one a seed is drawn. It is stored in ``attrs["seed"]``.
+        Seed of all random numbers, of any size; without one a seed is drawn. It is stored in
+        ``attrs["seed"]``, as text from 2^63 on, which no file holds as a number.
     keep : collection of str
         Names of variables whose draws are kept even where they take more than 200 MB.
     log_likelihood, posterior_predictive : bool
@@ -70,48 +75,56 @@ def fit(
     319.6543
     """
     _check(model, engine, keep)
-    if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}")
     keep = (keep,) if isinstance(keep, str) else keep
+    seed = checked(seed)
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     rng = np.random.default_rng(seed)
     wall, cpu = time.perf_counter(), time.process_time()
-    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with arithmetic():
         outcome = engine.run(model, rng, _show(progress))
-        found = _variables(model, outcome, rng, keep)
-        groups: dict[str, Any] = {"posterior": found.variables}
-        if outcome.sample_stats:
-            groups["sample_stats"] = {n: ((), v) for n, v in outcome.sample_stats.items()}
-        groups["log_prior"] = model.log_prior(found.variables)
-        if found.moments:
-            groups["posterior_moments"] = found.moments
-    attrs = {
+        with held():  # a command that is interrupted here has its draws already
+            tree = _tree(model, outcome, rng, keep)
+            noted = _noted(model, outcome.attrs)
+    tree.attrs |= {
         "engine": engine.name,
         "options": repr(engine),
-        "seed": seed,
+        "seed": stored(seed),
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
-        **_noted(model, outcome.attrs),
+        **noted,
     }
-    groups = {name: group for name, group in groups.items() if group}
-    tree = build(model, groups, attrs)
+    tree["posterior"].attrs["engine"] = engine.name
+    with held():
+        if posterior_predictive:
+            tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
+        if log_likelihood:
+            tree = add_log_likelihood(model, tree, seed=int(rng.integers(2**31)))
+    return tree
+
+
+def _tree(
+    model: Declared, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
+) -> Any:
+    """What an engine found as a tree, with all that follows from it."""
+    found = _variables(model, outcome, rng, keep)
+    groups: dict[str, Any] = {"posterior": found.variables}
+    if outcome.sample_stats:
+        groups["sample_stats"] = {n: ((), v) for n, v in outcome.sample_stats.items()}
+    groups["log_prior"] = model.log_prior(found.variables)
+    if found.moments:
+        groups["posterior_moments"] = found.moments
+    tree = build(model, {name: group for name, group in groups.items() if group}, {})
     for name, table in outcome.tables.items():
         tree = add_group(model, tree, name, table, outcome.coords)
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
-    posterior.attrs["engine"] = engine.name
     moving = [name for name in model.moving if name not in outcome.fixed]
     posterior.attrs["moving"] = ", ".join(moving) or "nothing"
     posterior.attrs["declared"] = ", ".join(p for p in model.parameters if p not in model.moving)
     posterior.attrs[VARIABLES] = recorded(model, posterior)
     posterior.attrs["groups"] = ", ".join(name for name in TOGETHER + READ if name in tree)
     posterior.attrs["criterion"] = outcome.criterion  # the prior of beta that its draws had
-    if posterior_predictive:
-        tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))
-    if log_likelihood:
-        tree = add_log_likelihood(model, tree, seed=int(rng.integers(2**31)))
     return tree
 
 
@@ -132,6 +145,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             raise ValueError(
                 f"keep names {name!r}; blocks that can be kept are: {', '.join(known)}"
             )
+    refuse_too_many(model, engine)
 
 
 def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,13 +161,19 @@ def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:
         found["undetermined"] = ", ".join(dict.fromkeys(n for d in design for n in d.names))
         notes = [f"{d.words}, so that priors alone tell; {d.advice}" for d in design]
         found["message"] = "; ".join([str(found.get("message", "converged")), *notes])
-    return {name: value for name, value in found.items() if value != ""}
+    if "message" in found:  # it names columns and levels, and people print it
+        found["message"] = visible(found["message"])
+    return {name: value for name, value in found.items() if value is not None and value != ""}
 
 
 def _show(progress: bool | None) -> bool:
+    """Whether somebody can see a bar: a service or a window without a console has no stderr."""
     import sys
 
-    return sys.stderr.isatty() if progress is None else progress
+    stream: Any = sys.stderr
+    if stream is None or getattr(stream, "closed", False):
+        return False
+    return bool(getattr(stream, "isatty", bool)()) if progress is None else progress
 
 
 def _variables(

@@ -15,6 +15,7 @@ from .gaussian.dual_op import DualCondense, DualEvidence
 from .gaussian.op import Condense, Evidence
 from .gaussian.primal import FixedPrior
 from .handed_out import made
+from .host.precision import check_double
 from .model import Model
 from .scale_graph import positive_variable
 from .space import Correlation
@@ -25,6 +26,7 @@ def joint_graph(model: Model) -> pm.Model:
     """The textbook graph: theta, beta, every u, and y given all of them."""
     d = model.design
     repeat = np.repeat(np.arange(d.y.size), d.frequency.astype(int))
+    check_double()
     with pm.Model(coords=_coords(model, repeat)) as graph:
         factors, scales, sigma = _theta(model)
         mean = pt.as_tensor_variable(d.offset[repeat])
@@ -46,6 +48,7 @@ def joint_graph(model: Model) -> pm.Model:
 def marginal_graph(model: Model) -> pm.Model:
     """Theta alone; y ~ N(offset + X m, X S X' + sum Z G Z' + sigma^2 / W)."""
     d = model.design
+    check_double()
     with pm.Model(coords=_coords(model, np.arange(d.y.size))) as graph:
         factors, blocks, sigma = _theta(model)
         flat = [v.flatten() for v in (*factors, *blocks)]

@@ -7,9 +7,11 @@ import numpy as np
 
 from .declared import check_prob
 from .design.errors import DesignError
+from .design.visible import visible
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .tree import read_tree
 
 
@@ -39,7 +41,7 @@ class Scores:
         return pd.DataFrame(values, index=self.rows, columns=columns)
 
     def __repr__(self) -> str:
-        return f"Scores of {len(self.rows)} rows\n{self.table()}"
+        return visible(f"Scores of {len(self.rows)} rows\n{self.table()}", keep="\n")
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
@@ -64,12 +66,14 @@ class Imputed:
     prob: float
 
     def __repr__(self) -> str:
-        return f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        told = f"{len(self.entries)} missing entries, {self.prob:.0%} intervals\n{self.entries}"
+        return visible(told, keep="\n")
 
     def _repr_html_(self) -> str:
         return self.entries._repr_html_()
 
 
+@tiny_is_zero
 def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     """Scores of rows along the loadings as they are told: mean and sd, given a row's entries.
 
@@ -114,6 +118,7 @@ def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     return Scores(*scores(model, tree, X), list(rows), model.component_names)
 
 
+@tiny_is_zero
 def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: float = 0.95) -> Any:
     """What the components make of every entry: mu + W z, without noise.
 
@@ -155,6 +160,7 @@ def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: fl
     return pd.DataFrame(values.reshape(len(X), -1), index=list(rows), columns=columns)
 
 
+@tiny_is_zero
 def impute(
     model: FactorModel,
     tree: Any,
@@ -225,6 +231,7 @@ def _filled(model: FactorModel, X: Array, rows: Any, found: Entries) -> Any:
     return pd.DataFrame(values, index=list(rows), columns=list(model.design.features))
 
 
+@tiny_is_zero
 def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     """Log density of rows: the lower, the less a row is like the others.
 

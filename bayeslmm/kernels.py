@@ -137,7 +137,8 @@ def _minus_squared_distance(x: Array, centres: Array, out: Array) -> Array:
 
         return np.negative(cdist(x, centres, "sqeuclidean"), out=out)
     np.subtract(x, centres[:, 0], out=out)
-    np.multiply(out, out, out=out)
+    with np.errstate(over="ignore"):  # exp(-inf) is 0, as it should be
+        np.multiply(out, out, out=out)
     return np.negative(out, out=out)
 
 
@@ -172,10 +173,15 @@ class Polynomial:
         x, centres = _points(x, centres)
         with np.errstate(over="ignore"):  # whoever takes the columns names those not finite
             base: Array = x @ centres.T + self.offset
-            out = base.copy()
-            for _ in range(self.degree - 1):  # ten times faster than a power where base < 0
-                out *= base
-        return out
+            return _power(base, self.degree)
+
+
+def _power(base: Array, degree: int) -> Array:
+    """base^degree by squaring: ten times faster than NumPy's power where base < 0."""
+    if degree < 4:
+        return base if degree == 1 else base * _power(base, degree - 1)
+    half = _power(base, degree // 2)
+    return half * half * base if degree % 2 else half * half
 
 
 def _points(x: Any, centres: Any) -> tuple[Array, Array]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .gaussian.compiled import jit
+from .host.precision import check_double
 
 # name -> (code, parameters as PyMC names them, how PyMC's operator stores them)
 NAMES: dict[str, tuple[int, tuple[str, ...]]] = {
@@ -255,6 +256,7 @@ def parse_law(text: str) -> Law:
 
 def law_of(dist: Any) -> Law | None:
     """The `Law` of an unnamed PyMC distribution, or None where it is another one."""
+    check_double()
     name = OPERATORS.get(type(dist.owner.op).__name__)
     if name is None:
         return None
@@ -278,6 +280,7 @@ def operator_parameters(dist: Any) -> tuple[np.ndarray, ...] | None:
     """Values of a distribution's parameters; None where one of them is itself random."""
     from pymc.pytensorf import constant_fold
 
+    check_double()
     inputs = dist.owner.op.dist_params(dist.owner)
     folded = constant_fold(list(inputs), raise_not_constant=False)
     if not all(isinstance(v, np.ndarray | np.generic) for v in folded):

@@ -16,10 +16,13 @@ import numpy as np
 from .coefficients import pieces
 from .declared import check_prob, rows_only
 from .design import NewGroup
+from .design.visible import visible
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
 from .recover import theta_points
+from .seeds import generator
 from .terms import GroupTerm
 from .tree import read_tree
 
@@ -82,12 +85,14 @@ class Prediction:
 
     def __repr__(self) -> str:
         what = "y" if self.noise else "the mean of y"
-        return f"Prediction of {what}: {self.draws.shape[0]} draws\n{self.table()}"
+        told = f"Prediction of {what}: {self.draws.shape[0]} draws\n{self.table()}"
+        return visible(told, keep="\n")
 
     def _repr_html_(self) -> str:
         return self.table()._repr_html_()
 
 
+@tiny_is_zero
 def predict(
     model: Model,
     tree: Any,
@@ -153,7 +158,7 @@ def predict(
         raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
     rows_only(model, "predict", "use impute, reconstruct or transform")
     tree = read_tree(model, tree)
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)
     rows, posterior = new.rows, tree["posterior"].dataset

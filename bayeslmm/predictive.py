@@ -11,9 +11,11 @@ from .coefficients import pieces
 from .declared import Declared, model_first
 from .gaussian.sums import Array
 from .handed_out import refuse_changed
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .named import Named
 from .recover import theta_points, theta_variables
+from .seeds import generator, stored
 from .space import Theta
 
 
@@ -75,6 +77,7 @@ def simulate_rows(
     return mean + sigma / np.sqrt(model.precision) * rng.standard_normal(mean.size)
 
 
+@tiny_is_zero
 def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> Array:
     """One new response, with new groups' effects: parameters from the prior, or from a posterior.
 
@@ -111,7 +114,7 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
         from .tree import read_tree
 
         tree = read_tree(model, tree)
-    found: Array = model.simulated(tree, np.random.default_rng(seed))
+    found: Array = model.simulated(tree, generator(seed))
     return found
 
 
@@ -132,6 +135,7 @@ def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
 
 
+@tiny_is_zero
 def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = None) -> Any:
     """Parameters and responses drawn from the prior.
 
@@ -163,11 +167,11 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
     model_first(model, "prior_predictive")
     if draws < 1:
         raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
-    variables, y = model.prior_draws(draws, np.random.default_rng(seed))
+    variables, y = model.prior_draws(draws, generator(seed))
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
     response = {model.response: (model.observed[0], y[None])}
     groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
-    return build(model, groups, {"seed": -1 if seed is None else seed, "draws": draws})
+    return build(model, groups, {"seed": -1 if seed is None else stored(seed), "draws": draws})
 
 
 def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
@@ -200,6 +204,7 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
     return mean.reshape(*sigma.shape, -1), sigma
 
 
+@tiny_is_zero
 def posterior_predictive(
     model: Declared, tree: Any, *, seed: int | None = None, groups: str = "known"
 ) -> Any:
@@ -237,7 +242,7 @@ def posterior_predictive(
     tree = read_tree(model, tree)
     if groups not in ("known", "new"):
         raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
-    y = model.replicated(tree, np.random.default_rng(seed), groups)
+    y = model.replicated(tree, generator(seed), groups)
     return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
 
 
@@ -262,6 +267,7 @@ def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[
     return mean.reshape(*sigma.shape, -1), sigma
 
 
+@tiny_is_zero
 def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> Any:
     """Log density of every row given its mean: the group that `az.loo` reads.
 
@@ -290,7 +296,7 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
     from .tree import add_group, read_tree
 
     tree = read_tree(model, tree)
-    value = model.row_densities(tree, np.random.default_rng(seed))
+    value = model.row_densities(tree, generator(seed))
     return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
 
 

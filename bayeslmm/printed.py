@@ -3,14 +3,17 @@
 from html import escape
 from typing import Any
 
+from .design.visible import visible
+
 
 def text(model: Any) -> str:
     """Kind, formula, equation, sizes, and the table of priors."""
     lines = [f"{model.kind}: {model.formula}", f"  {model.equation}", "  " + model.sizes]
     lines += ["", "Priors"]
-    width = max(len(name) for name in model.prior_table)
-    lines += [f"  {name:<{width}}  {law}" for name, law in model.prior_table.items()]
-    return "\n".join(lines)
+    names = [visible(name) for name in model.prior_table]
+    width = max(len(name) for name in names)
+    lines += [f"  {name:<{width}}  {law}" for name, law in zip(names, model.prior_table.values())]
+    return "\n".join(visible(line) for line in lines)
 
 
 def html(model: Any) -> str:

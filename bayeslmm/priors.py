@@ -13,7 +13,6 @@ weak in the sense of Gelman, Jakulin, Pittau & Su (2008) and Gelman (2006): wide
 that the data could say, but proper, so that the log evidence exists.
 """
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .design import Design, DesignError, Grouping
+from .design.visible import meant
 from .gaussian.sums import Array
 from .laws import Law, law_of, operator_parameters, parse_law
 from .space import Correlation, Positive
@@ -71,8 +71,8 @@ def check_names(priors: Mapping[str, Any], valid: list[str]) -> None:
         )
     for name in priors:
         if name not in valid:
-            close = difflib.get_close_matches(str(name), valid, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
+            near = meant(str(name), valid, most=1)
+            hint = f"; {near}" if near else "."
             raise DesignError(
                 f"priors={{{name!r}: ...}} names no parameter of this model{hint} "
                 f"The parameters are: {', '.join(valid)}"

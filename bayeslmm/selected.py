@@ -17,6 +17,7 @@ import numpy as np
 from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
 from .gaussian.sums import Array
+from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .reading import groups, is_block, local_scales, summary
 from .recover import theta_points
@@ -25,6 +26,7 @@ from .tree import any_tree, model_of, read_tree
 RULES = ("interval", "shrinkage")
 
 
+@tiny_is_zero
 def selected(
     tree: Any,
     name: str | None = None,

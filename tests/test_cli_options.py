@@ -271,11 +271,13 @@ def test_missing_values_are_an_error_by_default(gaps, tmp_path, command, options
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_group_column_is_read_as_labels(shell, command):
-    formula = "y ~ x + (1 | k)"
-    as_numbers = shell(command, formula)["model"].term("k").grouping.levels
-    as_labels = shell(command, formula, "--group", "k")["model"].term("k").grouping.levels
-    assert as_numbers.tolist() == [0, 1, 2, 3, 4]
-    assert as_labels.tolist() == ["00", "01", "02", "03", "04"]
+    """By itself it is a number; the formula says of a group that it is not."""
+    assert shell(command, "y ~ k")["model"].design.fixed == ("Intercept", "k")
+    named = shell(command, "y ~ k", "--group", "k")["model"].design.fixed
+    assert named == ("Intercept", "k[01]", "k[02]", "k[03]", "k[04]")
+    for options in ((), ("--group", "k")):
+        levels = shell(command, "y ~ x + (1 | k)", *options)["model"].term("k").grouping.levels
+        assert levels.tolist() == ["00", "01", "02", "03", "04"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
-    ("datasets",),
+    ("host",),
+    ("datasets", "seeds"),
     ("gaussian",),
     ("design",),
     ("kernels",),
@@ -43,7 +44,9 @@ ROOMS = (
     ("criticism",),
     ("report",),
     ("components",),
+    ("api",),
     ("cli",),
+    ("__main__",),
     ("sklearn",),
 )
 RANK = {name: i for i, room in enumerate(ROOMS) for name in room}

@@ -1,18 +1,17 @@
-"""`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell.
-
-Exit codes: 0 done; 1 the data, the model or a file cannot be used (one line on stderr says why);
-2 the command line cannot be understood; 130 interrupted (what was drawn is kept in the file).
-"""
+"""`bayeslmm fit` and `bayeslmm report`: a table and a model become a file, from a shell."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ..host.interrupts import held, stopped
+from .ending import end_interrupted, kept_anyway, told, words
 from .engines import makers
 from .models import check_formula, declare, engines_of, usual_criterion
+from .once import Once
 from .options import (
     Ard,
     Chains,
@@ -47,6 +46,8 @@ from .options import (
     Width,
     Without,
 )
+from .reading import model_of
+from .streams import say, tell
 
 app = typer.Typer(
     name="bayeslmm",
@@ -57,13 +58,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-INTERRUPTED = 130
 
-
-@app.command()
+@app.command(cls=Once)
 def fit(
     table: Table,
-    output: Annotated[Path, typer.Option("--output", "-o", help="netCDF file to write.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="netCDF file to write.")
+    ],
     formula: Formula = None,
     model: ModelOption = ModelName.lmm,
     term: Terms = None,
@@ -119,27 +120,31 @@ def fit(
     check_formula(model, formula)
     declared = declare(model, rows, criterion, **shape)
     make = makers(named, usual_criterion(model, term), **sampler, **ascent)
-    with _told():
-        from ..report.files import whole
+    with told() as kept:
+        from ..report.files import check_netcdf, netcdf, write
 
         target = _target(output, table, (".nc",))
-        data = _read(table, group, (separator, decimal))
-        made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
+        marks, priors = (separator, decimal), _priors(prior or [])
+        made, said = model_of(table, formula, rows, marks, declared, priors)
+        check_netcdf(made)
+        say(quiet, *said, repr(made), "")
         tree = _fit(made, make[0](), seed, quiet)
-        with whole(target) as draft:
-            tree.to_netcdf(draft, engine="h5netcdf")
-        _say(quiet, *_tables(tree), f"Saved: {target}")
-    _stop_if_interrupted(bool(tree.attrs.get("interrupted")))
+        with held():
+            write(target, netcdf(tree))
+            kept.append(target)
+            say(quiet, *_tables(tree), f"Saved: {target}")
+    if stopped() or tree.attrs.get("interrupted"):
+        end_interrupted()
 
 
-@app.command()
+@app.command(cls=Once)
 def report(
     table: Table,
     formula: Formula = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="HTML or Markdown file to write.")
-    ] = Path("report.html"),
+        str,
+        typer.Option("--output", "-o", metavar="FILE", help="HTML or Markdown file to write."),
+    ] = "report.html",
     model: ModelOption = ModelName.lmm,
     term: Terms = None,
     lam: Lam = None,
@@ -198,29 +203,59 @@ def report(
         **ascent,
     )
     trees: dict[str, Any] = {}
-    with _told():
+    with told() as kept:
         from ..report.page import report as write
 
         target = _target(output, table, (".html", ".htm", ".md"))
-        data = _read(table, group, (separator, decimal))
-        made = declared(formula, data, priors=_priors(prior or []))
-        _say(quiet, repr(made), "")
-        for engine_of in make:
-            try:
-                tree = _fit(made, engine_of(), seed, quiet)
-            except KeyboardInterrupt:
-                if not trees:
-                    raise
-                whole = False  # the page is about the engines that are done
-                break
-            trees[tree.attrs["engine"]] = tree
-            _say(quiet, *_tables(tree))
-            whole = not tree.attrs.get("interrupted")
-            if not whole:
-                break
-        write(made, trees, target, title=title)
-        _say(quiet, f"Report: {target.resolve()}")
-    _stop_if_interrupted(not whole)
+        marks, priors = (separator, decimal), _priors(prior or [])
+        made, said = model_of(table, formula, rows, marks, declared, priors)
+        say(quiet, *said, repr(made), "")
+        ended = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
+        with held(), kept_anyway(trees, target, kept):
+            write(made, trees, target, title=title)
+            kept.append(target)
+            say(quiet, f"Report: {target.resolve()}")
+    if stopped() or ended is Ended.interrupted:
+        end_interrupted()
+    if ended is Ended.failed:
+        raise typer.Exit(1)
+
+
+class Ended(Enum):
+    """How a row of engines came to its end."""
+
+    well = "well"
+    failed = "failed"
+    interrupted = "interrupted"
+
+
+def _fit_all(
+    model: Any, engines: list[Any], seed: int | None, quiet: bool, trees: dict[str, Any]
+) -> Ended:
+    """Fit by one engine after the other, into `trees`.
+
+    One that fails, or is interrupted, takes nothing from those that are done: the page is theirs.
+    """
+    ended = Ended.well
+    for engine in engines:
+        try:
+            tree = _fit(model, engine, seed, quiet)
+        except KeyboardInterrupt:
+            if not trees:
+                raise
+            return Ended.interrupted
+        except Exception as error:
+            if not trees:
+                raise
+            tell(f"{engine.name}: {words(error)}")
+            ended = Ended.failed
+            continue
+        trees[tree.attrs["engine"]] = tree
+        with held():
+            say(quiet, *_tables(tree))
+        if stopped() or tree.attrs.get("interrupted"):
+            return Ended.interrupted
+    return ended
 
 
 def _version(value: bool) -> None:
@@ -240,35 +275,16 @@ def options(
     """Bayesian linear mixed models and their family: a table becomes a posterior."""
 
 
-@contextmanager
-def _told() -> Iterator[None]:
-    """Errors of the data, the model and the files become one line on stderr and exit code 1."""
-    try:
-        yield
-    except (ValueError, ArithmeticError, OSError, MemoryError) as error:
-        text = " ".join(str(error).split("\n")) if "^" not in str(error) else str(error)
-        typer.echo(f"bayeslmm: {text}", err=True)
-        raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("bayeslmm: interrupted before anything was kept", err=True)
-        raise typer.Exit(INTERRUPTED) from None
-
-
-def _target(output: Path, table: Path, endings: tuple[str, ...]) -> Path:
+def _target(output: str, table: Path, endings: tuple[str, ...]) -> Path:
     """Where the result goes: a file of the right ending, never the table itself."""
     from ..report.files import check_writable
 
-    if output.suffix.lower() not in endings:
+    if Path(output).suffix.lower() not in endings:
         raise ValueError(f"{output}: name an output that ends in {endings[0]}")
-    if output.exists() and table.exists() and output.samefile(table):
+    target = check_writable(output)
+    if target.exists() and table.exists() and target.samefile(table):
         raise ValueError(f"{output} is the table itself; name another output")
-    return check_writable(output)
-
-
-def _read(path: Path, labels: list[str] | None, marks: tuple[str | None, str | None]) -> Any:
-    from ..report.table_file import Form, read_table_file
-
-    return read_table_file(path, labels or (), Form.of(*marks))
+    return target
 
 
 def _priors(given: list[str]) -> dict[str, Any]:
@@ -278,6 +294,8 @@ def _priors(given: list[str]) -> dict[str, Any]:
         name, equals, law = text.partition("=")
         if not equals or not name.strip() or not law.strip():
             raise ValueError(f"--prior {text!r}: write name=law, such as 'sigma=HalfNormal(50)'")
+        if name.strip() in found:
+            raise ValueError(f"--prior {name.strip()} is given twice; give it once")
         try:
             found[name.strip()] = float(law)
         except ValueError:
@@ -300,20 +318,3 @@ def _tables(tree: Any) -> Iterator[str]:
     yield terminal(tree)
     yield from verdict(tree)
     yield ""
-
-
-def _say(quiet: bool, *lines: str) -> None:
-    if not quiet:
-        for line in lines:
-            typer.echo(line)
-
-
-def _stop_if_interrupted(interrupted: bool) -> None:
-    if interrupted:
-        typer.echo("bayeslmm: interrupted; the draws made before were kept", err=True)
-        raise typer.Exit(INTERRUPTED)
-
-
-def main() -> None:
-    """Entry point of the command `bayeslmm`."""
-    app()

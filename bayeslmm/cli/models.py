@@ -144,7 +144,8 @@ def _ppca(without: list[str], said: dict[str, Any], formula: None, data: Any, pr
     except DesignError as error:
         labels = [name for name in table.columns if table[name].dtype.kind not in "iufb"]
         here = " ".join(f"--without {shlex.quote(name)}" for name in labels)
-        raise ValueError(f"{error}; here: {here}" if labels else str(error)) from None
+        told = f"{error}; here: {here}" if labels and "drop" in str(error) else str(error)
+        raise ValueError(told) from None
 
 
 def _kernel(said: dict[str, Any]) -> Callable[[], Any]:

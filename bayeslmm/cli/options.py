@@ -56,7 +56,9 @@ class Missing(StrEnum):
     drop = "drop"
 
 
-Table = Annotated[Path, typer.Argument(help="CSV (.csv, .csv.gz) or Parquet file.")]
+Table = Annotated[
+    Path, typer.Argument(help="CSV (.csv, .tsv, also .csv.gz and such), Parquet, or a pipe.")
+]
 Formula = Annotated[
     str | None,
     typer.Argument(help='lme4 formula: "y ~ x + (x | group)"; --model ppca takes none.'),
@@ -129,7 +131,8 @@ Draws = Annotated[
 Tune = Annotated[
     int | None,
     typer.Option(
-        min=0, help="--engine nuts, gibbs: draws before those kept; 1000 and 500 by default."
+        min=0,
+        help="--engine nuts (at least 1), gibbs: draws before those kept; 1000 and 500 by default.",
     ),
 ]
 Chains = Annotated[
@@ -161,10 +164,21 @@ MissingOption = Annotated[
 ]
 Group = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN", help="Read as labels: 007 stays 007. May be repeated."),
+    typer.Option(
+        metavar="COLUMN",
+        help="Read as labels, as written: 007 stays 007, NA is a label, and only an empty field is "
+        "missing. May be repeated. Groups of the formula are read as labels anyhow, but for words "
+        "such as NA, which are missing.",
+    ),
 ]
 Separator = Annotated[
-    str | None, typer.Option(help="Between the fields of a CSV: a comma by default; tab.")
+    str | None,
+    typer.Option(
+        help="Between the fields of a CSV: a comma, in .tsv a tab, or any one character; with it a "
+        "text may have any ending."
+    ),
 ]
-Decimal = Annotated[str | None, typer.Option(help="Decimal mark of a CSV: a point by default.")]
+Decimal = Annotated[
+    str | None, typer.Option(help="Decimal mark of a CSV: '.' or ','; a point by default.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]

@@ -16,6 +16,7 @@ from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WI
 from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.determined import SHORT
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..reading import local_scales
 from ..scalars import chains
 from ..tree import any_tree
@@ -71,6 +72,7 @@ class Checks:
         return tables.html(self.engine, self.table(), f"Verdict: {self.verdict}.")
 
 
+@tiny_is_zero
 def check(tree: Any) -> Checks:
     """Look whether a fit can be trusted.
 

@@ -14,6 +14,7 @@ import numpy as np
 from ..engines.pareto import limit, psis
 from ..engines.passed import passed
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..reading import moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
@@ -64,6 +65,7 @@ class Quantity:
     weighted: tuple[float, float] = (np.nan, np.nan)
 
 
+@tiny_is_zero
 def compare_engines(
     results: Mapping[str, Any], *, reference: str | None = None
 ) -> EngineComparison:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..declared import Declared, rows_only
 from ..factors import FactorModel
+from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..reading import plugged
 from ..tree import read_tree
@@ -115,6 +116,7 @@ def loo(
     )
 
 
+@tiny_is_zero
 def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> Any:
     from .leave_out.elpd import elpd_of
     from .leave_out.matrix_rows import matrix_rows
@@ -185,16 +187,20 @@ def loo_pit(model: Model, tree: Any, *, refit: bool | None = None, seed: int | N
 
 
 def _warn(found: Pass) -> None:
-    """Name the units whose values are not to be trusted, and say what to do."""
+    if told := doubt(found):
+        warnings.warn(told, stacklevel=3)
+
+
+def doubt(found: Pass) -> str:
+    """The units whose values are not to be trusted, and what to do; empty where there are none."""
     if found.bad.size == 0:
-        return
+        return ""
     bad, units = found.bad, found.units
     advice = "refit=True samples again without each of them"
     if found.refitted:
         advice = "sampling again did not help: they lie where the model hardly ever draws"
-    warnings.warn(
+    return (
         f"k-hat is above {found.limit:.2f} for {bad.size} of {units.size} x {units.name} "
         f"({name_some(units.labels[bad])}): without them the variances would be quite different, "
-        f"and their values are not to be trusted; {advice}",
-        stacklevel=3,
+        f"and their values are not to be trusted; {advice}"
     )

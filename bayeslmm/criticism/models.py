@@ -7,7 +7,6 @@ Gelman 2018); the standard error of a difference is optimistic where it is small
 Matamoros & Vehtari 2020).
 """
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,8 @@ from ..design.labels import other_order
 from ..engines.approximation import UNTRUSTED, affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
+from ..host.arithmetic import tiny_is_zero
+from ..host.warned import ignored
 from ..tree import any_tree, model_of, read_tree
 from . import tables
 from .check import check
@@ -54,6 +55,7 @@ class ModelComparison:
         return tables.html("Models", self.table, "; ".join(self.advice))
 
 
+@tiny_is_zero
 def compare_models(
     results: Mapping[str, Any], *, models: Mapping[str, Declared] | None = None
 ) -> ModelComparison:
@@ -97,8 +99,7 @@ def compare_models(
     }
     advice = []
     for unit in ("row", *_shared(list(known.values()))):
-        with warnings.catch_warnings():  # the table counts them, and the advice names the unit
-            warnings.simplefilter("ignore", UserWarning)
+        with ignored("k-hat is above"):  # the table counts them, and the advice names the unit
             found = {name: loo(m, trees[name], unit=unit) for name, m in known.items()}
             compared = _stacked(found)
         for measure in ("elpd", "difference", "se of difference", "weight"):
@@ -186,13 +187,11 @@ def _evidence(model: Declared, tree: Any) -> float:
         return float("nan")
     enough = tree["posterior"]["sigma"].size >= BRIDGED * model.space.size
     if model.space.size > MOST and enough and "diverging" in tree.get("sample_stats", {}):
-        with warnings.catch_warnings():  # `check` is where a fit is judged
-            warnings.simplefilter("ignore", UserWarning)
+        with ignored("the log evidence"):  # `check` is where a fit is judged
             return log_evidence(model, tree, seed=0).value
     if model.space.size and affordable(model) < FEWEST:
         return float("nan")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
+    with ignored("the log evidence"):
         found = log_evidence(model, seed=0)
     return float("nan") if found.khat > KHAT else found.value
 

@@ -7,15 +7,18 @@ import numpy as np
 from ..coefficients import pieces
 from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..reading import groups, plugged, summary
+from ..seeds import generator
 from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
 
 BLOCK = 10_000_000  # numbers of a block of draws
 
 
+@tiny_is_zero
 def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """Fitted values: posterior mean and sd of every row's mean, groups' effects included.
 
@@ -48,7 +51,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
 
 def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     """Mean and sd by row, over blocks of draws so that few (draws, n) numbers are held at once."""
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     posterior = tree["posterior"]
     step = max(1, BLOCK // (model.design.y.size * posterior.sizes["chain"]))
     total, square, count = np.zeros(model.design.y.size), np.zeros(model.design.y.size), 0
@@ -79,6 +82,7 @@ def mean_by_row(model: Model, tree: Any) -> Array:
     return mean_of(model, beta, [mean(t.coefficients) for t in every])
 
 
+@tiny_is_zero
 def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     """Response less fitted mean, by row.
 
@@ -112,6 +116,7 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     return pd.Series(values, index=model.design.rows, name="residual")
 
 
+@tiny_is_zero
 def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) -> Any:
     """Marginal and conditional R^2 (Nakagawa & Schielzeth 2013; Johnson 2014 for random slopes).
 
@@ -173,7 +178,7 @@ def _spread_of_columns(model: Model, posterior: Any, seed: int | None) -> Array:
     centred = design.X - weight @ design.X
     moment = centred.T @ (centred * weight[:, None])
     step = max(1, BLOCK // design.y.size)
-    for part, beta, effects in pieces(model, posterior, np.random.default_rng(seed), groups=False):
+    for part, beta, effects in pieces(model, posterior, generator(seed), groups=False):
         if not model.blocks:
             found[part] = np.einsum("kp,pr,kr->k", beta, moment, beta)
         for at in range(0, len(beta) if model.blocks else 0, step):

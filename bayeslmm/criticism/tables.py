@@ -3,6 +3,8 @@
 from html import escape
 from typing import Any
 
+from ..design.visible import visible
+
 
 def text(title: str, table: Any, verdict: str = "") -> str:
     """A title, a DataFrame as plain text, and a verdict."""
@@ -12,7 +14,7 @@ def text(title: str, table: Any, verdict: str = "") -> str:
         "display.width", 160, "display.max_columns", 30, "display.max_colwidth", 76
     ):
         body = table.to_string(na_rep="–", float_format=short)
-    return "\n".join(part for part in (title, body, verdict) if part)
+    return visible("\n".join(part for part in (title, body, verdict) if part), keep="\n")
 
 
 def html(title: str, table: Any, verdict: str = "") -> str:

@@ -12,11 +12,14 @@ from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
 from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
+from ..seeds import generator, stored
 from ..tree import any_tree, inherit
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 
 
+@tiny_is_zero
 def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     """Correct an approximation by resampling its draws by their importance.
 
@@ -73,7 +76,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     if seed is None:
         seed = int(np.random.SeedSequence().generate_state(1)[0])
     # Systematic resampling: one random number, so that little noise is added.
-    steps = (np.arange(logs.size) + np.random.default_rng(seed).uniform()) / logs.size
+    steps = (np.arange(logs.size) + generator(seed).uniform()) / logs.size
     taken = np.minimum(np.searchsorted(np.cumsum(weights), steps), logs.size - 1)
     chain, draw = np.unravel_index(taken, (posterior.sizes["chain"], posterior.sizes["draw"]))
     other = _taken(tree, chain, draw)
@@ -140,7 +143,7 @@ def _told(tree: Any, effective: float, seed: int) -> Any:
         "verdict": words,
         "message": f"{words}: resampled by importance, worth {effective:.0f} independent draws",
         "effective_draws": effective,
-        "resample_seed": seed,
+        "resample_seed": stored(seed),
         "engine": f"{tree.attrs.get('engine', 'fit')}, resampled",
     }
     return tree

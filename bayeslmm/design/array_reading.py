@@ -15,6 +15,7 @@ from .rank import check_rank
 from .records import Grouping
 from .table import as_series, read_table, with_names
 from .text import numbers
+from .unnamed import refuse_unnamed
 
 
 def labelled(
@@ -59,6 +60,8 @@ def read_matrix(
 def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np.ndarray:
     """Columns of a table (all, or those named), each read by itself so a bad one can be named."""
     table = read_table(frame)
+    if names is None:
+        refuse_unnamed(table.names, what)
     wanted = table.names if names is None else names
     if all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
         place = {name: j for j, name in enumerate(table.names)}

@@ -11,6 +11,7 @@ from .checks import (
     check_constant_response,
     check_enough_rows,
     check_names,
+    check_size,
     mapping,
     real_array,
     refuse_where,
@@ -118,8 +119,10 @@ def design_from_arrays(
         make_grouping(labels.take(keep), Z[keep], effects) for labels, Z, effects in read.values()
     ]
     response, matrix, n = response[keep], np.ascontiguousarray(matrix[keep]), int(keep.sum())
+    check_size(response, ["y"], "the response")
     check_constant_response(response, "y")
     check_names(names)
+    check_size(matrix, names, "the column")
     if check_rank:
         _check_columns(matrix, names)
     return Design(

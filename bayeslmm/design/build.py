@@ -11,6 +11,7 @@ from .checks import (
     check_constant_response,
     check_enough_rows,
     check_names,
+    check_size,
 )
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
@@ -126,8 +127,12 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
         column = read_column(name, table.column(name, role), table.rows, role)
         refuse_infinite(column, table.rows, role)
         columns[name] = column
-    if isinstance(said.response.node, Name):
-        numbers(columns[said.response.node.name], table.rows, "the response")
+    for factor, role in (
+        (said.response, "the response"),
+        *((o, "the offset") for o in said.offsets),
+    ):
+        if isinstance(factor.node, Name):
+            numbers(columns[factor.node.name], table.rows, role)
     for name in said.bare_predictors:
         refuse_numbers_as_text(columns[name], table.rows)
     return columns
@@ -144,17 +149,22 @@ def _assemble(
 ) -> Design:
     n = len(rows)
     _, y = fit_vector(said.response, columns, rows)
+    check_size(y, [said.response_name], "the response")
     check_constant_response(y, said.response_name)
     fixed, X = fit_side(said.fixed, columns, rows)
     check_names(fixed.names)
+    check_size(X, fixed.names, "the column")
     if rank:
         check_enough_rows(n, fixed.names)
     check_columns(fixed, X, columns, "the fixed effects", rank)
     random = fit_random(said.random, columns, rows)
+    for _, group in random:
+        check_size(group.Z, group.effects, f"of the effects of '{group.name}' the column")
     offset = values_or(extras, "offset", n, 0.0)
     offsets = [fit_vector(item, columns, rows) for item in said.offsets]
     for _, values in offsets:
         offset = offset + values
+    check_size(offset, ["offset"], "the")
     encoder = FormulaEncoder(
         fixed=fixed,
         random=tuple(fitted for fitted, _ in random),

@@ -8,6 +8,8 @@ import numpy as np
 
 from .errors import DesignError, at_rows, quoted
 
+LARGEST = 1e100
+
 
 def real_array(values: Any, what: str) -> np.ndarray:
     """An array of floats, the model's own; text, objects and complex numbers are refused.
@@ -82,6 +84,7 @@ def response_values(y: Any, rows: np.ndarray) -> np.ndarray:
     if not np.isfinite(values).all():
         bad = ~np.isfinite(values)
         refuse_where(bad, rows, "the response is not finite", "correct or remove these rows")
+    check_size(values, ["y"], "the response")
     return values
 
 
@@ -91,6 +94,25 @@ def check_constant_response(y: np.ndarray, name: str) -> None:
         raise DesignError(
             f"the response '{name}' has the value {y[0]:g} in all {len(y)} rows; "
             "there is no variation to model"
+        )
+
+
+def check_size(values: np.ndarray, names: Sequence[str], what: str) -> None:
+    """Squares and products of columns have to fit into float64.
+
+    Raises
+    ------
+    DesignError
+        Naming the first column whose largest entry is of another size.
+    """
+    columns = values.reshape(len(values), -1)
+    largest = np.fmax(columns.max(axis=0), -columns.min(axis=0))
+    bad = np.flatnonzero((largest > LARGEST) | ((largest > 0) & (largest < 1 / LARGEST)))
+    if bad.size:
+        j = int(bad[0])
+        raise DesignError(
+            f"{what} '{names[j]}' has entries of size {largest[j]:.3g}: rescale it so that its "
+            f"largest lies between {1 / LARGEST:g} and {LARGEST:g}"
         )
 
 

@@ -10,7 +10,10 @@ import numpy as np
 
 from .errors import DesignError, at_rows, quoted, some
 
-_DATE_KINDS = {"date", "datetime", "Timestamp", "Timedelta", "timedelta", "time", "Period"}
+_DATE_KINDS = {
+    "date", "datetime", "datetime64", "Timestamp", "Timedelta", "timedelta", "timedelta64", "time",
+    "Period",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
 
     if isinstance(series.dtype, pd.SparseDtype):
         series = series.sparse.to_dense()
+    series = _intervals_as_text(series)
     dtype = series.dtype
     missing = np.asarray(series.isna(), dtype=bool)
     if isinstance(dtype, pd.CategoricalDtype):
@@ -115,6 +119,18 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
+
+
+def _intervals_as_text(series: Any) -> Any:
+    """What `pandas.cut` makes, as categories in the order of the intervals: "(18.0, 25.0]"."""
+    import pandas as pd
+
+    if isinstance(series.dtype, pd.IntervalDtype):
+        series = series.astype("category")
+    categories = getattr(series.dtype, "categories", None)
+    if isinstance(categories, pd.IntervalIndex):
+        return series.cat.rename_categories(str)
+    return series
 
 
 def _dates(name: str, role: str) -> DesignError:
@@ -154,6 +170,8 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
     values = np.full(len(missing), None, dtype=object)
     values[~missing] = np.asarray(series[~missing], dtype=object)
     present = values[~missing].tolist()
+    if not present:  # a column of nothing is no text
+        return Column(name, "number", np.full(len(missing), np.nan), missing)
     if all(isinstance(value, str) for value in present):
         return Column(name, "text", values, missing)
     if all(isinstance(value, bool | np.bool_) for value in present):
@@ -197,6 +215,7 @@ def _exact_numbers(name: str, present: list[Any], missing: np.ndarray) -> Column
     numbers = np.full(len(missing), np.nan)
     numbers[~missing] = [_float(value) for value in present]
     rounded = any(not _is_float(value) for value in present)
+    rounded |= any(_narrow(np.array(v)) for v in present if isinstance(v, np.floating))
     return Column(name, "number", numbers, missing, rounded=rounded)
 
 

@@ -3,15 +3,22 @@
 Every message says what was wrong, what was got and what to do, and names the column, row or level.
 """
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from .visible import meant, visible
+
+AROUND = 300  # characters of a formula that are shown before and after its fault
+
 
 class DesignError(ValueError):
     """The table or the arrays cannot be made into a design."""
+
+    def __str__(self) -> str:
+        """The message, fit for a terminal: it quotes names, and these may hold anything."""
+        return visible(super().__str__(), keep="\n")
 
 
 class FormulaError(DesignError):
@@ -20,8 +27,20 @@ class FormulaError(DesignError):
 
 def formula_error(message: str, formula: str, position: int) -> FormulaError:
     """A FormulaError that shows the formula with a caret under the offending place."""
-    line = "".join(" " if char.isspace() else char for char in formula)
-    return FormulaError(f"{message}\n  {line}\n  {' ' * position}^")
+    before, after = (
+        visible("".join(" " if char.isspace() else char for char in part))
+        for part in (formula[:position], formula[position:])
+    )
+    if len(before) > AROUND:
+        before = "…" + before[-AROUND:]
+    if len(after) > AROUND:
+        after = after[:AROUND] + "…"
+    return FormulaError(f"{visible(message)}\n  {before}{after}\n  {' ' * len(before)}^")
+
+
+def nests_too_deep(formula: str) -> FormulaError:
+    """The error for a formula that Python cannot walk through."""
+    return FormulaError(f"the formula of {len(formula)} characters nests too deep")
 
 
 def some(items: Iterable[Any], limit: int = 5) -> str:
@@ -44,10 +63,8 @@ def at_rows(mask: np.ndarray, rows: np.ndarray) -> str:
 
 def unknown_column(name: str, known: Sequence[str], role: str) -> DesignError:
     """The error for a column that the table does not have, with the names that are close."""
-    close = difflib.get_close_matches(name, known, n=3)
-    if not close:  # difflib minds the case of letters, and people mistype just that
-        close = [item for item in known if item.lower() == name.lower()]
-    hint = f" (did you mean {quoted(close)}?)" if close else ""
+    hint = meant(name, known)
+    hint = f" ({hint})" if hint else ""
     return DesignError(
         f"{role} '{name}' is not a column of the table{hint}; the columns are: {quoted(known, 30)}"
     )

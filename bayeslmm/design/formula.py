@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
 from .emit import Factor, as_factor
-from .errors import FormulaError, formula_error, unknown_column
-from .nodes import Bar, Call, Name, Node, Sum, names, walk
+from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
+from .nodes import Bar, Call, Dot, Name, Node, Sum, names, walk
 from .parser import parse
+from .unnamed import refuse_unnamed
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def read_formula(text: str, columns: Sequence[str], reserved: Sequence[str] = ()
     try:
         return _read(text, columns, reserved)
     except RecursionError:
-        raise FormulaError(f"the formula of {len(text)} characters nests too deep") from None
+        raise nests_too_deep(text) from None
 
 
 def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula:
@@ -92,6 +93,8 @@ def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula
     for item in offsets:
         taken.update(names(item))
     dot = [name for name in columns if name not in taken]
+    if any(isinstance(node, Dot) for node in walk(right)):
+        refuse_unnamed(dot, "the table, all columns of which `.` takes,")
     name = response_name(left, text)
     response = as_factor(left, text, name)
     side = expand_side(fixed, text, dot)

@@ -33,6 +33,11 @@ def level_values(column: Column, role: str = "column") -> np.ndarray:
     return whole_numbers(column.values)
 
 
+def level_texts(column: Column, role: str = "column") -> list[str]:
+    """The same as texts, each the one text of its value: 1.0 is 1."""
+    return [_text(value) for value in level_values(column, role).tolist()]
+
+
 def _refuse_changed(column: Column, values: np.ndarray, role: str) -> None:
     given = column.values.tolist()
     if values.tolist() != given:

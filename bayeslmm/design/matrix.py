@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from .array_reading import all_numbers, from_frame
-from .checks import check_names, real_array, refuse_where
+from .checks import check_names, check_size, real_array, refuse_where
 from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
 from .table import read_table, with_names
+from .text import mostly_numbers, not_numbers
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -174,6 +175,8 @@ def _refuse_text(table: Any, what: str) -> None:
             continue
         column = read_column(name, table.column(name), table.rows, f"the column of {what}")
         if column.categorical and not column.missing.all():
+            if mostly_numbers(column):
+                raise not_numbers(f"column '{name}' of {what}", column, table.rows)
             text.append(name)
     if text:
         one = len(text) == 1
@@ -199,6 +202,7 @@ def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarra
     n, d = values.shape
     if n < 2 or d < 1:
         raise DesignError(f"at least two rows and one column are needed, got shape {values.shape}")
+    check_size(np.nan_to_num(values), names, "the column")
     low, high = values.min(axis=0), values.max(axis=0)
     if not np.isnan(low).any():  # NaN passes through a minimum
         _refuse_constant(low, high, names)

@@ -55,6 +55,8 @@ def check_group_names(groups: Collection[str], response: str) -> None:
     for name, what in ((response, "response"), *((group, "grouping factor") for group in groups)):
         if not name.strip():
             raise DesignError(f"the {what} {name!r} has no name; rename the column")
+        if name == ".":
+            raise DesignError(f"the {what} is called '.', which no file takes; rename the column")
     for group in groups:
         if group == response:
             raise DesignError(

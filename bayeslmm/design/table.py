@@ -115,33 +115,36 @@ def _from_pandas(data: Any) -> Table:
 
 
 def _from_polars(data: Any) -> Table:
+    columns = {name: data.get_column(name) for name in data.columns}
+    return Table(
+        tuple(data.columns), lambda name: _of_polars(columns[name]), np.arange(data.height)
+    )
+
+
+def _of_polars(series: Any) -> Any:
+    """A polars Series as one of pandas, no number changed."""
     import pandas as pd
 
-    columns = {name: data.get_column(name) for name in data.columns}
-
-    def fetch(name: str) -> Any:
-        series = columns[name]
-        kind = series.dtype
-        gaps = kind.is_integer() and series.null_count() > 0  # to_numpy makes floats of them
-        odd = gaps or kind.is_decimal() or str(kind).endswith("128")
-        if (kind.is_numeric() or kind.is_temporal()) and not odd:
-            return pd.Series(series.to_numpy())
-        values = pd.Series(series.to_list(), dtype=object)
-        if type(kind).__name__ == "Enum" or str(kind).startswith("Enum"):
-            return pd.Series(pd.Categorical(values, categories=kind.categories.to_list()))
-        return values
-
-    return Table(tuple(data.columns), fetch, np.arange(data.height))
+    kind = series.dtype
+    gaps = kind.is_integer() and series.null_count() > 0  # to_numpy makes floats of them
+    odd = gaps or kind.is_decimal() or str(kind).endswith("128")
+    if (kind.is_numeric() or kind.is_temporal()) and not odd:
+        return pd.Series(series.to_numpy())
+    values = pd.Series(series.to_list(), dtype=object)
+    if type(kind).__name__ == "Enum" or str(kind).startswith("Enum"):
+        return pd.Series(pd.Categorical(values, categories=kind.categories.to_list()))
+    return values
 
 
 def _from_arrow(data: Any) -> Table:
     names = tuple(data.schema.names)
     places = {name: place for place, name in enumerate(names)}
+    return Table(names, lambda name: _of_arrow(data.column(places[name])), np.arange(data.num_rows))
 
-    def fetch(name: str) -> Any:
-        return data.column(places[name]).to_pandas(integer_object_nulls=True)  # not as floats
 
-    return Table(names, fetch, np.arange(data.num_rows))
+def _of_arrow(column: Any) -> Any:
+    """A pyarrow array as a pandas Series, no number changed."""
+    return column.to_pandas(integer_object_nulls=True)  # not as floats
 
 
 def _from_dict(data: Any) -> Table:
@@ -171,14 +174,21 @@ def as_series(values: Any, what: str) -> Any:
     """
     import pandas as pd
 
-    module = type(values).__module__.split(".")[0]
-    if module in ("polars", "pyarrow"):
-        values = values.to_list() if module == "polars" else values.to_pylist()
+    module, kind = type(values).__module__.split(".")[0], type(values).__name__
+    if module == "polars" and kind == "Series":
+        return _of_polars(values)
+    if module == "pyarrow" and kind.endswith("Array"):
+        return _of_arrow(values)
     if np.ndim(values) != 1:
         raise DesignError(f"{what} must have one dimension, got shape {np.shape(values)}")
     if isinstance(values, np.ma.MaskedArray):
         masked, values = np.ma.getmaskarray(values), np.ma.getdata(values).astype(object)
         values[masked] = None
+    if isinstance(values, np.ndarray) and values.dtype.kind == "U" and (values == "nan").any():
+        raise DesignError(
+            f"{what} holds the text 'nan', which NumPy makes of a missing value beside text; give "
+            f"a list, or an array of dtype=object, in which a gap is None"
+        )
     if isinstance(values, list | tuple):  # numpy would turn [1, "a"] into text
         floats = all(type(value) is float for value in values)
         return pd.Series(list(values), dtype=float if floats else object)

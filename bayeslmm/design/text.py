@@ -1,14 +1,10 @@
 """Text where numbers belong: say which entries of which rows are not numbers."""
 
-import re
-from typing import Any
-
 import numpy as np
 
 from .columns import Column
 from .errors import DesignError, some
-
-DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
+from .numerals import Reading, read_numerals
 
 
 def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
@@ -20,60 +16,67 @@ def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarra
         If it holds text; the rows whose entries are not numbers are named.
     """
     if column.categorical:
-        raise DesignError(
-            f"{role} '{column.name}' holds text or categories where numbers belong"
-            f"{not_numbers(column, rows)}; convert it first, e.g. pandas.to_numeric"
-        )
+        raise not_numbers(f"{role} '{column.name}'", column, rows)
     values = column.values.astype(float)
     values[column.missing] = np.nan
     return values
 
 
-def not_numbers(column: Column, rows: np.ndarray) -> str:
-    """Which entries of a text do not read as numbers."""
-    bad = ~reads_as_number(column)
-    if not bad.any():
-        return " (every entry reads as a number)"
-    told = [
-        f"{value!r} in row {row}" for value, row in zip(column.values[bad], rows[bad], strict=True)
-    ]
-    return f" ({bad.sum()} of {len(bad)} entries are not numbers: {some(told)})"
+def mostly_numbers(column: Column) -> bool:
+    """Whether more than half of the entries of a text are numbers, but for marks in them."""
+    return column.kind == "text" and 2 * _reading(column).count > (~column.missing).sum()
 
 
-def reads_as_number(column: Column) -> np.ndarray:
-    """Mask of the entries that float() would take; gaps count as numbers."""
+def meant(column: Column) -> str:
+    """What a text seems to mean, for messages: numbers, and how they are written; else ""."""
+    if not mostly_numbers(column):
+        return ""
+    found = _reading(column)
+    told = f"{found.marks}: {found.examples}); {found.advice}" if found.marks else "numbers)"
+    return f" (its entries are {told}"
 
-    def reads(value: Any) -> bool:
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            return False
-        return True
 
-    known: dict[Any, bool] = {}
-    for value in column.values[~column.missing].tolist():
-        if value not in known:
-            known[value] = reads(value)
-    good = column.missing.copy()
-    good[~column.missing] = [known[value] for value in column.values[~column.missing].tolist()]
-    return good
+def not_numbers(what: str, column: Column, rows: np.ndarray) -> DesignError:
+    """The error for text where numbers belong: which entries are none, and what to do."""
+    found = _reading(column)
+    told, advice = " (every entry reads as a number)", "convert it first, e.g. pandas.to_numeric"
+    if found.odd:
+        told = _odd(column, rows, found)
+    elif found.marks:
+        told, advice = f" (its entries are {found.marks}: {found.examples})", found.advice
+    return DesignError(f"{what} holds text or categories where numbers belong{told}; {advice}")
+
+
+def _reading(column: Column) -> Reading:
+    return read_numerals(str(value) for value in column.values[~column.missing].tolist())
+
+
+def _odd(column: Column, rows: np.ndarray, found: Reading) -> str:
+    n = int((~column.missing).sum())
+    bad = np.zeros(len(column.missing), dtype=bool)
+    bad[~column.missing] = [str(v) in found.odd for v in column.values[~column.missing].tolist()]
+    told = [f"{v!r} in row {row}" for v, row in zip(column.values[bad], rows[bad], strict=True)]
+    return f" ({bad.sum()} of {n} entries are not numbers: {some(told)})"
 
 
 def refuse_numbers_as_text(column: Column, rows: np.ndarray) -> None:
-    """A predictor of text that is mostly numbers is a table that was read wrongly."""
-    if column.kind != "text" or column.levels is not None:
+    """A predictor of text that is mostly numbers is a table that was read wrongly.
+
+    Raises
+    ------
+    DesignError
+        If more than half of the entries are numbers, or would be without the marks in them.
+    """
+    if column.levels is not None or not mostly_numbers(column):
         return
-    comma = [str(v) for v in column.values[~column.missing].tolist()]
-    if comma and all(DECIMAL_COMMA.fullmatch(v) for v in comma):
-        raise DesignError(
-            f"column '{column.name}' holds numbers with a decimal comma ({some(comma)}); read the "
-            f"table with decimal=',', or replace the comma"
-        )
-    good = reads_as_number(column)
-    if good.mean() > 0.5:
-        others = "" if good.all() else not_numbers(column, rows)
-        raise DesignError(
-            f"column '{column.name}' holds text, but {good.sum()} of {len(good)} entries read as "
-            f"numbers{others}; convert it with pandas.to_numeric, or, if these are categories, "
-            f"write C({column.name}) or make it a categorical column"
-        )
+    found, n = _reading(column), int((~column.missing).sum())
+    others = _odd(column, rows, found) if found.odd else ""
+    told = f"column '{column.name}' holds text, but {found.count} of {n} entries read as numbers"
+    advice = "convert it with pandas.to_numeric"
+    if found.marks:
+        told = f"column '{column.name}' holds {found.marks} ({found.examples}) as text"
+        advice = found.advice
+    raise DesignError(
+        f"{told}{others}; {advice}, or, if these are categories, write C({column.name}) or make it "
+        f"a categorical column"
+    )

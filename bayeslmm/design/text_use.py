@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from .algebra import Side
 from .columns import Column
-from .errors import DesignError
-from .nodes import Binary, Call, Name, Node, children, names, walk
+from .errors import DesignError, nests_too_deep
+from .nodes import Bar, Binary, Call, Dot, Name, Node, children, names, walk
+from .parser import parse
+from .text import meant
 from .transforms import CATEGORICAL
 
 _TAKES_TEXT = {*CATEGORICAL, "binary", "B"}
@@ -25,8 +27,8 @@ def _check_numbers(
     if isinstance(node, Name):
         if columns[node.name].categorical and not text_allowed:
             raise DesignError(
-                f"`{label}` needs numbers, but column '{node.name}' holds text or categories; "
-                "convert the column first"
+                f"`{label}` needs numbers, but column '{node.name}' holds text or categories"
+                f"{meant(columns[node.name]) or '; convert the column first'}"
             )
     elif isinstance(node, Call):
         text_allowed = node.function in _TAKES_TEXT or (text_allowed and node.function == "I")
@@ -50,3 +52,39 @@ def as_categories(side: Side) -> set[str]:
         if isinstance(node, Call) and node.function in _TAKES_TEXT
         for name in names(node)
     }
+
+
+def label_columns(formula: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Columns whose values are labels by what a formula says, and those that it uses otherwise.
+
+    Grouping factors, and what stands in C(...) and its kin; a column may be both. A ``.`` stands
+    for itself.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    """
+    labels: set[str] = set()
+    others: set[str] = set()
+
+    def look(node: Node) -> None:
+        if isinstance(node, Bar):
+            labels.update(names(node.group))
+            look(node.left)
+        elif isinstance(node, Call) and node.function in CATEGORICAL:
+            labels.update(names(node))
+        elif isinstance(node, Name):
+            others.add(node.name)
+        elif isinstance(node, Dot):
+            others.add(".")
+        else:
+            for child in children(node):
+                look(child)
+
+    try:
+        for side in parse(formula):
+            look(side)
+    except RecursionError:
+        raise nests_too_deep(formula) from None
+    return frozenset(labels), frozenset(others)

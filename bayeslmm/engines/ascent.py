@@ -6,7 +6,6 @@ the coefficients there, so that the ascent has little left to do.
 """
 
 import logging
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
+from ..host.warned import ignored
 from ..model import Model
 from .descent import BLOCK, WINDOW, Schedule, adam, trend
 from .values import Values
@@ -128,14 +128,16 @@ class Ascent:
 def _quiet() -> Iterator[None]:
     """Without what PyMC logs (the outcome has its own message) or warns of an installation."""
     log = logging.getLogger("pymc.variational.inference")
-    level = log.level
-    log.setLevel(logging.WARNING)
+
+    def grave(record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.WARNING
+
+    log.addFilter(grave)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="PyTensor could not link to a BLAS")
+        with ignored("PyTensor could not link to a BLAS"):
             yield
     finally:
-        log.setLevel(level)
+        log.removeFilter(grave)
 
 
 def _lower(diagonal: Array, below: Array | None = None) -> Array:

@@ -99,7 +99,8 @@ class Chart:
             L = np.zeros((b.q, b.q))
             entries = x[b.at : b.at + b.rows.size]
             L[b.rows, b.cols] = entries * theta.sigma / b.unit[b.rows]
-            sd = np.sqrt((L**2).sum(axis=1))
+            with np.errstate(over="ignore"):  # a density there is not finite, which is told
+                sd = np.sqrt((L**2).sum(axis=1))
             h[b.h : b.h + b.q] = sd
             scales[b.base : b.base + b.q * b.q] = L.ravel()
             if b.factor >= 0:
@@ -112,7 +113,8 @@ class Chart:
         x = np.zeros(self.size)
         for b in self.blocks:
             L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
-            x[b.at : b.at + b.rows.size] = L[b.rows, b.cols] * b.unit[b.rows] / theta.sigma
+            with np.errstate(over="ignore"):
+                x[b.at : b.at + b.rows.size] = L[b.rows, b.cols] * b.unit[b.rows] / theta.sigma
         if self.others.size:
             x[self.natural :] = self.model.space.coordinates(self._inner(theta))[self.others]
         return x

@@ -19,7 +19,7 @@ from ..recover import one_chain, theta_variables
 from ..space import Positive
 from .convergence import judge
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, refuse_matrix
+from .protocol import Outcome, check_integers, interrupted_words, refuse_matrix
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
@@ -63,8 +63,9 @@ class Gibbs:
         refuse_groups(model)
         refuse_improper(model)
         data, centre = rows_of(model)
-        options = {"draws": self.draws, "tune": self.tune, "chains": self.chains}
-        found = sample(data, centre, blocks_of(model), noise_of(model), **options, rng=rng)
+        options: dict[str, Any] = {"draws": self.draws, "tune": self.tune, "chains": self.chains}
+        options |= {"rng": rng, "partial": True}
+        found = sample(data, centre, blocks_of(model), noise_of(model), **options)
         return told(model, data, found)
 
 
@@ -78,7 +79,11 @@ def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> 
     if more:
         settled = [] if judged["converged"] else [judged["message"]]
         judged |= {"converged": 0, "message": "; ".join([*settled, *more])}
-    return Outcome(variables=variables, attrs={"markov_chains": found.sigma.shape[0], **judged})
+    attrs = {"markov_chains": found.sigma.shape[0], "interrupted": int(not found.whole)}
+    if not found.whole:
+        kept = interrupted_words(*found.sigma.shape)
+        judged |= {"converged": 0, "message": f"{kept}; {judged['message']}"}
+    return Outcome(variables=variables, attrs={**attrs, **judged})
 
 
 def refuse_groups(model: Model) -> None:

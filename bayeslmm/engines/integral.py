@@ -19,6 +19,8 @@ import numpy as np
 from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
+from ..host.arithmetic import tiny_is_zero
+from ..seeds import generator
 from ..tree import read_tree
 from . import start
 from .bridge import bridge
@@ -125,7 +127,7 @@ def log_evidence(
         return LogEvidence(
             nodes.log_evidence, nodes.error, f"quadrature, {nodes.weights.size} points"
         )
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     if tree is not None:
         return _bridged(model, tree, rng)
     if model.space.size > DIMENSIONS:
@@ -158,6 +160,7 @@ def check_proper(model: Declared) -> None:
         raise ValueError(model.pole)
 
 
+@tiny_is_zero
 def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
@@ -228,6 +231,7 @@ def _curved(target: Any, z: Array) -> Array:
     return vectors / np.sqrt(np.maximum(values, 0.05))
 
 
+@tiny_is_zero
 def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted to its own weighted draws.
 
@@ -254,6 +258,7 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
     return LogEvidence(value, error, method, khat)
 
 
+@tiny_is_zero
 def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
     from arviz_stats.base import array_stats

@@ -46,10 +46,10 @@ def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Gener
             attrs |= {name: lam, f"{name}_error": error, f"{name}_se": spread}
             if spread > lam:
                 vague.append(name)
-    options = {"draws": draws, "tune": 200, "chains": 4}
+    options: dict[str, Any] = {"draws": draws, "tune": 200, "chains": 4, "rng": rng}
     rates = [b.law.rate for b in model.blocks]
     fixed = tuple(p.name for p in rates if p is not None and p.free)
-    outcome = told(model, data, sample(data, centre, blocks, sigma, **options, rng=rng), fixed)
+    outcome = told(model, data, sample(data, centre, blocks, sigma, **options), fixed)
     attrs = {name: float(value) for name, value in attrs.items()}
     attrs = {**outcome.attrs, **attrs}
     for name in vague:

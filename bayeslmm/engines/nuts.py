@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.sums import Array
+from ..host.interrupts import held
 from ..model import Model
 from ..target import Target
 from . import start
@@ -22,7 +23,7 @@ from .convergence import judge
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
-from .protocol import Outcome, check_integers
+from .protocol import Outcome, check_integers, interrupted_words, most_draws
 
 NEAR = 3.0  # nats below the highest mode from which another is no place to start
 APART = 0.5  # log scales within which two modes are one
@@ -70,9 +71,9 @@ class NUTS:
     marginal: bool = True
 
     def __post_init__(self) -> None:
-        check_integers(self, draws=1, tune=0, chains=1)
-        if self.cores is not None and self.cores < 1:
-            raise ValueError(f"NUTS(cores=...) must be at least 1, got {self.cores!r}")
+        check_integers(self, draws=1, tune=1, chains=1)  # nutpie stops Python where tune is 0
+        if self.cores is not None:
+            check_integers(self, cores=1)
         if not 0.0 < self.target_accept < 1.0:
             raise ValueError(
                 f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}"
@@ -105,8 +106,9 @@ class NUTS:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
-        thetas = model.thetas(z)
-        judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
+        with held():
+            thetas = model.thetas(z)
+            judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
@@ -195,16 +197,6 @@ def _cores(target: Target, z: Array, chains: int) -> int:
     return 1 if short else min(chains, os.cpu_count() or 1)
 
 
-def _most(counts: np.ndarray) -> tuple[np.ndarray, int]:
-    """The chains, and how many draws of each, that keep most draws in a rectangle."""
-    order = np.argsort(-counts, kind="stable")
-    kept = counts[order] * np.arange(1, counts.size + 1)
-    best = int(np.argmax(kept))
-    if kept[best] == 0:
-        raise KeyboardInterrupt("interrupted before the first draw after tuning")
-    return np.sort(order[: best + 1]), int(counts[order[best]])
-
-
 def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, Any]]:
     """Draws and statistics; after an interrupt, what most chains have."""
     z = tree["posterior"]["z"].values
@@ -213,9 +205,8 @@ def _read(tree: Any, whole: bool) -> tuple[Array, dict[str, Array], dict[str, An
     found = {names.get(n, n): stats[n].values for n in STATS if n in stats}
     attrs: dict[str, Any] = {"interrupted": int(not whole)}
     if not whole:
-        chains, count = _most(np.isfinite(z).all(axis=2).sum(axis=1))
+        chains, count = most_draws(np.isfinite(z).all(axis=2).sum(axis=1))
         z = z[chains, :count]
         found = {n: v[chains, :count] for n, v in found.items()}
-        kept = f"{count} draws of each of {len(chains)} chains were kept"
-        attrs["message"] = f"interrupted: {kept}"
+        attrs["message"] = interrupted_words(len(chains), count)
     return z, found, attrs

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..declared import check_prob, rows_only
 from ..gaussian.sums import Array
+from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..tree import read_tree
 from .determined import findings, why
@@ -108,6 +109,7 @@ def _tell(short: float) -> None:
         )
 
 
+@tiny_is_zero
 def _intervals(best: Optimum, wanted: list[int], drop: float) -> dict[str, Any] | Optimum:
     """Estimate and ends by name; or the higher maximum that was passed on the way."""
     names, (table, _) = labels(best.model), estimates(best, why(findings(best)))

@@ -54,11 +54,27 @@ def check_integers(engine: Any, **least: int) -> None:
     """Refuse an option of an engine that is no integer, or below its least value."""
     for name, bound in least.items():
         value = getattr(engine, name)
-        if not isinstance(value, int | np.integer) or value < bound:
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or value < bound:
             raise ValueError(
                 f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
                 f"got {value!r}"
             )
+
+
+def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
+    """The chains, and how many draws of each, that keep most draws in a rectangle."""
+    order = np.argsort(-counts, kind="stable")
+    kept = counts[order] * np.arange(1, counts.size + 1)
+    best = int(np.argmax(kept))
+    if kept[best] == 0:
+        raise KeyboardInterrupt("interrupted before the first draw after tuning")
+    return np.sort(order[: best + 1]), int(counts[order[best]])
+
+
+def interrupted_words(chains: int, draws: int) -> str:
+    """What an interrupt left."""
+    return f"interrupted: {draws} draws of each of {chains} chains were kept"
 
 
 class Engine(Protocol):

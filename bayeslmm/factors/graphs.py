@@ -14,6 +14,7 @@ import pytensor.tensor as pt
 
 from ..gaussian.factor_op import FactorEvidence, Gather
 from ..handed_out import made
+from ..host.precision import check_double
 from ..scale_graph import positive_variable
 from .model import FactorModel
 
@@ -23,6 +24,7 @@ SHOWN = 100  # columns up to which a graph keeps the covariance
 def joint_graph(model: FactorModel) -> pm.Model:
     """Loadings, means, every row's scores, and Y given all of them."""
     unit = model.unit
+    check_double()
     with pm.Model(coords=_coords(model)) as graph:
         scales = [positive_variable(s) for s in model.scales]
         W = None
@@ -50,6 +52,7 @@ def joint_graph(model: FactorModel) -> pm.Model:
 def marginal_graph(model: FactorModel) -> pm.Model:
     """Theta alone; rows y_i ~ N(mu, C) with mu integrated out."""
     row, column, observed, dims = _entries(model)
+    check_double()
     with pm.Model(coords=_coords(model)) as graph:
         scales = [positive_variable(s) for s in model.scales]
         W = _loadings(model, scales[0]) if model.components else None

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..gaussian.latent import by_pattern, entries, row_densities
 from ..gaussian.sums import Array
+from ..seeds import generator
 from .canonical import principal
 from .model import FactorModel
 from .recover import Means, score_moments
@@ -103,7 +104,7 @@ def predicted(
     row, column = np.nonzero(wanted)
     n, d = X.shape
     points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     count = row.size
     held = np.empty((points.sigma.size, count if points.sigma.size * count <= HELD else 0))
     total, square, within = np.zeros((3, count))

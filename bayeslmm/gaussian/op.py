@@ -15,7 +15,7 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
-from .compiled import DIGEST, jit
+from .compiled import jit, version
 from .equations import Data, scratch
 from .primal import FixedPrior, Primal
 from .score import lower_product, value_and_score
@@ -168,4 +168,4 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
         )
         return np.asarray(value), slopes, np.asarray(slope)
 
-    return evidence, int(DIGEST[:12], 16)  # PyTensor keeps a cache of its own
+    return evidence, version(evidence)  # PyTensor keeps a cache of its own

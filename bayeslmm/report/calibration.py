@@ -1,6 +1,5 @@
 """Panel: leave-one-out calibration, each row's place in its prediction from all other rows."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -17,24 +16,24 @@ MANY = 20_000  # rows; of so many, one more or less does not move the variances
 
 def calibration(view: View) -> tuple[list[Image], str]:
     """LOO-PIT of the first engine: ECDF difference with a 95% band, and a histogram."""
-    from ..criticism.loo import loo_pit
+    from ..criticism.leave_out.passes import leave_out
+    from ..criticism.loo import doubt
 
     if not view.one_response:
         return [], ""
     engine, tree = view.first
     tree, note = _lighter(view, tree)
     try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            # Of many rows none moves what was plugged in, and each estimate anew takes long.
-            refit = False if view.model.design.y.size > MANY else None
-            pit = np.asarray(loo_pit(view.model, tree, refit=refit), dtype=float)
+        # Of many rows none moves what was plugged in, and each estimate anew takes long.
+        refit = False if view.model.design.y.size > MANY else None
+        left = leave_out(view.model, tree, "row", pit=True, refit=refit)
     except (ValueError, ArithmeticError) as error:
         return [], f"Not computed: {error}"
+    pit, told = left.values.pit, doubt(left)
     if pit.size < 5 or not np.isfinite(pit).all():
         return [], "Not computed: there are too few rows, or a row that cannot be left out."
     note = f"By {engine}.{note}"
-    note += "".join(f" Mind: {w.message}." for w in told if w.category is UserWarning)
+    note += f" Mind: {told}." if told else ""
     at = points(pit.size)
     lower, upper = band(pit.size, at)
     found = ecdf(pit, at)

@@ -1,4 +1,4 @@
-"""Figures without global state: matplotlib's object API, one SVG each, ready for an <img>.
+"""Figures that no setting of the host reaches: matplotlib's object API, one SVG each, for an <img>.
 
 Each figure is small; the page puts as many side by side as its width takes. Text stays text, drawn
 by the reader's fonts, so labels in any script show. Nothing of pyplot is touched.
@@ -6,12 +6,13 @@ by the reader's fonts, so labels in any script show. Nothing of pyplot is touche
 
 import base64
 import io
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from ..gaussian.sums import Array
+from ..host.figures import load, styled
+from ..host.warned import ignored
 from .show import label
 
 COLOURS = ("#1f5fa8", "#c4501b", "#2a7f4f", "#7b4fa0", "#8a6d00", "#555555")
@@ -56,13 +57,12 @@ def draw(paint: Callable[[Any], None], alt: str, height: float = 2.5) -> Image:
     height : float
         Inches.
     """
-    import matplotlib as mpl
+    load()
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(STYLE), warnings.catch_warnings():
-        # The reader's fonts draw the text; that this machine lacks a glyph says nothing.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+    # The reader's fonts draw the text; that this machine lacks a glyph says nothing.
+    with styled(STYLE), ignored("Glyph .* missing from font"):
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
@@ -132,13 +132,13 @@ def curve(draws: Array, walls: bool = True) -> tuple[Array, Array]:
 
 def key(names: Iterable[str]) -> dict[str, Image]:
     """Name -> a small picture of its colour and mark, for a legend outside the figures."""
-    import matplotlib as mpl
+    load()
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     found = {}
     for name, (colour, mark) in styles(names).items():
-        with mpl.rc_context(STYLE):
+        with styled(STYLE):
             figure = Figure(figsize=(26 / 96, 12 / 96))
             FigureCanvasSVG(figure)
             axes = figure.add_axes((0, 0, 1, 1))

@@ -6,8 +6,9 @@ bar, markup, a link or an HTML tag. GitHub's and plain CommonMark's readers show
 
 from collections.abc import Iterator
 
+from ..design.visible import visible
 from .content import Content
-from .show import clean, label
+from .show import label
 from .tables import Row
 
 SPECIAL = {c: f"&#{ord(c)};" for c in "&<>|`*\\~$@"}
@@ -21,7 +22,7 @@ def escaped(text: object) -> str:
     >>> print(escaped("a|b <i> _x_ sd_g[x](y)"))
     a&#124;b &#60;i&#62; &#95;x&#95; sd_g[x]&#40;y)
     """
-    line = clean(text)
+    line = visible(text)
     out = []
     for i, c in enumerate(line):
         before, after = line[i - 1 : i], line[i + 1 : i + 2]
@@ -45,7 +46,7 @@ def _lines(page: Content) -> Iterator[str]:
     yield from ("", escaped(page.model.kind))
     yield from ("", "## Model", "")
     equations = [page.model.formula, page.model.equation, *page.laws]
-    yield from ("    " + clean(line) for line in equations)
+    yield from ("    " + visible(line) for line in equations)
     yield from ("", escaped(page.model.sizes), "", "### Data", "")
     yield from table(["", ""], [[name, value] for name, value in page.data])
     yield from ("", "### Priors", "")

@@ -7,17 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from ..declared import MODELS, Declared
+from ..design.visible import visible
+from ..host.arithmetic import tiny_is_zero
 from ..tree import read_tree
 from .content import content
 from .drawing import key
-from .files import check_writable, whole
+from .files import check_writable, write
 from .markdown import markdown
-from .show import clean, label
+from .show import label
 from .view import View
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 
+@tiny_is_zero
 def report(
     model: Declared,
     results: Any,
@@ -76,8 +79,7 @@ def report(
         raise ValueError(f"a report ends in {', '.join(ENDINGS)}; got {Path(path).name!r}")
     target = check_writable(path)
     text = markdown(content(view, title)) if form == "markdown" else render(view, title)
-    with whole(target) as draft:
-        draft.write_text(text, encoding="utf-8")
+    write(target, text.encode("utf-8", "backslashreplace"))
     return target
 
 
@@ -92,7 +94,7 @@ def render(view: View, title: str | None = None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         # Escaping leaves what steers text, such as marks of direction and halves of characters.
-        finalize=lambda value: clean(value) if type(value) is str else value,
+        finalize=lambda value: visible(value) if type(value) is str else value,
     )
     env.filters["label"] = breakable
     text = env.get_template("page.html").render(page=content(view, title), key=key(view.trees))

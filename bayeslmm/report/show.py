@@ -3,6 +3,8 @@
 import math
 from collections.abc import Sequence
 
+from ..design.visible import visible
+
 NONE = "–"
 
 
@@ -43,27 +45,15 @@ def seconds(value: float) -> str:
     return f"{value:.2g} s" if value < 10.0 else f"{value:,.0f} s"
 
 
-def clean(text: object) -> str:
-    """On one line, without characters that steer: controls, direction marks, half surrogates.
-
-    Examples
-    --------
-    >>> clean("a\\nb\\u202ec")
-    'a b\ufffdc'
-    """
-    line = " ".join(str(text).splitlines()) if str(text) else ""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in line)
-
-
 def label(text: object, limit: int = 28) -> str:
-    """A clean name, short enough for an axis; both ends are kept, for they tell names apart.
+    """A name as it can be seen, short enough for an axis; both ends are kept, to tell it apart.
 
     Examples
     --------
     >>> label("sd_of_some_very_long_factor[Intercept]", 20)
     'sd_of_som…Intercept]'
     """
-    whole = clean(text)
+    whole = visible(text)
     if len(whole) <= limit:
         return whole
     tail = (limit - 1) // 2 + 1 if limit > 12 else 0
@@ -81,12 +71,12 @@ def labels(names: Sequence[object], limit: int = 28) -> list[str]:
     short = [label(name, limit) for name in names]
     alike: dict[str, list[str]] = {}
     for text, name in zip(short, names):
-        alike.setdefault(text, []).append(clean(name))
+        alike.setdefault(text, []).append(visible(name))
     told = {text: _shared(same) for text, same in alike.items() if same[1:]}
     out = []
     for text, name in zip(short, names):
         start = max(told.get(text, 0) - 3, 0)
-        out.append(f"…{label(clean(name)[start:], 10**9)[: limit - 2]}…" if start else text)
+        out.append(f"…{label(visible(name)[start:], 10**9)[: limit - 2]}…" if start else text)
     return out
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..criticism.check import check
+from ..design.visible import visible
 from ..scalars import INTERVAL, KINDS, Scalar, scalars
 from ..selected import block_names, selected
 from .show import NONE, interval, label, number
@@ -30,7 +31,7 @@ def terminal(tree: Any) -> str:
         own = [s for s in found if s.kind == kind]
         lines += [[f"{kind.title}{_of_many(own)}"]] if own else []
         for s in furthest(own) if len(own) > MANY else own:
-            cells = [s.name, number(s.mean, s.sd), number(s.sd, s.sd)]
+            cells = [visible(s.name), number(s.mean, s.sd), number(s.sd, s.sd)]
             cells.append(interval(s.lower, s.upper, s.sd))
             cells += [f"{s.rhat:.3f}", f"{s.ess:,.0f}"] if chained(found) else []
             lines.append(cells[:1] + [c.replace("nan", NONE) for c in cells[1:]])
@@ -49,7 +50,7 @@ def _block(tree: Any, name: str, width: int) -> list[list[str]]:
     """The surest columns of a block, and how many are included."""
     table = selected(tree, name)
     counted = f"{int(table['included'].sum()):,} of {len(table):,} columns included, {INCLUDED}"
-    lines = [[f"Coefficients of {name} ({counted})"]]
+    lines = [[f"Coefficients of {visible(name)} ({counted})"]]
     shown = table[table["sd"] > 0.0].head(COLUMNS)
     for label_of, row in shown.iterrows():
         spread = row["sd"]
@@ -95,4 +96,4 @@ def verdict(tree: Any) -> list[str]:
     message, judged = str(tree.attrs.get("message", "")), str(tree.attrs.get("verdict", ""))
     if message and not message.startswith((judged or "converged", "converged")):
         lines.append(f"Note: {message}")
-    return lines
+    return [visible(line) for line in lines]

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..columns.validate import equal_columns
+from ..design.unnamed import refuse_unnamed
 from ..engines.exact import ExactFit
 from ..fit import fit
 from ..gaussian.sums import Array
@@ -60,6 +61,7 @@ def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any
     import pandas as pd
 
     names = [str(n) for n in getattr(estimator, "feature_names_in_", range(X.shape[1]))]
+    refuse_unnamed(names, "X")
     if len(set(names)) < len(names):
         names = [str(j) for j in range(X.shape[1])]
     table = pd.DataFrame(X, columns=names)

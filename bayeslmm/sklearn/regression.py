@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import kernels
 from ..coefficients import pieces
+from ..design.unnamed import refuse_unnamed
 from ..engines.evidence import EmpiricalBayes
 from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
@@ -132,6 +133,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
         """Fit to X (n_samples, n_features) and y (n_samples,), matched by position."""
         refuse_other_order(X, y)
         X, y = validate_data(self, X, y, y_numeric=True, ensure_min_samples=2, dtype=np.float64)
+        refuse_unnamed(getattr(self, "feature_names_in_", ()), "X")
         functions = _kernel(self, X)
         self._kept, self.dropped_ = _split(X, all_of_them=not _by_feature(functions))
         if not self.bias and not self._kept.size:

@@ -178,6 +178,15 @@ def test_identifiers_from_two_to_the_53_on_stay_apart_on_every_road(way):
         [Decimal("0.1"), Decimal("0.10000000000000000001")] * 12,
         [-1, 2**64 - 1] * 12,
         [1.5, BIG + 1] * 12,
+        [np.float32(0.1), np.float32(0.2)] * 12,
+        pd.array([BIG, BIG + 2.0] * 12, dtype="Float64"),
+        pd.array([BIG, BIG + 2.0] * 12, dtype="double[pyarrow]"),
+        pd.array([0.1, 0.2] * 12, dtype="float[pyarrow]"),
+        pd.Categorical([float(BIG), BIG + 2.0] * 12),
+        pa.array([float(BIG), BIG + 2.0] * 12).dictionary_encode(),
+        np.ma.array([float(BIG), BIG + 2.0] * 12, mask=[False] * 24),
+        pl.Series([0.1, 0.2] * 12, dtype=pl.Float32),
+        pa.array([Decimal(10) ** 40, Decimal(10) ** 40 + 1] * 12, pa.decimal256(50)),
     ],
 )
 def test_labels_that_may_have_been_rounded_are_refused(labels):
@@ -205,7 +214,7 @@ def test_a_text_that_ends_in_nul_is_not_taken_for_the_one_without():
 @pytest.mark.parametrize(
     ("values", "advice"),
     [
-        (pd.cut(np.arange(24.0), 3), "rename_categories"),
+        (pd.Categorical([(1, 2), (3, 4)] * 12), "rename_categories"),
         (pd.Series(pd.date_range("2020-01-01", periods=24, tz="UTC")).astype("category"), "dates"),
         ([b"a", b"b"] * 12, r"'bytes', which is neither .* \.map\(str\)"),
         ([True, 2] * 12, "mixes values of the kinds 'bool', 'int'"),
@@ -218,13 +227,33 @@ def test_what_cannot_be_a_level_is_refused_with_what_to_do(values, advice):
             build_design(formula, pd.DataFrame({"y": y, "k": values}))
 
 
-def test_intervals_become_categories_in_order_by_what_the_message_advises():
-    k = pd.Series(pd.cut(np.arange(24.0), 3)).cat.rename_categories(str)
+@pytest.mark.parametrize("gap", [False, True])
+def test_intervals_of_cut_are_categories_in_their_order(gap):
+    ages = np.r_[np.nan if gap else 0.0, np.arange(1.0, 24.0)]
+    cut = pd.cut(ages, [-1, 5, 15, 23])
     y = np.random.default_rng(0).normal(size=24)
-    assert build_design("y ~ k", pd.DataFrame({"y": y, "k": k})).fixed[1:] == (
-        "k[(7.667, 15.333]]",
-        "k[(15.333, 23.0]]",
-    )
+    for k in (cut, pd.Series(cut).cat.rename_categories(str)):
+        design = build_design("y ~ k", pd.DataFrame({"y": y, "k": k}), missing="drop")
+        assert design.fixed[1:] == ("k[(5, 15]]", "k[(15, 23]]")
+        assert len(design.y) == 24 - gap
+    new = pd.DataFrame({"k": pd.cut([4.0, 20.0], [-1, 5, 15, 23])})
+    assert design.encoder.encode(new).X.tolist() == [[1.0, 0.0, 0.0], [1.0, 0.0, 1.0]]
+
+
+def test_a_gap_that_numpy_wrote_as_text_is_no_label():
+    data = {"y": [1.0, 2, 4, 3], "g": np.array(["a", np.nan, "b", "a"])}
+    with pytest.raises(DesignError, match="'g' of the table holds the text 'nan'"):
+        build_design("y ~ 1 + (1 | g)", data)
+
+
+@pytest.mark.parametrize(
+    "nothing", [[None] * 4, np.full(4, np.nan), pd.array([None] * 4, "string")]
+)
+def test_a_column_of_nothing_is_all_missing(nothing):
+    data = pd.DataFrame({"y": [1.0, 2, 4, 3], "x": nothing})
+    for formula in ("y ~ x", "y ~ 1 + (1 | x)", "x ~ y"):
+        with pytest.raises(DesignError, match="missing values: column 'x' in 4 rows"):
+            build_design(formula, data)
 
 
 def test_a_gap_in_whole_weights_is_a_gap_not_a_zero():

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.report.show import clean, label
+from bayeslmm.design.visible import visible
+from bayeslmm.report.show import label
 
 from .pages import Page
 
@@ -93,7 +94,7 @@ def test_the_page_has_only_the_templates_tags_and_attributes(model, fits, nasty,
     _, columns, _, engine = nasty
     for name in columns[:4] if not model.blocks else model.blocks[0].labels[:1]:
         assert label(name, 160) in page.text
-    assert clean(engine) in page.text
+    assert visible(engine) in page.text
     assert "<script>t</script>" in page.text
     assert not {"\x00", "\u202e", "\u200f"} & set(page.source)
 

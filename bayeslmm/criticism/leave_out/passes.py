@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
 from ...gaussian.sums import Array
+from ...host.arithmetic import arithmetic
 from ...model import Model
+from ...seeds import generator
 from ...tree import read_tree
 from ..plugged import plugged_in
 from .again import estimated_anew
@@ -75,8 +76,7 @@ def leave_out(
             draws = estimated_anew(model, tree, units, draws)
     if draws.criterion is not None or not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
-    # Matrices here are small: threads of BLAS would spend their time on waiting for each other.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with arithmetic():
         way = units.way(model, draws.criterion)
         values = _in_blocks(way, draws, units, pit)
         found = Pass(units, values, draws.size if draws.used is None else 1, draws.note)
@@ -154,7 +154,7 @@ def _refitted(
     model: Model, way: LeftOut, found: Pass, draws: Draws, pit: bool, seed: int | None
 ) -> Pass:
     """Units with too large a k-hat again, with draws that never saw them."""
-    rng, units, failed = np.random.default_rng(seed), found.units, []
+    rng, units, failed = generator(seed), found.units, []
     values = Pointwise(*(v.copy() for v in found.values))
     weight, _ = smooth(draws.log_weight, draws.r_eff)
     for j in found.bad:

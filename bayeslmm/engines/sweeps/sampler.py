@@ -7,9 +7,10 @@ for sigma. Rows are reduced once to a triangular factor where they are more than
 Golub & Van Loan 2013, section 5.3), so that their number never enters a sweep.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from ...gaussian.sums import Array
 from ...gaussian.threads import processors
 from ...laws import Law
+from ..protocol import most_draws
 from .coefficients import Data
 from .scales import FIXED
 from .sweep import Laws, State, run
@@ -24,6 +26,7 @@ from .sweep import Laws, State, run
 MANY = 2.0  # columns per row from which the factor has the size of the rows: fewer operations
 WIDE = 40  # columns of a block from which its common scale hardly moves given them
 WORTH = 150  # columns from which chains run side by side
+SLICE = 2000  # draws of a chain between two looks for an interrupt
 FOLLOWED = 0.1  # sigma as a share of the response's sd under which all rows are followed
 
 
@@ -63,6 +66,8 @@ class Draws:
     heads : (..., B, 3)
         common, rate and slab^2 of every block.
     sigma : (...)
+    whole : bool
+        Whether nothing interrupted: else some chains, and some draws of each.
     """
 
     beta: Array
@@ -70,6 +75,7 @@ class Draws:
     local: Array
     heads: Array
     sigma: Array
+    whole: bool = True
 
 
 def reduce_rows(
@@ -175,6 +181,7 @@ def sample(
     tune: int,
     chains: int,
     rng: np.random.Generator,
+    partial: bool = False,
 ) -> Draws:
     """Chains of draws from the posterior.
 
@@ -190,6 +197,8 @@ def sample(
         Draws kept per chain, sweeps before them, number of chains.
     rng : numpy Generator
         Each chain takes a stream of its own from it.
+    partial : bool
+        An interrupt keeps what was drawn before it.
 
     Returns
     -------
@@ -207,9 +216,9 @@ def sample(
     P, p, B = local.size, centre.size, len(blocks)
     shapes = ((p,), (P,), (P,), (3 * B,), ())
     out = [np.empty((chains, draws, *shape)) for shape in shapes]
-    streams = rng.spawn(chains)
+    streams, stop, counts = rng.spawn(chains), Event(), np.zeros(chains, np.int64)
 
-    def chain(i: int) -> int:
+    def chain(i: int) -> None:
         state = State(
             np.zeros(p),
             np.zeros(P),
@@ -217,16 +226,43 @@ def sample(
             _spread(heads, laws.heads, streams[i]),
             _spread(begin, laws.sigma[None], streams[i]),
         )
-        return run(streams[i], data, laws, state, tune, *(o[i] for o in out))
+        for at in range(0, draws, SLICE):  # compiled code hears no interrupt
+            if stop.is_set():
+                return
+            part = [o[i, at : at + SLICE] for o in out]
+            counts[i] += run(streams[i], data, laws, state, 0 if at else tune, *part)
+            if counts[i] < min(at + SLICE, draws):
+                return
 
-    with ThreadPoolExecutor(1 if P < WORTH else min(chains, processors())) as pool:
-        done = list(pool.map(chain, range(chains)))
-    if min(done) < draws:
+    whole = _all_run(chain, chains, 1 if P < WORTH else min(chains, processors()), stop, partial)
+    if whole and counts.min() < draws:
         raise ArithmeticError(
-            f"chain {int(np.argmin(done)) + 1} left float64 after {min(done)} draws: columns are "
-            f"collinear, or sigma runs to zero; give sigma a prior that keeps off zero"
+            f"chain {int(np.argmin(counts)) + 1} left float64 after {counts.min()} draws: columns "
+            f"are collinear, or sigma runs to zero; give sigma a prior that keeps off zero"
         )
-    return Draws(out[0] + centre, out[1], out[2], out[3].reshape(chains, draws, B, 3), out[4])
+    if not whole:
+        kept, count = most_draws(counts)
+        out = [o[kept, :count] for o in out]
+    beta, u, local, heads, sigma_of = out
+    heads = heads.reshape(*heads.shape[:2], B, 3)
+    return Draws(beta + centre, u, local, heads, sigma_of, whole)
+
+
+def _all_run(
+    work: Callable[[int], None], count: int, threads: int, stop: Event, partial: bool
+) -> bool:
+    """Do work(0), work(1), ...; whether no interrupt stopped it. It is raised but for `partial`."""
+    with ThreadPoolExecutor(threads) as pool:
+        jobs = [pool.submit(work, i) for i in range(count)]
+        try:
+            for job in jobs:
+                job.result()
+        except KeyboardInterrupt:
+            stop.set()
+            if not partial:
+                raise
+            return False
+    return True
 
 
 def advice(data: Data, found: Draws) -> tuple[str, ...]:

@@ -1,0 +1,6 @@
+"""`python -m bayeslmm` is the command `bayeslmm`."""
+
+from .cli import main
+
+if __name__ == "__main__":
+    main()
