@@ -130,8 +130,7 @@ def _places(name: str, dim: Any, index: Any, known: Any, wanted: Wanted) -> Any:
         if index.is_unique and known.is_unique and known.isin(index).all():
             return index.get_indexer(known)
         raise wanted.refuse(
-            f"its {name} has not the {dim}s of its posterior; select or join both alike, or "
-            f"delete it"
+            f"its {name} has not the {dim}s of its posterior; select or join both alike"
         )
     if not index.is_unique:
         twice = index[index.duplicated()].tolist()[0]

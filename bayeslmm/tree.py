@@ -146,7 +146,9 @@ def read_tree(model: Declared, tree: Any) -> Any:
 def _refuse_no_fit(tree: Any) -> None:
     if "posterior" not in getattr(tree, "children", {}):
         advice = ""
-        if hasattr(tree, "data_vars"):
+        if hasattr(tree, "children"):
+            advice = " without a group posterior; give the whole tree, not one of its groups"
+        elif hasattr(tree, "data_vars"):
             advice = "; give the whole tree, not one of its groups"
         elif isinstance(tree, Mapping):
             advice = "; give one fit, not a dict of them"

@@ -16,13 +16,14 @@ import numpy as np
 from ..declared import Declared
 from ..design import Grouping
 from ..design.labels import other_order
-from ..engines.approximation import affordable
+from ..engines.approximation import UNTRUSTED, affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..engines.pareto import KHAT
 from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
 from ..tree import any_tree, model_of, read_tree
 from . import tables
+from .check import check
 from .loo import loo
 from .plugged import plugged_in
 
@@ -226,7 +227,7 @@ def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
     """What the elpd of plug-in fits, and the log evidence, cannot say."""
     given = {name: plugged_in(tree) for name, tree in results.items()}
     told = "; ".join(f"{name}: {one}" for name, one in given.items() if one)
-    notes = []
+    notes = _untrusted(results)
     if told:
         notes.append(
             f"plugged in, and estimated anew without what was left out, its uncertainty ignored "
@@ -237,6 +238,16 @@ def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
             "an elpd with something plugged in stands beside one without: fit all by one engine"
         )
     return notes + _about_evidence(table)
+
+
+def _untrusted(results: Mapping[str, Any]) -> list[str]:
+    """Fits that are not to be trusted, or could not be judged."""
+    verdicts = {name: check(tree).verdict.partition(", given")[0] for name, tree in results.items()}
+    return [
+        f"{name} is {verdict} (see check), and so what is said of it here"
+        for name, verdict in verdicts.items()
+        if verdict.startswith(UNTRUSTED)
+    ]
 
 
 def _about_evidence(table: Any) -> list[str]:

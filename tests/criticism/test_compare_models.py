@@ -210,3 +210,16 @@ def test_levels_by_other_names_are_another_model():
 def test_a_name_that_is_no_fit_is_refused(pair):
     with pytest.raises(ValueError, match="models= names typo"):
         bl.compare_models(pair[1], models={"typo": pair[0]["slopes"]})
+
+
+def test_a_member_that_could_not_be_judged_is_named():
+    data = bl.datasets.load("Dyestuff")
+    models = [bl.lmm("Yield ~ 1 + (1 | Batch)", data), bl.lmm("Yield ~ 1", data)]
+    fits = {
+        name: bl.fit(model, bl.EmpiricalBayes("reml", draws=draws), seed=1)
+        for name, model, draws in zip(("few", "many"), models, (3, 100))
+    }
+    told = "few is not to be trusted: it could not be judged (see check)"
+    found = bl.compare_models(fits).advice
+    assert [line.startswith(told) for line in found].count(True) == 1
+    assert not any(line.startswith("many is not") for line in found)
