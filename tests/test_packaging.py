@@ -116,9 +116,8 @@ def test_licence_is_whole():
     assert "END OF TERMS AND CONDITIONS" in text
 
 
-def test_every_folder_with_compiled_code_is_in_the_digest_of_the_cache():
-    from bayeslmm.gaussian.compiled import FOLDERS
-
+def test_all_compiled_code_comes_of_the_one_decorator_that_keeps_it():
     package = Path(__file__).parents[1] / "bayeslmm"
-    compiled = {p.parent for p in package.rglob("*.py") if "@jit" in p.read_text(encoding="utf-8")}
-    assert compiled <= set(FOLDERS)
+    made = re.compile(r"\bnjit\(|@(numba\.)?n?jit\(|@numba\.|@(cfunc|vectorize|guvectorize)\b")
+    found = [p.name for p in package.rglob("*.py") if made.search(p.read_text(encoding="utf-8"))]
+    assert found == ["compiled.py"]
