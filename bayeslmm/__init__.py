@@ -33,6 +33,8 @@ else:  # `cli.main` loads the names as soon as Ctrl-C is one line
 
         api = import_module(".api", __name__)
         names = getattr(api, "__all__", ())  # none yet while it loads
+        if name == "__all__":  # `from bayeslmm import *` in a script of this name
+            return names
         if name not in names:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         globals().update({each: getattr(api, each) for each in names})

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .design import DesignError
+from .options import one_of, shown
 
 type Scaling = Literal["sd", "norm"] | None
 SCALES = ("sd", "norm", None)
@@ -45,11 +46,12 @@ class Block:
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise DesignError(
                 f"{self.kind}(name=...) must be a name such as 'x' (it becomes part of variables' "
-                f"names), got {self.name!r}"
+                f"names), got {shown(self.name)}"
             )
-        if self.scale not in SCALES:
+        if not one_of(self.scale, SCALES):
             raise DesignError(
-                f"{self.kind}(scale=...) is 'sd', 'norm' (unit length) or None, got {self.scale!r}"
+                f"{self.kind}(scale=...) is 'sd', 'norm' (unit length) or None, "
+                f"got {shown(self.scale)}"
             )
 
     def __repr__(self) -> str:
@@ -138,7 +140,7 @@ def ard(
     if price is not None and not (
         isinstance(price, int | float | np.number) and 0 <= price < np.inf
     ):
-        raise DesignError(f"ard(price=...) must be a number of at least 0, got {price!r}")
+        raise DesignError(f"ard(price=...) must be a number of at least 0, got {shown(price)}")
     return Block("ard", columns, name, scale, {"price": price})
 
 
@@ -181,7 +183,7 @@ def laplace(
     """
     if lam is not None and not (isinstance(lam, int | float | np.number) and 0 < lam < np.inf):
         raise DesignError(
-            f"lam must be a positive number, got {lam!r}; without it its square, lam2, has a "
+            f"lam must be a positive number, got {shown(lam)}; without it its square, lam2, has a "
             f"prior, which priors= can change"
         )
     return Block("laplace", columns, name, scale, {"lam": lam})
@@ -236,6 +238,8 @@ def horseshoe(
     for option, value in (("nonzero", nonzero), ("slab", slab), ("slab_df", slab_df)):
         number = isinstance(value, int | float | np.number) and 0.0 < value < np.inf
         if value is not None and not number:
-            raise DesignError(f"horseshoe({option}=...) must be a positive number, got {value!r}")
+            raise DesignError(
+                f"horseshoe({option}=...) must be a positive number, got {shown(value)}"
+            )
     options = {"nonzero": nonzero, "slab": slab, "slab_df": slab_df}
     return Block("horseshoe", columns, name, scale, options)

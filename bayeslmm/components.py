@@ -27,6 +27,7 @@ from .gaussian.expectation import NoNoise
 from .gaussian.sums import Array
 from .host.arithmetic import arithmetic
 from .models.ppca import ppca
+from .options import shown
 from .report.drawing import INK, draw, name_axes
 from .seeds import generator
 
@@ -227,7 +228,7 @@ def _most(Y: Any, most: int | None, scale: str | None) -> int:
     if isinstance(most, bool) or not isinstance(most, int | np.integer) or not 0 <= most < d:
         raise ValueError(
             f"choose_components(most=...) must be a whole number below the number of columns, "
-            f"{d}, got {most!r}"
+            f"{d}, got {shown(most)}"
         )
     return int(most)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .options import one_of, shown
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -62,8 +64,8 @@ def path(name: str) -> Path:
     'sleepstudy.csv'
     """
     known = names()
-    if name not in known:
-        raise ValueError(f"name should be one of {', '.join(known)} but got {name!r}")
+    if not one_of(name, known):
+        raise ValueError(f"name should be one of {', '.join(known)} but got {shown(name)}")
     return _files()[name]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .factors import FactorModel
 from .model import Model
+from .options import shown
 
 type Declared = Model | FactorModel
 MODELS = (Model, FactorModel)
@@ -29,12 +30,7 @@ def model_first(model: Any, function: str) -> None:
 def check_prob(prob: Any) -> None:
     """Refuse what is no probability between 0 and 1."""
     if not isinstance(prob, int | float | np.number) or not 0.0 < prob < 1.0:
-        told = (
-            repr(prob)
-            if isinstance(prob, int | float | np.number | str)
-            else f"a {type(prob).__name__}"
-        )
-        raise ValueError(f"prob must lie in (0, 1), but is {told}")
+        raise ValueError(f"prob must lie in (0, 1), but is {shown(prob)}")
 
 
 def rows_only(model: Any, function: str, instead: str) -> None:

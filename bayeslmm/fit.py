@@ -17,6 +17,7 @@ from .host.interrupts import held
 from .labelled import READ, TOGETHER
 from .model import Model
 from .named import Recovered, trimmed
+from .options import shown
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
 from .seeds import checked, stored
@@ -137,7 +138,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
     if isinstance(engine, type) or not hasattr(engine, "run"):
         raise TypeError(
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
-            f"got {engine!r}"
+            f"got {shown(engine)}"
         )
     known = model.large
     for name in (keep,) if isinstance(keep, str) else keep:

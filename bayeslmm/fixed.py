@@ -14,6 +14,7 @@ from .design import Design, DesignError
 from .gaussian.primal import FixedPrior
 from .gaussian.sums import Array
 from .laws import operator_parameters
+from .options import shown
 from .priors import WIDE, Scales
 
 
@@ -67,7 +68,7 @@ def normal_law(name: str, given: Any) -> tuple[float, float] | None:
         if match is None:
             raise DesignError(
                 f"the prior of {name} written as text is 'Normal(mean, sd)' or 'flat'; "
-                f"got {given!r}"
+                f"got {shown(given)}"
             )
         return _normal_numbers(name, given, match[1], match[2])
     kind = type(getattr(getattr(given, "owner", None), "op", None)).__name__

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from .options import shown
+
 __all__ = ["Kernel", "gaussian", "linear_spline", "polynomial"]
 
 Array = np.ndarray
@@ -197,7 +199,7 @@ def _points(x: Any, centres: Any) -> tuple[Array, Array]:
 def whole_number(name: str, value: Any) -> int:
     """An option that counts: a whole number, at least one."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} should be a whole number, at least 1, but got {value!r}")
+        raise ValueError(f"{name} should be a whole number, at least 1, but got {shown(value)}")
     return int(value)
 
 
@@ -212,5 +214,5 @@ def finite_number(
     good = number >= least if above is None else number > above
     if not (good and number < math.inf):
         limit = f"at least {least:g}" if above is None else f"above {above:g}"
-        raise ValueError(f"{name} should be a finite number {limit} but got {value!r}")
+        raise ValueError(f"{name} should be a finite number {limit} but got {shown(value)}")
     return number

@@ -21,6 +21,7 @@ from .gaussian.sums import Array
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
+from .options import one_of, shown
 from .recover import theta_points
 from .seeds import generator
 from .terms import GroupTerm
@@ -154,8 +155,8 @@ def predict(
     >>> bl.predict(m, eb, new, seed=2).mean.shape
     (2,)
     """
-    if groups not in ("known", "none"):
-        raise ValueError(f"groups must be 'known' or 'none', got {groups!r}")
+    if not one_of(groups, ("known", "none")):
+        raise ValueError(f"groups must be 'known' or 'none', got {shown(groups)}")
     rows_only(model, "predict", "use impute, reconstruct or transform")
     tree = read_tree(model, tree)
     rng = generator(seed)

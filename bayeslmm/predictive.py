@@ -14,6 +14,7 @@ from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .named import Named
+from .options import one_of, shown
 from .recover import theta_points, theta_variables
 from .seeds import generator, stored
 from .space import Theta
@@ -165,8 +166,11 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
     from .tree import build
 
     model_first(model, "prior_predictive")
-    if draws < 1:
-        raise ValueError(f"prior_predictive(draws=...) must be at least 1, got {draws}")
+    whole = isinstance(draws, int | np.integer) and not isinstance(draws, bool)
+    if not whole or draws < 1:
+        raise ValueError(
+            f"prior_predictive(draws=...) must be a whole number of at least 1, got {shown(draws)}"
+        )
     variables, y = model.prior_draws(draws, generator(seed))
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
     response = {model.response: (model.observed[0], y[None])}
@@ -240,8 +244,8 @@ def posterior_predictive(
     from .tree import add_group, read_tree
 
     tree = read_tree(model, tree)
-    if groups not in ("known", "new"):
-        raise ValueError(f"groups must be 'known' or 'new', got {groups!r}")
+    if not one_of(groups, ("known", "new")):
+        raise ValueError(f"groups must be 'known' or 'new', got {shown(groups)}")
     y = model.replicated(tree, generator(seed), groups)
     return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
 

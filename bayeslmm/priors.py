@@ -24,6 +24,7 @@ from .design import Design, DesignError, Grouping
 from .design.visible import meant
 from .gaussian.sums import Array
 from .laws import Law, law_of, operator_parameters, parse_law
+from .options import shown
 from .space import Correlation, Positive
 
 WIDE = 2.5
@@ -114,7 +115,7 @@ def _fixed_scale(name: str, size: int, given: Any) -> Array:
         kind = "the square of a scale" if squares else "a standard deviation"
         raise DesignError(
             f"{name} is {kind}: it can be fixed at a "
-            f"{'positive' if positive else 'non-negative'} number, not {given!r}"
+            f"{'positive' if positive else 'non-negative'} number, not {shown(given)}"
         )
     return np.broadcast_to(value, size).copy()
 
@@ -162,7 +163,7 @@ def correlation_prior(grouping: Grouping, given: Any) -> Correlation:
         match = re.fullmatch(r"\s*LKJ(?:Corr)?\(\s*([0-9.eE+-]+)\s*\)\s*", given)
         if match is None:
             raise DesignError(
-                f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {given!r}"
+                f"the prior of {name} is LKJ(eta), for instance 'LKJ(2)'; got {shown(given)}"
             )
         return _lkj(name, grouping, match[1])
     if isinstance(given, int | float | np.ndarray | list | np.number):

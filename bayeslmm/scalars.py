@@ -91,7 +91,8 @@ def chains(tree: Any) -> int:
     posterior = tree["posterior"]
     stats = tree.get("sample_stats", {})
     count = int(posterior.sizes.get("chain", 1))
-    markov = stats or count > 1 or "markov_chains" in tree.attrs
+    unknown = count > 1 and "engine" not in tree.attrs  # joined draws of an engine stay draws
+    markov = stats or unknown or "markov_chains" in tree.attrs
     return count if markov and "log_weight" not in stats else 0
 
 

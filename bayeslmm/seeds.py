@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from .options import shown
+
 
 def checked(seed: Any) -> int | None:
     """A seed as Python's whole number; None where there is none.
@@ -30,7 +32,7 @@ def checked(seed: Any) -> int | None:
         hint = ""
         if isinstance(seed, np.random.Generator | np.random.SeedSequence | np.random.RandomState):
             hint = ": draw one, such as int(rng.integers(2**32))"
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}{hint}")
+        raise ValueError(f"seed must be a whole number of at least 0, got {shown(seed)}{hint}")
     return int(seed)
 
 

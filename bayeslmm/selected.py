@@ -19,6 +19,7 @@ from .engines.convergence import FEWEST
 from .gaussian.sums import Array
 from .host.arithmetic import tiny_is_zero
 from .model import Model
+from .options import one_of, shown
 from .reading import groups, is_block, local_scales, summary
 from .recover import theta_points
 from .tree import any_tree, model_of, read_tree
@@ -81,8 +82,8 @@ def selected(
     import pandas as pd
 
     check_prob(prob)
-    if rule not in RULES:
-        raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {rule!r}")
+    if not one_of(rule, RULES):
+        raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {shown(rule)}")
     tree = any_tree(tree)
     name = _name(tree, name)
     posterior, _ = groups(tree)
@@ -152,8 +153,8 @@ def _name(tree: Any, name: str | None) -> str:
         raise ValueError("this fit has no block of columns; random effects are read by ranef")
     if name is None and len(names) > 1:
         raise ValueError(f"this fit has the blocks {', '.join(names)}; name one of them")
-    if name is not None and name not in names:
-        raise ValueError(f"this fit has no block {name!r}; its blocks are: {', '.join(names)}")
+    if name is not None and not one_of(name, names):
+        raise ValueError(f"this fit has no block {shown(name)}; its blocks are: {', '.join(names)}")
     return names[0] if name is None else name
 
 

@@ -475,3 +475,12 @@ def test_the_package_runs_as_a_module(monkeypatch, capsys, module):
         runpy.run_module(module, run_name="__main__", alter_sys=False)
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith("bayeslmm ")
+
+
+def test_a_script_that_is_called_like_the_command_takes_all_names(tmp_path):
+    script = tmp_path / "bayeslmm"
+    script.write_text("from bayeslmm import *\nprint(fit.__name__, check.__name__)\n")
+    variables = os.environ | {"PYTHONPATH": str(places.PACKAGE.parent)}
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("fit check\n", "")

@@ -219,6 +219,25 @@ def test_two_fits_joined_along_their_chains_are_all_chains(whole):
     alike(bl.fixef(joined)["mean"], bl.fixef(whole.nuts)["mean"])
 
 
+def test_a_chain_that_is_there_twice_is_no_second_witness(whole):
+    joined = changed(whole.nuts, lambda d: xr.concat([d, d], "chain"), *DRAWN)
+    found = bl.check(joined)
+    assert found.verdict == "not to be trusted: it could not be judged"
+    assert "chains that differ" in found.table().index
+
+
+def test_draws_of_a_maximum_that_are_joined_are_no_chains(whole):
+    joined = changed(whole.eb, lambda d: xr.concat([d, d], "chain"), *DRAWN)
+    alike(bl.check(joined).table(), bl.check(whole.eb).table())
+    assert bl.check(joined).verdict == bl.check(whole.eb).verdict
+
+
+def test_divergences_that_were_taken_out_are_still_told(whole):
+    tree = changed(whole.nuts, lambda d: d.drop_vars("diverging"), "sample_stats")
+    tree.attrs["divergences"] = 7
+    assert bl.check(tree).table().loc["divergences", ["value", "ok"]].tolist() == ["7", "NO"]
+
+
 def test_a_file_is_read_by_its_labels_where_its_model_is_gone(whole, tmp_path, monkeypatch):
     path = tmp_path / "fit.nc"
     changed(whole.eb, reversed_labels, "posterior").to_netcdf(path, engine="h5netcdf")

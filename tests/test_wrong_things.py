@@ -76,3 +76,40 @@ def test_a_probability_is_one_number(whole, prob):
 def test_new_columns_of_blocks_are_a_dict(whole):
     with pytest.raises(bl.DesignError, match="terms must be a dict such as"):
         bl.predict(whole.model, whole.eb, whole.data, terms=pd.Series(Y))
+
+
+LARGE = [pd.Series(["drop"] * 3), pd.DataFrame({"a": Y}), np.arange(1e5), [Y], list(range(999))]
+
+
+@pytest.mark.parametrize("thing", LARGE, ids=lambda thing: type(thing).__name__)
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda w, thing: bl.lmm("y ~ x", w.data, missing=thing),
+        lambda w, thing: bl.loo(w.model, w.eb, unit=thing),
+        lambda w, thing: bl.selected(w.eb, rule=thing),
+        lambda w, thing: bl.selected(w.eb, thing),
+        lambda w, thing: bl.predict(w.model, w.eb, groups=thing),
+        lambda w, thing: bl.posterior_predictive(w.model, w.eb, groups=thing),
+        lambda w, thing: bl.prior_predictive(w.model, draws=thing),
+        lambda w, thing: bl.ppca(X, 1, scale=thing),
+        lambda w, thing: bl.ridge(X, name="x", scale=thing),
+        lambda w, thing: bl.EmpiricalBayes(thing),
+        lambda w, thing: bl.EmpiricalBayes(draws=thing),
+        lambda w, thing: bl.NUTS(chains=thing),
+        lambda w, thing: bl.NUTS(target_accept=thing),
+        lambda w, thing: bl.fit(w.model, thing),
+        lambda w, thing: bl.fit(w.model, bl.EmpiricalBayes(), seed=thing),
+        lambda w, thing: bl.datasets.load(thing),
+        lambda w, thing: bl.compare_engines({"a": w.eb}, reference=thing),
+        lambda w, thing: bl.compare_models({"a": w.eb, "b": w.eb}, models=thing),
+    ],
+)
+def test_an_option_that_is_a_table_is_refused_in_one_short_line(whole, ask, thing):
+    with pytest.raises((ValueError, TypeError)) as caught:
+        ask(whole, thing)
+    told = str(caught.value)
+    assert "ambiguous" not in told
+    assert "unhashable" not in told
+    assert "\n" not in told
+    assert len(told) < 350

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..design import DesignError
+from ..options import shown
 from .finite import refuse_not_finite
 from .given import read_given
 from .size import refuse_too_large
@@ -159,7 +160,7 @@ def _check(functions: Any) -> None:
     if not callable(functions) and not hasattr(functions, "fit"):
         raise DesignError(
             "a kernel must be one of bl.kernels or bl.bases, e.g. bl.kernels.gaussian(width=3.0), "
-            f"or a function of points and centres, got {functions!r}"
+            f"or a function of points and centres, got {shown(functions)}"
         )
 
 

@@ -11,6 +11,8 @@ from typing import Literal
 
 import numpy as np
 
+from ..options import one_of, shown
+
 Array = np.ndarray
 
 
@@ -57,8 +59,8 @@ def standardise(
     >>> scaled.tolist(), centre.tolist(), unit.tolist()
     ([[-1.0], [1.0]], [2.0], [1.0])
     """
-    if scale not in ("sd", "norm", None):
-        raise ValueError(f"scale should be 'sd', 'norm' or None but got {scale!r}")
+    if not one_of(scale, ("sd", "norm", None)):
+        raise ValueError(f"scale should be 'sd', 'norm' or None but got {shown(scale)}")
     n, p = matrix.shape
     middle, scaled = np.zeros(p), matrix.astype(float)  # the one copy; all else is done in place
     if centre:

@@ -9,7 +9,8 @@ from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts, measured
 from ..gaussian.sums import Array
 from .item import Check
 
-UNJUDGED = {"draws", "chains that move", "sampler statistics"}  # rows without which nothing is said
+# Rows without which nothing is said.
+UNJUDGED = {"draws", "chains that move", "chains that differ", "sampler statistics"}
 MOST = 500  # elements of one variable that are looked at; of more, so many at equal distances
 
 
@@ -68,7 +69,7 @@ def _unknown(tree: Any, posterior: Any) -> Iterator[Check]:
     moving = draws if told is None else told.split(", ")
     found = doubts(draws, moving)
     if told is None and any(np.ptp(d) > 0.0 for d in draws.values() if d.size):
-        found = [doubt for doubt in found if doubt.name == "draws"]  # a constant may be one
+        found = [doubt for doubt in found if doubt.name != "chains that move"]  # it may be fixed
     for doubt in found:
         yield Check(doubt.name, doubt.value, doubt.limit, False, doubt.advice)
     if "engine" not in tree.attrs and "diverging" not in tree.get("sample_stats", {}):

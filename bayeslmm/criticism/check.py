@@ -109,7 +109,7 @@ def check(tree: Any) -> Checks:
     count = posterior.sizes.get("chain", 1) * posterior.sizes.get("draw", 1)
     if chains(tree):
         rows += chained(tree, chains(tree))
-        rows += _sampler(stats)
+        rows += _sampler(stats, int(tree.attrs.get("divergences", 0)))
     elif count < FEWEST:
         rows.append(_few(count))
     elif "effective_draws" in tree.attrs:
@@ -186,12 +186,12 @@ def _ended(tree: Any) -> Iterator[Check]:
         yield Check("bound settled", value, "", done, "raise steps=")
 
 
-def _sampler(stats: Any) -> Iterator[Check]:
-    """Divergences, trees cut short, and energy."""
+def _sampler(stats: Any, diverged: int) -> Iterator[Check]:
+    """Divergences (as the fit counted them, where they are gone), trees cut short, and energy."""
     if stats is None:
         return
-    if "diverging" in stats:
-        count = int(stats["diverging"].sum())
+    if "diverging" in stats or diverged:
+        count = int(stats["diverging"].sum()) if "diverging" in stats else diverged
         advice = "raise target_accept (0.95), or give tighter priors"
         yield Check("divergences", str(count), "0", count == 0, advice)
     if "tree_depth" in stats:

@@ -15,6 +15,7 @@ from ..engines.pareto import limit, psis
 from ..engines.passed import passed
 from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
+from ..options import one_of, shown
 from ..reading import moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
@@ -105,8 +106,8 @@ def compare_engines(
     if reference is None:
         chained = [name for name, tree in results.items() if chains(tree)]
         reference = (chained or list(results))[0]
-    elif reference not in results:
-        raise ValueError(f"reference={reference!r} is none of {', '.join(map(repr, results))}")
+    elif not one_of(reference, results):
+        raise ValueError(f"reference={shown(reference)} is none of {', '.join(map(repr, results))}")
     each = {name: {q.name: q for q in _quantities(tree)} for name, tree in results.items()}
     base = each[reference]
     index = [

@@ -76,7 +76,7 @@ def compare_models(
     Raises
     ------
     TypeError
-        Where `results` is no dict of fits.
+        Where `results` is no dict of fits, or `models` none of models.
     ValueError
         Where there are fewer than two, their responses differ, or a model is not known.
 
@@ -93,7 +93,7 @@ def compare_models(
     """
     import pandas as pd
 
-    trees, known = _known(results, models or {})
+    trees, known = _known(results, {} if models is None else models)
     columns: dict[tuple[str, str], Any] = {
         ("log evidence", ""): {name: _evidence(m, trees[name]) for name, m in known.items()}
     }
@@ -121,6 +121,10 @@ def _known(
         raise TypeError(
             f"compare_models takes a dict such as {{'slope': nuts, 'intercept': other}}, not a "
             f"{type(results).__name__}"
+        )
+    if not isinstance(models, Mapping):
+        raise TypeError(
+            f"models= is a dict such as {{'slope': model, ...}}, not a {type(models).__name__}"
         )
     if len(results) < 2:
         raise ValueError(f"compare_models needs at least two fits; got {len(results)}")

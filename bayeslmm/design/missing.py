@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ..options import one_of, shown
 from .errors import DesignError, at_rows
 from .labels import Labels
 from .origin import Rows, places
@@ -30,8 +31,8 @@ def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str
     DesignError
         If values are missing under "error", or if no row is left under "drop".
     """
-    if missing not in ("error", "drop"):
-        raise DesignError(f"missing must be 'error' or 'drop', got {missing!r}")
+    if not one_of(missing, ("error", "drop")):
+        raise DesignError(f"missing must be 'error' or 'drop', got {shown(missing)}")
     gone = np.zeros(len(rows), dtype=bool)
     for mask in masks.values():
         gone |= mask

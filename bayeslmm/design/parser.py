@@ -16,6 +16,7 @@ The precedence is that of R for terms and that of Python for arithmetic, which a
 
 from dataclasses import dataclass
 
+from ..options import shown
 from .errors import FormulaError, formula_error
 from .explain import COMPARISONS, missing, unexpected
 from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, Text, Word
@@ -45,7 +46,7 @@ def parse(formula: str) -> tuple[Node, Node]:
         known transform.
     """
     if not isinstance(formula, str):
-        raise FormulaError(f"a formula is a text such as 'y ~ x + (1 | g)', got {formula!r}")
+        raise FormulaError(f"a formula is a text such as 'y ~ x + (1 | g)', got {shown(formula)}")
     if not formula.strip():
         raise FormulaError("the formula is empty; write e.g. 'y ~ x + (1 | g)'")
     tokens = tokenize(formula)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model import Model
+from ..options import shown
 from ..recover import one_chain
 from .approximation import sd_ratios, verdict
 from .improper import refuse_improper
@@ -56,7 +57,7 @@ class CAVI:
         check_integers(self, steps=1, draws=100)
         if not isinstance(self.tolerance, int | float) or not self.tolerance > 0.0:
             raise ValueError(
-                f"CAVI(tolerance=...) must be a positive number, got {self.tolerance!r}"
+                f"CAVI(tolerance=...) must be a positive number, got {shown(self.tolerance)}"
             )
 
     @property

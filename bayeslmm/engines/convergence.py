@@ -58,6 +58,9 @@ def doubts(draws: Mapping[str, Array], moving: Collection[str]) -> list[Doubt]:
     if count < FEWEST:
         told = f"{count} draws a chain are" if count > 1 else "1 draw a chain is"
         return [Doubt("draws", f"{told} too few to judge", least, f"draw {least}")]
+    if twins(draws, moving):
+        advice = "fits that are joined need different seeds"
+        return [Doubt("chains that differ", "some are copies of others", "all", advice)]
     still = [name for name, d in draws.items() if name in moving and _stands(d)]
     if not still:
         return []
@@ -66,6 +69,12 @@ def doubts(draws: Mapping[str, Array], moving: Collection[str]) -> list[Doubt]:
         "excludes what the data say"
     )
     return [Doubt("chains that move", f"{', '.join(still)} did not move", "all", advice)]
+
+
+def twins(draws: Mapping[str, Array], moving: Collection[str]) -> bool:
+    """Whether a chain is there twice in all that moves: it would count as two that agree."""
+    each = [d for name, d in draws.items() if name in moving and not _stands(d)]
+    return bool(each) and all(len({chain.tobytes() for chain in d}) < len(d) for d in each)
 
 
 def _stands(draws: Array) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..gaussian.sums import Array
 from ..model import CRITERIA, Model
+from ..options import one_of, shown
 from ..recover import Thetas, theta_variables
 from ..space import Theta
 from .approximation import TRUSTED, verdict
@@ -69,16 +70,16 @@ class EmpiricalBayes:
     log_evidence: bool = False
 
     def __post_init__(self) -> None:
-        if self.criterion not in CRITERIA:
+        if not one_of(self.criterion, CRITERIA):
             raise ValueError(
                 f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; "
-                f"got {self.criterion!r}"
+                f"got {shown(self.criterion)}"
             )
         least = 100 if self.laplace else 1  # draws from which an approximation can be judged
         if not isinstance(self.draws, int | np.integer) or self.draws < least:
             raise ValueError(
                 f"EmpiricalBayes(draws=...) must be at least {least}"
-                f"{' where laplace=True' if self.laplace else ''}, got {self.draws!r}"
+                f"{' where laplace=True' if self.laplace else ''}, got {shown(self.draws)}"
             )
 
     @property

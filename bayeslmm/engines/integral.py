@@ -20,6 +20,7 @@ from ..declared import Declared, model_first
 from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
 from ..host.arithmetic import tiny_is_zero
+from ..options import shown
 from ..seeds import generator
 from ..tree import read_tree
 from . import start
@@ -117,7 +118,7 @@ def log_evidence(
     refuse_changed(model)
     check_proper(model)
     if not isinstance(draws, int | np.integer) or draws < FEWEST:
-        raise ValueError(f"log_evidence(draws=...) must be at least {FEWEST}, got {draws!r}")
+        raise ValueError(f"log_evidence(draws=...) must be at least {FEWEST}, got {shown(draws)}")
     if tree is not None:
         tree = _sampled_tree(model, tree)
     if model.space.size == 0:

@@ -17,6 +17,7 @@ import numpy as np
 from ..gaussian.sums import Array
 from ..host.interrupts import held
 from ..model import Model
+from ..options import shown
 from ..target import Target
 from . import start
 from .convergence import judge
@@ -74,9 +75,10 @@ class NUTS:
         check_integers(self, draws=1, tune=1, chains=1)  # nutpie stops Python where tune is 0
         if self.cores is not None:
             check_integers(self, cores=1)
-        if not 0.0 < self.target_accept < 1.0:
+        number = isinstance(self.target_accept, int | float | np.number)
+        if not (number and 0.0 < self.target_accept < 1.0):
             raise ValueError(
-                f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}"
+                f"NUTS(target_accept=...) must lie in (0, 1), got {shown(self.target_accept)}"
             )
 
     @property

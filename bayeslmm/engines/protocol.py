@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..gaussian.sums import Array
+from ..options import shown
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,7 +59,7 @@ def check_integers(engine: Any, **least: int) -> None:
         if not whole or value < bound:
             raise ValueError(
                 f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
-                f"got {value!r}"
+                f"got {shown(value)}"
             )
 
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..options import shown
 from .active import Basis, State
 from .sequential import climb
 from .sums import Array
@@ -152,15 +153,17 @@ def _checked(
     if not np.isfinite(y).all():
         raise ValueError("y should be finite in every row")
     if sigma is not None and not 0.0 < sigma < np.inf:
-        raise ValueError(f"sigma should be a positive number or None but got {sigma!r}")
+        raise ValueError(f"sigma should be a positive number or None but got {shown(sigma)}")
     if not (np.isfinite(price).all() and np.min(price) >= 0.0):
-        raise ValueError(f"price should be a finite number, at least 0, but got {price!r}")
+        raise ValueError(f"price should be a finite number, at least 0, but got {shown(price)}")
     if np.ndim(price) and np.shape(price) != (Phi.shape[1],):
         raise ValueError(
             f"price should be one number or {Phi.shape[1]}, but has shape {np.shape(price)}"
         )
     if starts not in range(1, len(HELD) + 1):
-        raise ValueError(f"starts should be an integer from 1 to {len(HELD)} but got {starts!r}")
+        raise ValueError(
+            f"starts should be an integer from 1 to {len(HELD)} but got {shown(starts)}"
+        )
     return Phi, y
 
 

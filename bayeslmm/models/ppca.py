@@ -23,6 +23,7 @@ from ..factors.moments import column_moments
 from ..fixed import normal_law
 from ..gaussian.complete import MeanPrior
 from ..laws import Law, operator_parameters
+from ..options import one_of, shown
 from ..priors import WIDE, check_names, positive_prior
 
 KIND = "Probabilistic PCA"
@@ -126,7 +127,7 @@ def ppca(
 def _check(design: Matrix, components: Any, scale: Any) -> None:
     d = len(design.features)
     if isinstance(components, bool) or not isinstance(components, int | np.integer):
-        raise DesignError(f"components must be a whole number, got {components!r}")
+        raise DesignError(f"components must be a whole number, got {shown(components)}")
     if components < 0:
         raise DesignError(f"components must be at least 0, got {components}")
     if components >= d:
@@ -134,8 +135,8 @@ def _check(design: Matrix, components: Any, scale: Any) -> None:
             f"components must be below the number of columns, {d}, got {components}: with as many "
             f"nothing is left for the noise"
         )
-    if scale not in (None, "sd"):
-        raise DesignError(f"scale must be None or 'sd', got {scale!r}")
+    if not one_of(scale, (None, "sd")):
+        raise DesignError(f"scale must be None or 'sd', got {shown(scale)}")
 
 
 def _refuse_flat(scale: Any) -> None:

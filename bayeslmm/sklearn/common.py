@@ -14,6 +14,7 @@ from ..design.unnamed import refuse_unnamed
 from ..engines.exact import ExactFit
 from ..fit import fit
 from ..gaussian.sums import Array
+from ..options import shown
 
 LEAST = 1e-6  # share of y's spread that is taken for noise where there is none
 
@@ -31,7 +32,7 @@ def infer(estimator: Any, model: Any, engines: Mapping[str, Callable[[], Any]]) 
         if engine not in engines:
             raise ValueError(
                 f"engine must be one of {', '.join(map(repr, engines))}, or a value such as "
-                f"bl.NUTS(draws=2000); got {engine!r}"
+                f"bl.NUTS(draws=2000); got {shown(engine)}"
             )
         engine = engines[engine]()
     seed = int(check_random_state(estimator.random_state).randint(2**31 - 1))

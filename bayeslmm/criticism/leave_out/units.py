@@ -18,6 +18,7 @@ from ...gaussian.leave_out import (
 )
 from ...gaussian.primal import FixedPrior
 from ...model import Model
+from ...options import one_of, shown
 
 FLAT = ("ml", "reml")  # criteria under which the prior of beta is flat
 NAMED = 5  # labels that a message names before it counts the others
@@ -34,13 +35,14 @@ class UnitsOf:
     @classmethod
     def of(cls, model: Model, unit: str) -> "UnitsOf":
         """Rows, or the levels of a grouping factor."""
+        names = ("row", *(t.name for t in model.terms))
+        if not one_of(unit, names):
+            known = ", ".join(map(repr, names))
+            raise ValueError(f"unit must be one of {known}, got {shown(unit)}")
         if unit == "row":
             return cls(unit, np.arange(model.design.y.size), np.asarray(model.design.rows))
-        for term in model.terms:
-            if term.name == unit:
-                return cls(unit, term.grouping.codes, np.asarray(term.grouping.levels))
-        known = ", ".join(repr(name) for name in ("row", *(t.name for t in model.terms)))
-        raise ValueError(f"unit must be one of {known}, got {unit!r}")
+        grouping = model.term(unit).grouping
+        return cls(unit, grouping.codes, np.asarray(grouping.levels))
 
     @property
     def size(self) -> int:
