@@ -108,7 +108,8 @@ def compare_engines(
         reference = (chained or list(results))[0]
     elif not one_of(reference, results):
         raise ValueError(f"reference={shown(reference)} is none of {', '.join(map(repr, results))}")
-    each = {name: {q.name: q for q in _quantities(tree)} for name, tree in results.items()}
+    told = {name: scalars(tree) for name, tree in results.items()}
+    each = {n: {q.name: q for q in _quantities(t, told[n])} for n, t in results.items()}
     base = each[reference]
     index = [
         (parameter, engine)
@@ -122,7 +123,8 @@ def compare_engines(
     table = pd.DataFrame(rows, index=labels, columns=columns)
     if table[["weighted mean", "weighted sd"]].isna().all(axis=None):
         table = table.drop(columns=["weighted mean", "weighted sd"])
-    engines = pd.DataFrame([_engine(tree) for tree in results.values()], index=list(results))
+    ran = [_engine(tree, told[name]) for name, tree in results.items()]
+    engines = pd.DataFrame(ran, index=list(results))
     for name, nats in _short(results, reference).items():
         engines.loc[name, "verdict"] = (
             f"not to be trusted: under {reference}'s draws lies a maximum {nats:.2f} nats higher"
@@ -168,15 +170,14 @@ def _read(results: Any) -> dict[str, Any]:
     return found
 
 
-def _quantities(tree: Any) -> list[Quantity]:
+def _quantities(tree: Any, told: list[Scalar]) -> list[Quantity]:
     logs = log_weights(tree)
     weights = None
     if logs is not None:
         smooth, k = psis(logs)
         weights = np.exp(smooth) if k <= limit(logs.size) else None
     found = [
-        Quantity(s.name, np.array([s.mean]), np.array([s.sd]), _weighted(s, weights))
-        for s in scalars(tree)
+        Quantity(s.name, np.array([s.mean]), np.array([s.sd]), _weighted(s, weights)) for s in told
     ]
     for factor, table in ranef(tree).items():
         effects = table.index.get_level_values("effect")
@@ -222,13 +223,13 @@ def _row(q: Quantity, base: Quantity | None) -> list[float]:
     return [mean, sd, ratio, distance, *q.weighted]
 
 
-def _engine(tree: Any) -> dict[str, Any]:
+def _engine(tree: Any, told: list[Scalar]) -> dict[str, Any]:
     attrs = tree.attrs
     fixed = str(tree["posterior"].attrs.get("fixed", ""))
     return {
         "verdict": check(tree).verdict.partition(", given")[0],
         "plugged in": fixed or "nothing",
         "k-hat": float(attrs.get("khat", np.nan)),
-        "smallest ESS": float(attrs.get("ess_min", np.nan)),
+        "smallest ESS": min((s.ess for s in told if np.isfinite(s.ess)), default=np.nan),
         "seconds": float(attrs.get("seconds", np.nan)),
     }
