@@ -140,6 +140,8 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
             f"fit takes an engine second, a value such as bl.NUTS() or bl.EmpiricalBayes('reml'); "
             f"got {shown(engine)}"
         )
+    if not isinstance(keep, Collection):
+        raise TypeError(f"keep is a list of names of variables, not {shown(keep)}")
     known = model.large
     for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:

@@ -113,3 +113,8 @@ def test_an_option_that_is_a_table_is_refused_in_one_short_line(whole, ask, thin
     assert "unhashable" not in told
     assert "\n" not in told
     assert len(told) < 350
+
+
+def test_what_is_kept_is_a_list_of_names(whole):
+    with pytest.raises(TypeError, match="keep is a list of names of variables, not 3"):
+        bl.fit(whole.model, bl.EmpiricalBayes(), keep=3)
