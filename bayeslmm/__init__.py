@@ -17,10 +17,11 @@ TYPE_CHECKING = False  # as typing's own, which takes its time
 
 def _is_the_command() -> bool:
     """Whether this process is `bayeslmm ...`, or `python -m bayeslmm ...`."""
-    if sys.argv[:1] == ["-m"]:  # a package is loaded before what -m names in it
+    first = [str(word) for word in getattr(sys, "argv", [])[:1]]  # a host may have none
+    if first == ["-m"]:  # a package is loaded before what -m names in it
         after = sys.orig_argv[sys.orig_argv.index("-m") + 1 :] if "-m" in sys.orig_argv else []
         return after[:1] in (["bayeslmm"], ["bayeslmm.cli"])
-    return bool(sys.argv) and os.path.basename(sys.argv[0]) in ("bayeslmm", "bayeslmm.exe")
+    return os.path.basename("".join(first)) in ("bayeslmm", "bayeslmm.exe")
 
 
 if TYPE_CHECKING or not _is_the_command():
