@@ -114,6 +114,7 @@ REFUSED = [  # a file, options, and what is said of it
     ("t.csv", b"Growth of plants\n" + CONTENT, [], "line 1 is 'Growth of plants'"),
     ("t.csv", b"Growth of plants,,\n" + CONTENT, [], "the first line of a table names its columns"),
     ("t.csv", b"sep=;\n" + CONTENT.replace(b",", b";"), ["--separator", ";"], "line 1 is 'sep='"),
+    ("t.csv", b"sep=;\ny;x\n1;2\n", ["--separator", ";"], "the first line begins with 'sep='"),
     ("t.csv", b"5.1,3.5,1.4\n4.9,3,1.4\n", [], "the first line holds numbers, 5.1, 3.5, 1.4"),
     ("t.csv", CONTENT.replace(b"\n", b"\nkg,cm,\n", 1), [], "'kg' in line 2"),
     ("t.csv", CONTENT + b"1,2,Total\n", [], "the last one, is called 'Total' in column 'g'"),
