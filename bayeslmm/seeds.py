@@ -30,7 +30,8 @@ def checked(seed: Any) -> int | None:
         hint = ""
         if isinstance(seed, np.random.Generator | np.random.SeedSequence | np.random.RandomState):
             hint = ": draw one, such as int(rng.integers(2**32))"
-        raise ValueError(f"seed must be a whole number of at least 0, got {seed!r}{hint}")
+        told = " ".join(repr(seed).split())  # NumPy writes some on several lines
+        raise ValueError(f"seed must be a whole number of at least 0, got {told}{hint}")
     return int(seed)
 
 

@@ -22,6 +22,10 @@ PHRASES = tuple(
         (r"; convert it with pandas\.to_numeric", "; write it as numbers"),
         (r"(write C\((.*?)\)) or make it a categorical column", r"\1 or give --group \2"),
         (
+            r"(reads as a number\)); convert it first, e\.g\. pandas\.to_numeric",
+            r"\1; write it as numbers, without --group",
+        ),
+        (
             r"(; convert it first), e\.g\. pandas\.to_numeric",
             "; correct the file, where a missing entry is an empty one",
         ),

@@ -74,7 +74,8 @@ class NUTS:
         check_integers(self, draws=1, tune=1, chains=1)  # nutpie stops Python where tune is 0
         if self.cores is not None:
             check_integers(self, cores=1)
-        if not 0.0 < self.target_accept < 1.0:
+        accept = self.target_accept
+        if not isinstance(accept, int | float | np.number) or not 0.0 < accept < 1.0:
             raise ValueError(
                 f"NUTS(target_accept=...) must lie in (0, 1), got {self.target_accept!r}"
             )

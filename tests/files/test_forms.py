@@ -80,6 +80,11 @@ def test_a_table_is_the_same_however_it_is_written(tmp_path, way):
     assert not file.said
 
 
+def test_a_field_may_be_long_beside_blank_lines(tmp_path):
+    file = read(tmp_path, CONTENT.replace(b"c d", b"c" * 200_000, 1) + b"\n\n")
+    assert [len(label) for label in file.data["g"][:3]] == [1, 1, 200_000]
+
+
 REFUSED = [  # a file, options, and what is said of it
     ("t.csv", gzip.compress(CONTENT), [], "is packed by gzip, not text"),
     ("t.csv", zipped("t.csv"), [], "is a zip archive or an Excel file, not text"),

@@ -44,6 +44,7 @@ def test_advice_is_given_in_the_words_of_a_shell(python, shell):
         (["y ~ x + (1 | z)", "--weights", "w"], "--weights (column 'w') must be above 0"),
         (["--model", "ppca", "--components", "1"], "not numbers; here: --without g"),
         (["y ~ x", "--weights", "x", "--noise-sd", "x"], "give one of them"),
+        (["y ~ x", "--group", "y"], "reads as a number); write it as numbers, without --group"),
         (["z ~ x"], "is not a column of the table"),
     ],
 )
