@@ -41,7 +41,7 @@ PHRASES = tuple(
             "--group reads it as text",
         ),
         (r"\bnoise_sd=", "--noise-sd "),
-        (r"\b(weights|offset|frequency)=", r"--\1 "),
+        (r"\b(weights|offset|frequency)=(?!\w)", r"--\1 "),
         (r"(--[a-z-]+) (?=[,;.]| )", r"\1"),
         (r"(rename the column), e\.g\. table\.rename\(.*?\}\)", r"\1"),
         (r", or an unnamed PyMC distribution such as pm\.\S+\)", ""),

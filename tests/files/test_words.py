@@ -29,6 +29,7 @@ def test_rows_are_told_as_the_lines_of_the_file(tmp_path, content, lines):
         ("as in priors={'mu': 'Normal(0, 10)'}", "as in --prior 'mu=Normal(0, 10)'"),
         ("use EmpiricalBayes('map') or NUTS()", "use --engine eb --criterion map or --engine nuts"),
         ("use ADVI(marginal=True), or", "use --engine advi --marginal, or"),
+        ("polynomial(degree=9, offset=1) is infinite",) * 2,
         ("NUTS(tune=...) must be at least 1", "--tune must be at least 1"),
         ("such as pm.HalfNormal.dist(...), not", "such as HalfNormal(...), not"),
         ("full_rank=True; use marginal=True, which", "--full-rank; use --marginal, which"),
