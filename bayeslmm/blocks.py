@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from .design import DesignError
+from .design.checks import LARGEST, positive
 from .options import one_of, shown
 
 type Scaling = Literal["sd", "norm"] | None
@@ -181,10 +182,10 @@ def laplace(
     >>> m.parameters
     ('tau_x', 'lam2_x', 'sigma')
     """
-    if lam is not None and not (isinstance(lam, int | float | np.number) and 0 < lam < np.inf):
+    if lam is not None and not positive(lam):
         raise DesignError(
-            f"lam must be a positive number, got {shown(lam)}; without it its square, lam2, has a "
-            f"prior, which priors= can change"
+            f"lam must be a positive number up to {LARGEST:g}, got {shown(lam)}; without it its "
+            f"square, lam2, has a prior, which priors= can change"
         )
     return Block("laplace", columns, name, scale, {"lam": lam})
 
@@ -236,10 +237,10 @@ def horseshoe(
     ('scale_x', 'sd_x', 'sigma')
     """
     for option, value in (("nonzero", nonzero), ("slab", slab), ("slab_df", slab_df)):
-        number = isinstance(value, int | float | np.number) and 0.0 < value < np.inf
-        if value is not None and not number:
+        if value is not None and not positive(value):
             raise DesignError(
-                f"horseshoe({option}=...) must be a positive number, got {shown(value)}"
+                f"horseshoe({option}=...) must be a positive number up to {LARGEST:g}, "
+                f"got {shown(value)}"
             )
     options = {"nonzero": nonzero, "slab": slab, "slab_df": slab_df}
     return Block("horseshoe", columns, name, scale, options)

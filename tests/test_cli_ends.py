@@ -209,6 +209,7 @@ class Panic(BaseException):
         (RecursionError("maximum depth"), "nested too deeply; write it with fewer"),
         (MemoryError(), "memory is full; this machine has"),
         (MemoryError("Unable to allocate 8 GiB"), "memory is full (Unable to allocate 8 GiB)"),
+        (OverflowError(34, "Numerical result out of range"), "grew beyond floating point"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error"),
         (ValueError("first\nsecond"), "bayeslmm: first second\n"),
     ],

@@ -7,6 +7,7 @@ import bayeslmm as bl
 
 SIZES = [0, 2**63, 2**64 - 1, 2**127 + 5]
 NONE = [-1, 1.0, "1", True, np.float64(2.0), [1, 2], np.random.default_rng(1)]
+NONE += [np.random.SeedSequence(1)]
 
 
 def of_fit(whole, seed):

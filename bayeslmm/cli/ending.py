@@ -76,6 +76,8 @@ def words(error: BaseException) -> str:
         machine = f"this machine has {held / 1e9:,.0f} GB; " if held else ""
         told = f" ({text})" if text else ""
         return f"memory is full{told}; {machine}fewer draws, rows or columns need less"
+    if isinstance(error, OverflowError):  # of which Python says (34, 'Numerical result ...')
+        return "a number grew beyond floating point; give priors and options of a usual size"
     if text and isinstance(error, ValueError | ArithmeticError | OSError):
         return of_the_shell(text)
     kind = type(error).__name__

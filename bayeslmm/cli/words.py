@@ -15,10 +15,20 @@ PHRASES = tuple(
     for python, shell in (
         (r"pass missing='drop'", "give --missing drop"),
         (r"missing='(\w+)'", r"--missing \1"),
-        (r"\); convert it with pandas\.to_numeric", "); correct these entries"),
+        (
+            r"\); convert it with pandas\.to_numeric",
+            "); correct these entries, or leave missing ones empty",
+        ),
         (r"; convert it with pandas\.to_numeric", "; write it as numbers"),
         (r"(write C\((.*?)\)) or make it a categorical column", r"\1 or give --group \2"),
-        (r"(; convert it first), e\.g\. pandas\.to_numeric", "; correct the file"),
+        (
+            r"(reads as a number\)); convert it first, e\.g\. pandas\.to_numeric",
+            r"\1; write it as numbers, without --group",
+        ),
+        (
+            r"(; convert it first), e\.g\. pandas\.to_numeric",
+            "; correct the file, where a missing entry is an empty one",
+        ),
         (r"read the table with decimal=','", "give --decimal ','"),
         (r"; drop (it|them), as in table\.drop\(columns=\[.*?\]\)", ""),
         (
@@ -31,7 +41,7 @@ PHRASES = tuple(
             "--group reads it as text",
         ),
         (r"\bnoise_sd=", "--noise-sd "),
-        (r"\b(weights|offset|frequency)=", r"--\1 "),
+        (r"\b(weights|offset|frequency)=(?!\w)", r"--\1 "),
         (r"(--[a-z-]+) (?=[,;.]| )", r"\1"),
         (r"(rename the column), e\.g\. table\.rename\(.*?\}\)", r"\1"),
         (r", or an unnamed PyMC distribution such as pm\.\S+\)", ""),
@@ -48,6 +58,7 @@ PHRASES = tuple(
         (r"\bADVI\(marginal=True\)", "--engine advi --marginal"),
         (r"\bEmpiricalBayes\(\)", "--engine eb"),
         (r"\bEmpiricalBayes\b(?!\()", "--engine eb"),
+        (r"\b(?:NUTS|Gibbs|ADVI|CAVI|EmpiricalBayes)\((\w+)=\.\.\.\)", r"--\1"),
         (r"\bNUTS\(\)", "--engine nuts"),
         (r"\bADVI\(\)", "--engine advi"),
         (r"\bCAVI\(\)", "--engine cavi"),

@@ -116,9 +116,17 @@ def check_size(values: np.ndarray, names: Sequence[str], what: str) -> None:
         )
 
 
+def positive(value: Any) -> bool:
+    """Whether an option is a number above zero whose square fits into float64."""
+    number = isinstance(value, int | float | np.number)
+    return number and bool(1 / LARGEST <= value <= LARGEST)
+
+
 def check_positive(values: np.ndarray, rows: np.ndarray, what: str, advice: str) -> None:
-    """Weights and noise must be above zero."""
+    """Weights and noise must be above zero, and of a size whose square fits into float64."""
     refuse_where(~(values > 0), rows, f"{what} must be above 0, but is not", advice)
+    told = f"{what} must lie between {1 / LARGEST:g} and {LARGEST:g}, but does not"
+    refuse_where((values > LARGEST) | (values < 1 / LARGEST), rows, told, "rescale it")
 
 
 def check_frequency(values: np.ndarray, rows: np.ndarray, what: str) -> None:

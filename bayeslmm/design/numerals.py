@@ -32,12 +32,15 @@ OTHERS = {  # what else stands beside the digits
         r"\([\d.,]+\)|[+-]?[\d.,]+ ?\*+|=?[\"'][+-]?[\d.,]+[\"']?", re.A
     ),
 }
+MONTH = r"(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*"
 DATE = re.compile(
-    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ]\d.*)?|"
-    r"\d{1,2}([./-])\d{1,2}\2\d{2,4}|\d{1,2}:\d{2}(:\d{2})?",
-    re.A,
+    r"(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}([./-])\d{1,2}\2\d{2,4}|"
+    rf"\d{{1,2}}[- ]?{MONTH}[- ]?\d{{2,4}}|{MONTH} \d{{1,2}}, \d{{4}})([T, :]+\d.*)?|"
+    r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?",
+    re.A | re.I,
 )
-UNIT = re.compile(rf"[+-]?[0-9][0-9.,]*{SPACE}?([^\W\d_]\S{{0,9}})")
+UNIT = re.compile(rf"[+-]?[0-9][0-9.,]*{SPACE}?([^\W\d_]\S{{0,9}}|[°′″'\"]\S{{0,9}})")
+LIMIT = re.compile(rf"[<>≤≥]=?{SPACE}?[+-]?[\d.,]+", re.A)  # of what could be measured
 
 
 SHAPES = {
@@ -73,6 +76,7 @@ def read_numerals(texts: Iterable[str]) -> Reading:
     kinds = {text: _kind(text) for text in counts}
     unit = _unit(counts, kinds)
     kinds |= dict.fromkeys(unit, "units")
+    kinds |= dict.fromkeys(_limits(kinds), "limits")
     odd = frozenset(text for text, kind in kinds.items() if kind is None)
     marked = {text: kind for text, kind in kinds.items() if kind not in (None, "plain")}
     count = sum(n for text, n in counts.items() if text not in odd)
@@ -109,6 +113,13 @@ def _unit(counts: Mapping[str, int], kinds: Mapping[str, str | None]) -> list[st
     return [text for text, match in found.items() if match] if several else []
 
 
+def _limits(kinds: Mapping[str, str | None]) -> list[str]:
+    """Texts such as <0.5 where the others are numbers; not <18, 18-65, >65."""
+    found = [text for text, kind in kinds.items() if kind is None and LIMIT.fullmatch(text.strip())]
+    others = {kind for text, kind in kinds.items() if text not in found}
+    return found if others and None not in others else []
+
+
 def _advice(marked: Mapping[str, str | None], points: bool) -> tuple[str, str]:
     """What stands in the numbers, in words, and what to do about it."""
     kinds = set(marked.values())
@@ -122,6 +133,8 @@ def _advice(marked: Mapping[str, str | None], points: bool) -> tuple[str, str]:
         return "numbers in groups of three digits", "take the marks between the groups out"
     if kinds == {"units"}:
         return "numbers with their unit", "take the unit out, and name it in the name of the column"
+    if kinds == {"limits"}:
+        return "numbers with < or >", "put a number in their place, or take these rows out"
     others = sorted(str(kind) for kind in kinds if kind not in SHAPES or kind in OTHERS)
     told = " and ".join(others) or "marks of several kinds"
     return f"numbers with {told}", "write plain numbers, such as -1250.5"

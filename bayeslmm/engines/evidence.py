@@ -26,7 +26,7 @@ from .identified import refuse_unidentified
 from .lam import lam_maximised
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
-from .protocol import Outcome
+from .protocol import Outcome, check_integers
 from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
@@ -75,11 +75,11 @@ class EmpiricalBayes:
                 f"EmpiricalBayes(criterion=...) is one of {', '.join(CRITERIA)}; "
                 f"got {shown(self.criterion)}"
             )
-        least = 100 if self.laplace else 1  # draws from which an approximation can be judged
-        if not isinstance(self.draws, int | np.integer) or self.draws < least:
+        check_integers(self, draws=1)
+        if self.laplace and self.draws < 100:  # from which an approximation can be judged
             raise ValueError(
-                f"EmpiricalBayes(draws=...) must be at least {least}"
-                f"{' where laplace=True' if self.laplace else ''}, got {shown(self.draws)}"
+                f"EmpiricalBayes(draws=...) must be at least 100 where laplace=True, "
+                f"got {self.draws}"
             )
 
     @property

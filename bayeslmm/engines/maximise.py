@@ -79,7 +79,7 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             raise ArithmeticError(f"{followed.words}; {ADVICE}")
         raise ArithmeticError(
             "the likelihood cannot be evaluated at the start: rescale y or the columns so that "
-            "their spread lies between 1e-100 and 1e100"
+            "their spread lies between 1e-100 and 1e100, and give priors of a like size"
         )
     found = [_climbed(chart, negative, x) for x in begins]
     x, H = min(found, key=lambda each: negative(each[0])[0])

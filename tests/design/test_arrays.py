@@ -76,6 +76,8 @@ def test_no_fixed_effects_at_all():
         ({"groups": {"g": (np.arange(24), np.zeros((24, 1)))}}, "'z0' is zero in every row"),
         ({"weights": "w"}, "there is no table"),
         ({"weights": np.zeros(24)}, "weights must be above 0"),
+        ({"weights": np.full(24, 1e200)}, r"weights must lie between 1e-100 and 1e\+100"),
+        ({"noise_sd": np.full(24, 1e-200)}, r"noise_sd must lie between 1e-100 and 1e\+100"),
         ({"offset": np.ones(2)}, r"offset must have shape \(24,\).*got \(2,\)"),
     ],
 )

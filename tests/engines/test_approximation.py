@@ -147,6 +147,9 @@ def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
 def test_few_laplace_draws_cannot_be_judged():
     with pytest.raises(ValueError, match="at least 100 where laplace=True, got 5"):
         bl.EmpiricalBayes(laplace=True, draws=5)
+    for draws in (1e3, True, 0):
+        with pytest.raises(ValueError, match="must be an integer of at least 1, got"):
+            bl.EmpiricalBayes(draws=draws)
 
 
 def test_a_resampled_tree_tells_its_own_story():

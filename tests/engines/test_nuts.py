@@ -134,6 +134,7 @@ def test_fixed_variances_give_independent_exact_draws():
         ({"draws": 2.5}, "draws"),
         ({"chains": 0}, "chains"),
         ({"target_accept": 1.5}, "target_accept"),
+        ({"target_accept": "0.9"}, "target_accept=...\\) must lie in \\(0, 1\\), got '0.9'"),
         ({"cores": 0}, "cores"),
     ],
 )

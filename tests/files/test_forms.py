@@ -80,6 +80,11 @@ def test_a_table_is_the_same_however_it_is_written(tmp_path, way):
     assert not file.said
 
 
+def test_a_field_may_be_long_beside_blank_lines(tmp_path):
+    file = read(tmp_path, CONTENT.replace(b"c d", b"c" * 200_000, 1) + b"\n\n")
+    assert [len(label) for label in file.data["g"][:3]] == [1, 1, 200_000]
+
+
 REFUSED = [  # a file, options, and what is said of it
     ("t.csv", gzip.compress(CONTENT), [], "is packed by gzip, not text"),
     ("t.csv", zipped("t.csv"), [], "is a zip archive or an Excel file, not text"),
@@ -114,6 +119,7 @@ REFUSED = [  # a file, options, and what is said of it
     ("t.csv", b"Growth of plants\n" + CONTENT, [], "line 1 is 'Growth of plants'"),
     ("t.csv", b"Growth of plants,,\n" + CONTENT, [], "the first line of a table names its columns"),
     ("t.csv", b"sep=;\n" + CONTENT.replace(b",", b";"), ["--separator", ";"], "line 1 is 'sep='"),
+    ("t.csv", b"sep=;\ny;x\n1;2\n", ["--separator", ";"], "the first line begins with 'sep='"),
     ("t.csv", b"5.1,3.5,1.4\n4.9,3,1.4\n", [], "the first line holds numbers, 5.1, 3.5, 1.4"),
     ("t.csv", CONTENT.replace(b"\n", b"\nkg,cm,\n", 1), [], "'kg' in line 2"),
     ("t.csv", CONTENT + b"1,2,Total\n", [], "the last one, is called 'Total' in column 'g'"),

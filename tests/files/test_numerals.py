@@ -36,11 +36,20 @@ WRITTEN = {  # entries of a column, and what is said of them
     "hexadecimal": (["0x1F", "0x2F", "0x3F"], "digits of base 16", "write plain numbers"),
     "accounts": (["(5)", "6", "7"], "brackets, stars or quotes", "write plain numbers"),
     "stars": (["0.5*", "0.7**", "0.9"], "brackets, stars or quotes", "write plain numbers"),
-    "limits": (["<0.5", "0.7", "0.9"], "not numbers: '<0.5' in", "correct these entries"),
+    "limits": (["<0.5", "0.7", "0.9"], "numbers with < or > ('<0.5')", "put a number in"),
+    "mostly limits": (["<0.5", ">9", "0.9"], "numbers with < or >", "take these rows out"),
+    "degrees": (["12°C", "13 °C", "14"], "with their unit", "take the unit out"),
     "a word": (["low", "0.7", "0.9"], "not numbers: 'low' in", "correct these entries"),
     "of Excel": (["#DIV/0!", "0.7", "0.9"], "not numbers: '#DIV/0!' in", "correct these entries"),
     "of SAS": ([".", "0.7", "0.9"], "not numbers: '.' in", "correct these entries"),
     "dates": (["2020-01-01", "2020-01-02", "2021-03-01"], "dates or times", "days since"),
+    "times of Excel": (
+        ["1/2/2020 12:30", "2/2/2020 1:30", "3/2/2020 9:05:10"],
+        "dates or times",
+        "days since",
+    ),
+    "days of SAS": (["01JAN2020", "2-Feb-20", "Mar 3, 2020"], "dates or times", "days since"),
+    "clocks": (["12:30", "1:20 PM", "00:01:15.25"], "dates or times", "days since the first"),
     "days": (["1.2.2020", "13.2.2020", "14.2.2020"], "dates or times", "days since the first"),
 }
 PYTHON = {"--decimal ','": "decimal=','", "correct these entries": "pandas.to_numeric"}

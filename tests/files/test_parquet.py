@@ -2,12 +2,15 @@
 
 import io
 from decimal import Decimal
+from uuid import UUID
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bayeslmm.cli.tables import Roles, TableError, read_table_file
+from bayeslmm.design import build_design
 from tests.files.written import N, X, Y, levels, refused
 
 BIG = 2**53
@@ -24,6 +27,11 @@ IDS = [BIG + i // 4 for i in range(N)]
         (pa.array([Decimal("0.1"), Decimal("0.2")] * 12), ["0.1", "0.2"]),
         (pa.array([True, False] * 12), ["False", "True"]),
         (pa.array([b"a", b"b"] * 12), ["a", "b"]),
+        (pa.array([b"ab", b"cd"] * 12, pa.binary(2)), ["ab", "cd"]),
+        (
+            pa.array([bytes(16), b"a" * 16] * 12, pa.uuid()),
+            [str(UUID(int=0)), str(UUID(bytes=b"a" * 16))],
+        ),
         (pa.array(["NA", "007", None] * 8), ["007", "NA"]),
         (pa.array(["b", "a"] * 12, pa.large_string()), ["a", "b"]),
         (pa.array([18262, 18263] * 12, pa.int32()).cast(pa.date32()), ["2020-01-01", "2020-01-02"]),
@@ -33,6 +41,25 @@ def test_labels_of_parquet_are_texts_under_group(tmp_path, column, wanted):
     pq.write_table(pa.table({"y": Y, "x": X, "g": column}), tmp_path / "t.parquet")
     file = read_table_file(tmp_path / "t.parquet", Roles(given=frozenset("g")))
     assert levels(file) == wanted
+
+
+def test_categories_of_pandas_are_a_factor_still(tmp_path):
+    """Parquet keeps them as the numbers that they were, and pandas' remark that they were more."""
+    kinds = {"number": [3, 1, None], "text": ["c", "a", None], "large": [BIG + 1, BIG, None]}
+    for kind, entries in kinds.items():
+        levels_of = pd.Categorical(entries * 8, [v for v in entries if v])
+        pd.DataFrame({"y": Y, "x": levels_of}).to_parquet(tmp_path / "t.parquet")
+        for group in ((), ("x",)):
+            data = read_table_file(tmp_path / "t.parquet", Roles(given=frozenset(group))).data
+            found = list(build_design("y ~ x", data, missing="drop").fixed)
+            last = "a" if kind == "text" else str(max(entries[:2]))
+            assert found == ["Intercept", f"x[{last}]"]
+
+
+def test_lists_are_no_labels(tmp_path):
+    pq.write_table(pa.table({"y": Y, "g": [[1], [2]] * 12}), tmp_path / "t.parquet")
+    with pytest.raises(TableError, match=r"'g' holds values of the kind list.*, not labels"):
+        read_table_file(tmp_path / "t.parquet", Roles(given=frozenset("g")))
 
 
 def test_labels_of_parquet_that_may_have_been_rounded_are_refused(tmp_path):

@@ -29,6 +29,8 @@ def test_rows_are_told_as_the_lines_of_the_file(tmp_path, content, lines):
         ("as in priors={'mu': 'Normal(0, 10)'}", "as in --prior 'mu=Normal(0, 10)'"),
         ("use EmpiricalBayes('map') or NUTS()", "use --engine eb --criterion map or --engine nuts"),
         ("use ADVI(marginal=True), or", "use --engine advi --marginal, or"),
+        ("polynomial(degree=9, offset=1) is infinite",) * 2,
+        ("NUTS(tune=...) must be at least 1", "--tune must be at least 1"),
         ("such as pm.HalfNormal.dist(...), not", "such as HalfNormal(...), not"),
         ("full_rank=True; use marginal=True, which", "--full-rank; use --marginal, which"),
     ],
@@ -43,6 +45,7 @@ def test_advice_is_given_in_the_words_of_a_shell(python, shell):
         (["y ~ x + (1 | z)", "--weights", "w"], "--weights (column 'w') must be above 0"),
         (["--model", "ppca", "--components", "1"], "not numbers; here: --without g"),
         (["y ~ x", "--weights", "x", "--noise-sd", "x"], "give one of them"),
+        (["y ~ x", "--group", "y"], "reads as a number); write it as numbers, without --group"),
         (["z ~ x"], "is not a column of the table"),
     ],
 )

@@ -271,6 +271,8 @@ def test_columns_are_chosen_beside_random_effects_and_a_ridge():
         (lambda X: bl.ridge(X[:, :0], "a"), "column"),
         (lambda X: bl.ridge(np.array([["a"]] * 30), "a"), "text|number"),
         (lambda X: bl.laplace(X, "a", lam=-1.0), "positive"),
+        (lambda X: bl.laplace(X, "a", lam=1e308), "positive number up to 1e\\+100"),
+        (lambda X: bl.horseshoe(X, "a", slab=1e308), "positive number up to 1e\\+100"),
         (lambda X: bl.horseshoe(X, "a", nonzero=3), "expects all 3"),
         (lambda X: bl.horseshoe(X, "a", nonzero=0), "positive"),
         (lambda X: bl.ard(X, "a", price=-1.0), "at least 0"),

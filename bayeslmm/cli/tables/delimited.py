@@ -82,6 +82,7 @@ def _replaced(column: Any, mark: str, wanted: str) -> Any:
 def _records(path: Path, raw: bytes, mark: str) -> Iterator[tuple[int, list[str]]]:
     """The line in which each record begins, and its fields; blank lines are none."""
     stream = io.TextIOWrapper(io.BytesIO(raw), encoding="utf-8", newline="")
+    csv.field_size_limit(BLOCK)
     reader = csv.reader(stream, delimiter=mark, strict=True)
     before = 0
     try:
@@ -94,7 +95,7 @@ def _records(path: Path, raw: bytes, mark: str) -> Iterator[tuple[int, list[str]
         if "unexpected end" in reason:
             reason = "EOF inside string, for a quote that opens is never closed"
         elif "field limit" in reason:
-            reason = "a field has more than 131,072 characters; is a quote never closed?"
+            reason = f"a field has more than {BLOCK:,} characters; is a quote never closed?"
         raise TableError(f"{path} is broken: {reason} (line {before + 1})") from None
 
 

@@ -38,6 +38,7 @@ def columns_named(
     """
     names = [name.strip() for name in names]
     if separator:
+        _refuse_remark(path, names[0])
         _refuse_other_separator(path, names, separator)
     notes = []
     kept: dict[str, int] = {}
@@ -58,7 +59,7 @@ def columns_named(
     if not kept:
         raise TableError(f"{path}: no column has a name; a table begins with its header")
     if separator:
-        _refuse_remarks(path, list(kept))
+        _refuse_numbers(path, list(kept))
     return kept, notes
 
 
@@ -118,13 +119,17 @@ def _refuse_other_separator(path: Path, names: list[str], separator: str) -> Non
             )
 
 
-def _refuse_remarks(path: Path, names: list[str]) -> None:
-    """A line of numbers is no header, and one that begins with # is a remark."""
-    if re.match(r"(#|//|%)\s", names[0]):
+def _refuse_remark(path: Path, name: str) -> None:
+    """A line that begins with # is a remark, and Excel's line of its separator no header."""
+    if re.match(r"(#|//|%)\s|sep=", name):
         raise TableError(
-            f"{path}: the first line begins with {names[0][:20]!r}: if it is a comment, take the "
+            f"{path}: the first line begins with {name[:20]!r}: if it is a comment, take the "
             f"line out; if it names the columns, the sign"
         )
+
+
+def _refuse_numbers(path: Path, names: list[str]) -> None:
+    """A line of numbers is no header."""
     if all(map(is_number, names)):
         values = [float(name) for name in names]
         if sorted(set(values)) != values:  # 1990, 1991, ... may be names
