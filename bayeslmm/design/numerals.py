@@ -14,7 +14,7 @@ from .errors import some
 
 SPACE = r"[ \u00a0\u2009\u202f]"
 FIRST = r"[+-]?[1-9]\d{0,2}"  # digits before the first group of three
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.A | re.I)
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(inf|infinity|nan)", re.A | re.I)
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.A)
 THOUSANDS = re.compile(rf"{FIRST},\d{{3}}", re.A)  # or a decimal comma
 COMMA_THEN_POINT = re.compile(rf"{FIRST}((,\d{{3}})+\.\d*|(,\d{{3}}){{2,}})", re.A)
@@ -39,7 +39,7 @@ DATE = re.compile(
     r"\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?( ?[ap]m)?",
     re.A | re.I,
 )
-UNIT = re.compile(rf"[+-]?[0-9][0-9.,]*{SPACE}?([^\W\d_]\S{{0,9}}|[°′″'\"]\S{{0,9}})")
+UNIT = re.compile(rf"[+-]?[0-9][0-9.,]*{SPACE}?((?:°|[^\W\d_])\S{{0,9}})")
 LIMIT = re.compile(rf"[<>≤≥]=?{SPACE}?[+-]?[\d.,]+", re.A)  # of what could be measured
 
 
@@ -115,9 +115,9 @@ def _unit(counts: Mapping[str, int], kinds: Mapping[str, str | None]) -> list[st
 
 def _limits(kinds: Mapping[str, str | None]) -> list[str]:
     """Texts such as <0.5 where the others are numbers; not <18, 18-65, >65."""
-    found = [text for text, kind in kinds.items() if kind is None and LIMIT.fullmatch(text.strip())]
-    others = {kind for text, kind in kinds.items() if text not in found}
-    return found if others and None not in others else []
+    odd = [text for text, kind in kinds.items() if kind is None]
+    found = [text for text in odd if LIMIT.fullmatch(text.strip())]
+    return found if len(found) == len(odd) < len(kinds) else []
 
 
 def _advice(marked: Mapping[str, str | None], points: bool) -> tuple[str, str]:

@@ -105,6 +105,10 @@ def test_wherever_numbers_belong_the_same_is_said(tmp_path, way, words, name):
     [
         ["18-25", "26-35", "65+"],
         ["<18", ">=18", "65+"],
+        ["<18", "18-65", ">65"],
+        ["5'UTR", "3'UTR", "CDS"],
+        ["5'", "3'", "3'"],
+        ["Jan-20", "Feb-20", "2020-03"],
         ["1a", "1b", "2a"],
         ["1st", "2nd", "3rd"],
         ["v1", "v2", "v3"],
