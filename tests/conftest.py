@@ -14,6 +14,12 @@ REFERENCES = Path(__file__).parent / "references"
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_report_header(config):
+    if config.getoption("numprocesses", None):
+        return "compiled code: where there is none yet, workers make it first (minutes)"
+    return None
+
+
 def pytest_sessionstart(session):
     compile_in_turn()
 
