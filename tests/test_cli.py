@@ -60,7 +60,7 @@ def test_variational_engines_run_from_a_shell_and_tell_their_verdict(tmp_path):
 def test_what_an_engine_refuses_is_one_line(tmp_path):
     done = run("fit", TABLE, FORMULA, "-e", "advi", "--draws", 5, "-o", tmp_path / "fit.nc")
     assert done.exit_code == 1
-    assert done.stderr.startswith("bayeslmm: ADVI(draws=...)")
+    assert done.stderr.startswith("bayeslmm: --draws must be an integer of at least 100")
 
 
 def test_priors_and_columns_reach_the_model(tmp_path):
