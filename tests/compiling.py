@@ -23,12 +23,14 @@ def compile_in_turn() -> None:
         return
     import fcntl
 
-    with open(Path(tempfile.gettempdir()) / f"bayeslmm-tests-{run}.lock", "w") as lock:
+    place = Path(tempfile.gettempdir()) / f"bayeslmm-tests-{run}.lock"
+    with open(place, "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with suppress(Exception):  # the tests say what is wrong, and where
             _of_one_response()
             _of_more_columns_than_rows()
             _of_a_matrix()
+        place.unlink(missing_ok=True)  # who waits has it open, and who comes later finds all made
 
 
 def _of_one_response() -> None:
