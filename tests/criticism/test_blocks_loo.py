@@ -1,6 +1,7 @@
 """Criticism of models with blocks: brute force by quadrature, and what is dropped or thinned."""
 
 import warnings
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,16 +39,26 @@ def ridge(request):
     return model, bl.fit(model, bl.NUTS(draws=1000, tune=500, chains=4), seed=1)
 
 
+@cache
+def evidence(model):
+    return bl.log_evidence(model).value
+
+
+@cache
+def nodes_of(model):
+    return quadrature(model)
+
+
 def brute_force(model, unit, some):
     """log p(y) - log p(y_-I), every variance integrated by quadrature, the priors the same."""
-    units, whole = UnitsOf.of(model, unit), bl.log_evidence(model).value
+    units, whole = UnitsOf.of(model, unit), evidence(model)
     each = [without(model, units.codes == j) for j in some]
     return np.array([whole - bl.log_evidence(other).value for other in each])
 
 
 def by_nodes(model, unit):
     """-log E[1 / p(y_I | y_-I, theta)] over the nodes of a quadrature: no Monte Carlo error."""
-    nodes = quadrature(model)
+    nodes = nodes_of(model)
     kept = nodes.weights > 1e-12
     thetas, way = Thetas.at(model, nodes.z[kept][None]), UnitsOf.of(model, unit).way(model, None)
     points = zip(thetas.scales[0], thetas.h[0, :, -1], strict=True)
@@ -137,6 +148,6 @@ def test_models_are_compared_where_columns_outnumber_rows(ridge):
     bare = bl.lmm("y ~ 1 + (1 | g)", table, priors=priors)
     fits = {"columns": tree, "none": bl.fit(bare, bl.NUTS(draws=500, tune=500), seed=1)}
     found = quiet(bl.compare_models, fits).table
-    truth = bl.log_evidence(model).value
+    truth = evidence(model)
     assert found.loc["columns", ("log evidence", "")] == pytest.approx(truth, abs=1e-4)
     assert found["row", "elpd"].notna().all()
