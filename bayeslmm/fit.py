@@ -20,7 +20,7 @@ from .named import Recovered, trimmed
 from .options import shown
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
-from .seeds import checked, stored
+from .seeds import given_or_drawn, stored
 from .tree import VARIABLES, add_group, build, recorded
 
 
@@ -77,9 +77,7 @@ def fit(
     """
     _check(model, engine, keep)
     keep = (keep,) if isinstance(keep, str) else keep
-    seed = checked(seed)
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = given_or_drawn(seed)
     rng = np.random.default_rng(seed)
     wall, cpu = time.perf_counter(), time.process_time()
     with arithmetic():

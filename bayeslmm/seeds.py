@@ -36,6 +36,12 @@ def checked(seed: Any) -> int | None:
     return int(seed)
 
 
+def given_or_drawn(seed: Any) -> int:
+    """A seed, or a new one from the system's entropy: one that can be told, and given again."""
+    found = checked(seed)
+    return int(np.random.SeedSequence().generate_state(1)[0]) if found is None else found
+
+
 def generator(seed: Any) -> np.random.Generator:
     """Random numbers from a seed, or from the system's entropy where there is none."""
     return np.random.default_rng(checked(seed))

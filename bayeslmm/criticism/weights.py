@@ -13,7 +13,7 @@ from ..engines.convergence import ESS_PER_CHAIN
 from ..engines.pareto import limit, psis
 from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
-from ..seeds import generator, stored
+from ..seeds import generator, given_or_drawn, stored
 from ..tree import any_tree, inherit
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
@@ -73,8 +73,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
             f"the posterior; use NUTS()"
         )
     _refuse(tree, posterior)
-    if seed is None:
-        seed = int(np.random.SeedSequence().generate_state(1)[0])
+    seed = given_or_drawn(seed)
     # Systematic resampling: one random number, so that little noise is added.
     steps = (np.arange(logs.size) + generator(seed).uniform()) / logs.size
     taken = np.minimum(np.searchsorted(np.cumsum(weights), steps), logs.size - 1)
