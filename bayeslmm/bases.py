@@ -16,10 +16,9 @@ import numpy as np
 
 from .design import DesignError
 from .kernels import finite_number, whole_number
+from .types import Array
 
 __all__ = ["Basis", "FittedBasis", "fourier", "polynomial"]
-
-Array = np.ndarray
 
 
 class FittedBasis(Protocol):

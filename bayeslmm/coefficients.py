@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .gaussian.sums import Array
 from .model import Model
 from .recover import theta_points
 from .terms import BlockTerm, GroupTerm
+from .types import Array
 
 SLICE = 4_000_000  # coefficients drawn again at a time
 

@@ -24,12 +24,12 @@ from .engines.pareto import KHAT
 from .factors import FactorModel
 from .fit import fit
 from .gaussian.expectation import NoNoise
-from .gaussian.sums import Array
 from .host.arithmetic import arithmetic
 from .models.ppca import ppca
 from .options import shown
 from .report.drawing import INK, draw, name_axes
 from .seeds import generator
+from .types import Array
 
 LARGEST = 300  # coordinates up to which draws are taken
 CURVED = 2000  # and up to which curvature is

@@ -15,8 +15,8 @@ import numpy as np
 
 from .gaussian.compiled import jit
 from .gaussian.score import just_value, lower_product, value_and_score
-from .gaussian.sums import Array
 from .laws import density
+from .types import Array
 
 
 class Layout(NamedTuple):

@@ -5,26 +5,24 @@ log p(theta), parameter by parameter,    and    log p(y, u | beta, theta) + log 
 
 import numpy as np
 
-from .gaussian.sums import Array
 from .laws import log_densities
 from .model import Model
 from .predictive import mean_of
 from .space import Positive
 from .target import foreign_log_density
 from .terms import BlockTerm
+from .types import Array, Named
 
 BLOCK = 10_000_000  # numbers of a block of row means
 MANY = 10_000  # numbers from which it pays to look whether all draws are the same
 
 
-def log_prior(
-    model: Model, variables: dict[str, tuple[tuple[str, ...], Array]]
-) -> dict[str, tuple[tuple[str, ...], Array]]:
+def log_prior(model: Model, variables: Named) -> Named:
     """Log prior density draw by draw, each parameter on its declared scale (sd, correlation).
 
     beta has one value a draw, its joint density; parameters that are fixed or flat have none.
     """
-    found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    found: Named = {}
     hidden = {p.name for block in model.blocks for p in block.law.parameters}
     for scale in model.space.scales:
         if scale.name in variables and scale.name not in hidden:
@@ -58,9 +56,7 @@ def _density(scale: Positive, values: Array) -> Array | None:
     return np.broadcast_to(log_densities(scale.law, values), shape)
 
 
-def _block_prior(
-    block: BlockTerm, variables: dict[str, tuple[tuple[str, ...], Array]]
-) -> dict[str, tuple[tuple[str, ...], Array]]:
+def _block_prior(block: BlockTerm, variables: Named) -> Named:
     """Log prior density of a block's parameters as they are reported, given those above them."""
     if not all(p.name in variables for p in block.law.parameters):
         return {}

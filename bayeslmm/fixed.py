@@ -12,10 +12,10 @@ import numpy as np
 
 from .design import Design, DesignError
 from .gaussian.primal import FixedPrior
-from .gaussian.sums import Array
 from .laws import operator_parameters
 from .options import shown
 from .priors import WIDE, Scales
+from .types import Array
 
 
 def fixed_prior(

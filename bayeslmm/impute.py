@@ -10,9 +10,9 @@ from .design.errors import DesignError
 from .design.visible import visible
 from .factors import FactorModel
 from .factors.rows import Entries, densities, predicted, scores
-from .gaussian.sums import Array
 from .host.arithmetic import tiny_is_zero
 from .tree import read_tree
+from .types import Array
 
 
 @dataclass(frozen=True, repr=False)

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from .options import shown
+from .types import Array
 
 __all__ = ["Kernel", "gaussian", "linear_spline", "polynomial"]
 
-Array = np.ndarray
 type Kernel = Callable[[Array, Array], Array]
 
 _BLOCK = 2**15  # entries worked on at a time: they stay in the processor's cache

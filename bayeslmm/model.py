@@ -20,11 +20,12 @@ from .coordinates import Layout
 from .design import Design
 from .gaussian.dual import Dual, DualRows
 from .gaussian.primal import FixedPrior, Primal
-from .gaussian.sums import Array, Sums, accumulate, with_response
-from .named import Named, Recovered
+from .gaussian.sums import Sums, accumulate, with_response
+from .named import Recovered
 from .space import Space
 from .target import Target
 from .terms import BlockTerm, GroupTerm
+from .types import Array, Named
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 KEPT = 200_000  # numbers of a block of columns that a tree carries

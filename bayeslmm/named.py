@@ -4,11 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .gaussian.sums import Array
+from .types import Array, Named
 
 BUDGET = 200e6  # bytes of one variable
-
-type Named = dict[str, tuple[tuple[str, ...], Array]]  # name -> (dims, values)
 
 
 @dataclass(frozen=True, repr=False)

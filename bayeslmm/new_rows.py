@@ -17,9 +17,9 @@ from .design.checks import mapping
 from .design.errors import quoted
 from .design.labels import Labels, index_of
 from .design.table import read_table
-from .gaussian.sums import Array
 from .model import Model
 from .terms import BlockTerm
+from .types import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,6 @@ from .coefficients import pieces
 from .declared import check_prob, rows_only
 from .design import NewGroup
 from .design.visible import visible
-from .gaussian.sums import Array
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
@@ -26,6 +25,7 @@ from .recover import theta_points
 from .seeds import generator
 from .terms import GroupTerm
 from .tree import read_tree
+from .types import Array
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,14 @@ import numpy as np
 
 from .coefficients import pieces
 from .declared import Declared, model_first
-from .gaussian.sums import Array
 from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
 from .model import Model
-from .named import Named
 from .options import one_of, shown
 from .recover import theta_points, theta_variables
 from .seeds import generator, stored
 from .space import Theta
+from .types import Array, Named
 
 
 def draw_beta(model: Model, rng: np.random.Generator) -> Array:

@@ -22,10 +22,10 @@ import numpy as np
 
 from .design import Design, DesignError, Grouping
 from .design.visible import meant
-from .gaussian.sums import Array
 from .laws import Law, law_of, operator_parameters, parse_law
 from .options import shown
 from .space import Correlation, Positive
+from .types import Array
 
 WIDE = 2.5
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from .declared import check_prob
-from .gaussian.sums import Array
 from .tree import any_tree
+from .types import Array
 
 
 def fixef(tree: Any, *, prob: float = 0.95) -> Any:

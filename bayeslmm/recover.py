@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .coordinates import unpack_many
-from .gaussian.sums import Array
 from .model import Model
 from .named import Recovered, passes
 from .space import Theta
 from .terms import BlockTerm
+from .types import Array, Named
 
 
 @dataclass(frozen=True, repr=False)
@@ -70,7 +70,7 @@ def recover(
     effects = model.in_units(drawn)
     if model.design.fixed:
         variables["beta"] = (("fixed",), beta)
-    moments: dict[str, tuple[tuple[str, ...], Array]] = {}
+    moments: Named = {}
     for number, (term, u) in enumerate(zip(model.terms, effects)):
         if number == 0 and big:
             mean, sd = solver.averaged(scales, sigma)
@@ -96,10 +96,10 @@ def recover(
 
 def one_chain(
     model: Model,
-    theta: dict[str, tuple[tuple[str, ...], Array]],
+    theta: Named,
     beta: Array,
     effects: Sequence[Array],
-) -> dict[str, tuple[tuple[str, ...], Array]]:
+) -> Named:
     """The posterior's variables from k draws of everything: theta by name, beta, u by term."""
     variables = dict(theta)
     if model.design.fixed:
@@ -109,11 +109,9 @@ def one_chain(
     return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
 
 
-def theta_variables(
-    model: Model, h: Array, corr: Array
-) -> dict[str, tuple[tuple[str, ...], Array]]:
+def theta_variables(model: Model, h: Array, corr: Array) -> Named:
     """sd_<g>, corr_<g>, sigma and icc_<g> at k points, from scales h and factors corr (k, .)."""
-    variables: dict[str, tuple[tuple[str, ...], Array]] = {}
+    variables: Named = {}
     shares, at, flat = {}, 0, 0
     for term in model.terms:
         q = term.shape[1]

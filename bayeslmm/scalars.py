@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .gaussian.sums import Array
+from .types import Array
 
 PROB = 0.95
 MOST = 500  # numbers of one variable whose chains are judged; of loadings there may be thousands

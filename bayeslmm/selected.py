@@ -16,13 +16,13 @@ import numpy as np
 
 from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
-from .gaussian.sums import Array
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .options import one_of, shown
 from .reading import groups, is_block, local_scales, summary
 from .recover import theta_points
 from .tree import any_tree, model_of, read_tree
+from .types import Array
 
 RULES = ("interval", "shrinkage")
 

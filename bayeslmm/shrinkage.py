@@ -19,10 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .gaussian.sums import Array
 from .space import Positive, Product
-
-Variables = dict[str, tuple[tuple[str, ...], Array]]
+from .types import Array, Named
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,9 @@ class Shrinkage:
         }
         return Product(1 if self.shared else columns, **names, noise=self.noise)
 
-    def reported(self, h: Mapping[str, Array], sigma: Array) -> Variables:
+    def reported(self, h: Mapping[str, Array], sigma: Array) -> Named:
         """The textbooks' variables from the factors h, name -> (k, size), and sigma (k,)."""
-        found: Variables = {}
+        found: Named = {}
         if self.local is not None:
             values = h[self.local.name]
             if self.rate is not None:

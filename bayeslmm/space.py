@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .coordinates import Layout, column_scale, length, unpack
-from .gaussian.sums import Array
 from .laws import Law, graph_identity, lkj_constant, lkj_sample
+from .types import Array
 
 FIXED, CUSTOM = -1, -2  # in place of a law's code
 RAW = "_raw"

@@ -23,9 +23,9 @@ from .coordinates import (
 )
 from .gaussian.dual import Dual
 from .gaussian.primal import Primal
-from .gaussian.sums import Array
 from .laws import density, sized
 from .space import Positive, Space
+from .types import Array
 
 type Evaluate = Callable[[Array], tuple[float, Array]]
 

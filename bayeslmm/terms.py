@@ -13,9 +13,10 @@ import numpy as np
 
 from .columns import Source, subset
 from .design import Grouping
-from .gaussian.sums import Array, Columns, Factor
+from .gaussian.sums import Columns, Factor
 from .shrinkage import Shrinkage
 from .space import Correlation, Positive, Product
+from .types import Array
 
 
 @dataclass(frozen=True)

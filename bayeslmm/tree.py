@@ -16,8 +16,8 @@ import numpy as np
 from .declared import MODELS, Declared
 from .handed_out import refuse_changed
 from .labelled import READ, Wanted, in_order
+from .types import Group
 
-Group = Mapping[str, tuple[tuple[str, ...], Any]]
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 

@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
-    ("host", "options"),
+    ("types", "host", "options"),
     ("datasets", "seeds"),
     ("gaussian",),
     ("design",),

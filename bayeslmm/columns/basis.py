@@ -14,12 +14,12 @@ import numpy as np
 
 from ..design import DesignError
 from ..options import shown
+from ..types import Array, Index
 from .finite import refuse_not_finite
 from .given import read_given
 from .size import refuse_too_large
 from .source import Source
 
-Array = np.ndarray
 BIAS = "bias"
 
 
@@ -44,7 +44,7 @@ class Basis:
     what: str
     labels: tuple[str, ...]
     matrix: Array
-    rows: Array
+    rows: Index
     remedy: str
     functions: Callable[[Array], Array]
     inputs: Source
@@ -73,7 +73,7 @@ class Basis:
         _refuse_overflow(columns, self.labels, np.arange(len(columns)), what)
         return columns
 
-    def take(self, places: Array) -> "Basis":
+    def take(self, places: Index) -> "Basis":
         """The basis of these rows: a kernel has no centre at one that is left out."""
         return expand(self.made_by, self.inputs.take(places), bias=self.bias)
 
@@ -140,7 +140,7 @@ def expand(functions: Any, x: Any, *, bias: bool = True) -> Basis:
     return block
 
 
-def _refuse_overflow(matrix: Array, labels: tuple[str, ...], rows: Array, what: str) -> None:
+def _refuse_overflow(matrix: Array, labels: tuple[str, ...], rows: Index, what: str) -> None:
     advice = "the inputs are finite, the function is not: scale x, or lower the degree"
     refuse_not_finite(matrix, labels, rows, what, advice)
 
@@ -241,7 +241,7 @@ def _first_of_each(x: Array) -> Array:
     return np.sort(first)
 
 
-def _row_names(rows: Array, first: Array) -> tuple[str, ...]:
+def _row_names(rows: Index, first: Array) -> tuple[str, ...]:
     """Row labels as text, or positions where those would not tell the rows apart."""
     names = tuple(str(row) for row in rows[first])
     if len(set(names) | {BIAS}) == len(names) + 1:

@@ -13,9 +13,8 @@ from ..design.checks import real_array
 from ..design.errors import quoted
 from ..design.labels import index_of
 from ..design.table import read_table, with_names
+from ..types import Array, Index
 from .finite import refuse_not_finite
-
-Array = np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,7 @@ class Given:
     what: str
     labels: tuple[str, ...]
     matrix: Array
-    rows: Array
+    rows: Index
     remedy: str = "drop all but one"
     named: bool = False
     index: Any = None
@@ -81,7 +80,7 @@ class Given:
         refuse_not_finite(matrix, self.labels, rows, what)
         return matrix
 
-    def take(self, places: Array) -> "Given":
+    def take(self, places: Index) -> "Given":
         """The same with these of its rows, in this order."""
         index = None if self.index is None else self.index[places]
         matrix = np.ascontiguousarray(self.matrix[places])

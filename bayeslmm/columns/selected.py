@@ -8,8 +8,7 @@ import numpy as np
 
 from ..design import Design, DesignError, Encoder, NewRows
 from ..design.errors import quoted
-
-Array = np.ndarray
+from ..types import Array, Index
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,9 +26,9 @@ class Selected:
     what: str
     labels: tuple[str, ...]
     matrix: Array
-    rows: Array
+    rows: Index
     encoder: Encoder
-    columns: Array
+    columns: Index
     remedy: str = "drop all but one"
     index: Any = None  # its rows are a design's, and were matched there
 
@@ -48,7 +47,7 @@ class Selected:
         X = self.encoder.encode(new, groups=False, noise=False).X
         return np.ascontiguousarray(X[:, self.columns])
 
-    def take(self, places: Array) -> "Selected":
+    def take(self, places: Index) -> "Selected":
         return replace(self, matrix=self.matrix[places], rows=self.rows[places])
 
 
@@ -122,7 +121,7 @@ class _Part:
     """An encoder that gives some of the fixed effects."""
 
     encoder: Encoder
-    index: Array
+    index: Index
 
     def encode(self, new_data: Any, **options: Any) -> NewRows:
         rows = self.encoder.encode(new_data, **options)

@@ -6,8 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..design import Design
-
-Array = np.ndarray
+from ..types import Array, Index
 
 
 class Source(Protocol):
@@ -40,7 +39,7 @@ class Source(Protocol):
     @property
     def matrix(self) -> Array: ...
     @property
-    def rows(self) -> Array: ...
+    def rows(self) -> Index: ...
     @property
     def index(self) -> Any: ...
     @property
@@ -52,7 +51,7 @@ class Source(Protocol):
         """The same columns for m new rows, (m, P)."""
         ...
 
-    def take(self, places: Array) -> "Source":
+    def take(self, places: Index) -> "Source":
         """The same with these of its rows, in this order."""
         ...
 
@@ -77,7 +76,7 @@ class _Subset:
         return self.whole.matrix[:, self.columns]
 
     @property
-    def rows(self) -> Array:
+    def rows(self) -> Index:
         return self.whole.rows
 
     @property
@@ -95,7 +94,7 @@ class _Subset:
     def encode(self, new: Any) -> Array:
         return self.whole.encode(new)[:, self.columns]
 
-    def take(self, places: Array) -> Source:
+    def take(self, places: Index) -> Source:
         return _Subset(self.whole.take(places), self.columns)
 
 
@@ -106,6 +105,6 @@ def rows_of(source: Source, design: Design) -> Source:
     return source if same else source.take(places)
 
 
-def subset(source: Source, index: Array) -> Source:
+def subset(source: Source, index: Index) -> Source:
     """The columns of a source at these places."""
     return _Subset(source, index)

@@ -12,8 +12,7 @@ from typing import Literal
 import numpy as np
 
 from ..options import one_of, shown
-
-Array = np.ndarray
+from ..types import Array
 
 
 def standardise(

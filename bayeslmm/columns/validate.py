@@ -7,11 +7,10 @@ import numpy as np
 
 from ..design import DesignError
 from ..design.errors import quoted, some
+from ..types import Array
 from .finite import refuse_not_finite
 from .size import refuse_too_large
 from .source import Source
-
-Array = np.ndarray
 
 _BLOCK = 256  # columns hashed at a time
 
@@ -79,7 +78,7 @@ def _refuse_constant(source: Source, allowed: bool) -> None:
         raise DesignError(f"{_told(labels, flat)} of {what}: one value in every row, {reason}")
 
 
-def _told(labels: Sequence[str], mask: Array) -> str:
+def _told(labels: Sequence[str], mask: np.ndarray) -> str:
     names = [labels[int(j)] for j in np.flatnonzero(mask)]
     return f"{'column' if len(names) == 1 else 'columns'} {quoted(names)}"
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts, measured
-from ..gaussian.sums import Array
+from ..types import Array
 from .item import Check
 
 # Rows without which nothing is said.

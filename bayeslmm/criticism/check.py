@@ -15,11 +15,11 @@ import numpy as np
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.determined import SHORT
-from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
 from ..reading import local_scales
 from ..scalars import chains
 from ..tree import any_tree
+from ..types import Array
 from . import tables
 from .chained import UNJUDGED, chained, strange
 from .item import Check

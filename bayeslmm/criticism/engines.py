@@ -13,13 +13,13 @@ import numpy as np
 
 from ..engines.pareto import limit, psis
 from ..engines.passed import passed
-from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
 from ..options import one_of, shown
 from ..reading import moments, ranef
 from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
 from ..tree import alike, any_tree, model_of, read_tree
+from ..types import Array
 from . import tables
 from .check import check
 from .weights import log_weights

@@ -6,7 +6,6 @@ import numpy as np
 
 from ..coefficients import pieces
 from ..declared import check_prob, rows_only
-from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
@@ -14,6 +13,7 @@ from ..reading import groups, plugged, summary
 from ..seeds import generator
 from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
+from ..types import Array
 
 BLOCK = 10_000_000  # numbers of a block of draws
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ..declared import Declared
-from ..gaussian.sums import Array
 from ..model import Model
+from ..types import Array, Named
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
 from .pareto import KHAT, limit, psis
 
@@ -73,9 +73,7 @@ def _variances(
         yield block.coefficients, float((u * block.unit).var(axis=0).mean())
 
 
-def weighted(
-    variables: dict[str, tuple[tuple[str, ...], Array]], weights: Array
-) -> tuple[list[Ratio], list[Ratio]]:
+def weighted(variables: Named, weights: Array) -> tuple[list[Ratio], list[Ratio]]:
     """Width and place of each parameter under q against the importance-weighted ones.
 
     The sd over the weighted sd, and the distance of the means in weighted sds. Numbers that every
@@ -149,7 +147,7 @@ def affordable(model: Declared) -> int:
 def verdict(
     model: Declared,
     log_weights: Array,
-    variables: dict[str, tuple[tuple[str, ...], Array]],
+    variables: Named,
     ratios: list[Ratio],
     rng: np.random.Generator,
     settled: str = "",

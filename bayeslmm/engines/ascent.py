@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..host.warned import ignored
 from ..model import Model
+from ..types import Array
 from .descent import BLOCK, WINDOW, Schedule, adam, trend
 from .values import Values
 

@@ -10,7 +10,7 @@ plain averages may have heavy tails.
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 
 def bridge(

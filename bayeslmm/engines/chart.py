@@ -14,10 +14,10 @@ from functools import cached_property
 import numpy as np
 
 from ..coordinates import pull
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
 from ..target import Target
+from ..types import Array
 
 FAR, HUGE = 300.0, 1e100  # log scales, and coordinates, whose squares leave float64
 

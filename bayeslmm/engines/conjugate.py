@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import digamma, gammaln, multigammaln
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same

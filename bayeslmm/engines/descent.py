@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 RATES = (0.05, 0.01, 0.002)  # of Adam, stage by stage
 BLOCK = 250  # steps between two looks

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 from .exact import ADVICE, exact_fit
 from .maximise import Optimum
 from .spans import dependences

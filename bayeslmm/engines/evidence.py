@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
 from ..recover import Thetas, theta_variables
 from ..space import Theta
+from ..types import Array, Named
 from .approximation import TRUSTED, verdict
 from .determined import Finding, findings, undetermined, why
 from .exact import refuse_exact
@@ -221,13 +221,11 @@ def _few_digits(best: Optimum) -> str:
     return f"{told}: {why}; the variances have few digits"
 
 
-def moments(
-    model: Model, engine: EmpiricalBayes, theta: Theta
-) -> dict[str, tuple[tuple[str, ...], Array]]:
+def moments(model: Model, engine: EmpiricalBayes, theta: Theta) -> Named:
     """Exact means and sds of the coefficients at the maximum (BLUE and BLUP are the means)."""
     solver = model.solver("reml" if engine.criterion in ("ml", "reml") else engine.criterion)
     exact = solver.condition(theta.scales, theta.sigma)
-    found: dict[str, tuple[tuple[str, ...], Array]] = {}
+    found: Named = {}
     if model.design.fixed:
         found["beta_mean"] = (("fixed",), exact.beta)
         found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Positive
 from ..terms import BlockTerm, GroupTerm
+from ..types import Array
 
 RELATIVE = 1e-12  # of y's spread that a remainder may be, beside the rounding of its parts
 CANCELLED = 1e-6  # of it, beyond which rounding could hide any noise

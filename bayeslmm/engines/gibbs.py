@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..laws import Law
 from ..model import Model
 from ..recover import one_chain, theta_variables
 from ..space import Positive
+from ..types import Array, Named
 from .convergence import judge
 from .improper import refuse_improper
 from .protocol import Outcome, check_integers, interrupted_words, refuse_matrix
@@ -145,7 +145,7 @@ def _law(p: Positive | None, absent: float) -> Any:
     return p.law
 
 
-def variables_of(model: Model, found: Draws) -> dict[str, tuple[tuple[str, ...], Array]]:
+def variables_of(model: Model, found: Draws) -> Named:
     """The posterior's variables from the sampler's draws, (chains, draws, ...)."""
     shape = found.sigma.shape
     h, at = [], 0

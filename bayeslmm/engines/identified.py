@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
+from ..types import Array
 
 SQUARE = 2_000  # rows up to which a matrix of the rows is formed to see what a block means
 

@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from ..declared import Declared, model_first
-from ..gaussian.sums import Array
 from ..handed_out import refuse_changed
 from ..host.arithmetic import tiny_is_zero
 from ..options import shown
 from ..seeds import generator
 from ..tree import read_tree
+from ..types import Array
 from . import start
 from .bridge import bridge
 from .improper import refuse_improper

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import RAW
+from ..types import Array
 from .convergence import judge
 from .protocol import Outcome
 

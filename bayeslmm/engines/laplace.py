@@ -7,7 +7,7 @@ its own draws, for which there would be too few.
 import numpy as np
 
 from ..declared import Declared
-from ..gaussian.sums import Array
+from ..types import Array
 from . import start
 from .integral import LogEvidence
 from .mode import posterior_mode

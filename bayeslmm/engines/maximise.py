@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
 from ..target import Evaluate, Target
+from ..types import Array
 from .chart import Block, Chart
 from .exact import ADVICE, exact_fit
 from .peaks import rough_maxima

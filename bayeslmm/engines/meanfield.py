@@ -14,11 +14,11 @@ import numpy as np
 
 from ..densities import log_complete, log_prior
 from ..gaussian.primal import Primal
-from ..gaussian.sums import Array
 from ..model import Model
 from ..recover import theta_variables
 from ..space import Positive
 from ..terms import GroupTerm
+from ..types import Array, Named
 from .conjugate import Covariance
 from .peaks import rough_maxima
 
@@ -137,7 +137,7 @@ class State:
 class Draws:
     """Draws of the variances and coefficients, with their log importance ratios."""
 
-    theta: dict[str, tuple[tuple[str, ...], Array]]
+    theta: Named
     h: Array
     scales: Array
     beta: Array

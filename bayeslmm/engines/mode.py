@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 from .maximise import maximise
 from .peaks import rough_maxima
 from .start import MANY, mode

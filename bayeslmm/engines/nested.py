@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..tree import model_of
+from ..types import Array
 
 ALIKE = 1e-6  # share of a column's length that may lie outside of a span
 SQUARE = 2_000  # rows up to which blocks are compared by a matrix of the rows

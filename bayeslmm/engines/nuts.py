@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..host.interrupts import held
 from ..model import Model
 from ..options import shown
 from ..target import Target
+from ..types import Array
 from . import start
 from .convergence import judge
 from .improper import refuse_improper

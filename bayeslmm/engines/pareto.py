@@ -6,7 +6,7 @@ ratios; its shape k-hat tells whether an average over them can be trusted.
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 KHAT = 0.7
 SLIGHT = 0.01  # share of all weight below which a tail is no tail

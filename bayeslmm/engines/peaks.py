@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..space import Space
+from ..types import Array
 from .start import mode
 
 type Cells = tuple[tuple[float, ...], ...]

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..declared import check_prob, rows_only
-from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..tree import read_tree
+from ..types import Array
 from .determined import findings, why
 from .maximise import Optimum, maximise, near
 from .uncertainty import estimates, labels, values

@@ -5,8 +5,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..options import shown
+from ..types import Array, Named
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,7 +33,7 @@ class Outcome:
     """
 
     thetas: Any = None
-    variables: dict[str, tuple[tuple[str, ...], Array]] = field(default_factory=dict)
+    variables: Named = field(default_factory=dict)
     sample_stats: dict[str, Array] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..design.labels import other_order
-from ..gaussian.sums import Array
 from ..host.arithmetic import tiny_is_zero
 from ..tree import any_tree
+from ..types import Array
 from .nested import combination, held_block, held_effects, lost_block, lost_effects
 
 MISSED = 1e-4  # nats by which a larger model may fit worse: what a maximum is known to

@@ -14,9 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..terms import BlockTerm, GroupTerm
+from ..types import Array
 
 PROBES = 8  # random vectors that stand for all; one does where the matrices have a high rank
 NONE = 1e-8  # share of a matrix under which nothing of it is left

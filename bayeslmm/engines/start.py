@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..target import hessian
+from ..types import Array
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold

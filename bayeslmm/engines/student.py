@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 DF = 6.0
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..recover import block_factors
 from ..space import Theta
+from ..types import Array
 from .maximise import Optimum, free_coordinates
 
 FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit costs 0.01

@@ -15,10 +15,10 @@ import numpy as np
 
 from ..coordinates import unpack_many
 from ..densities import log_complete
-from ..gaussian.sums import Array
 from ..model import Model
 from ..named import Reading
 from ..recover import Thetas, one_chain, theta_variables
+from ..types import Array
 from . import start
 from .approximation import sd_ratios
 from .mode import posterior_mode

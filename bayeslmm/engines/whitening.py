@@ -11,9 +11,9 @@ from scipy.linalg import cholesky, qr, solve_triangular
 from scipy.linalg.lapack import dormqr
 
 from ..gaussian.memory import memory
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
+from ..types import Array
 
 
 def whitened(

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..gaussian.expectation import NoNoise
-from ..gaussian.sums import Array
 from ..laws import Law
 from ..space import Positive
 from ..target import foreign_log_density
+from ..types import Array
 from .chart import coordinates
 from .maximum import NOTHING, Maximum
 

@@ -11,7 +11,7 @@ own principal axes.
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 LEFT = 1e-12  # share of the common part under which nothing is told of a direction
 

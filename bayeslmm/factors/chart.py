@@ -30,9 +30,9 @@ import numpy as np
 from ..gaussian import complete, patterns
 from ..gaussian.compiled import jit
 from ..gaussian.patterns import Rows
-from ..gaussian.sums import Array
 from ..laws import density
 from ..space import CUSTOM, FIXED, Positive
+from ..types import Array
 
 BEND = 4.0  # how sharply lengths bend at c
 NONE, POSTERIOR, NATURAL = 0, 1, 2  # the prior: left out; in coordinates; on the natural scale

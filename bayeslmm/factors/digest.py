@@ -9,7 +9,7 @@ themselves takes eight times as long, and of a wide matrix a sixth of the whole 
 import numpy as np
 
 from ..gaussian.compiled import jit
-from ..gaussian.sums import Array
+from ..types import Array
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX = np.uint64(0xBF58476D1CE4E5B9)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
-from ..named import Named, Reading
+from ..named import Reading
 from ..target import hessian
+from ..types import Array, Named
 from .model import FactorModel
 from .posterior import theta_variables, with_fixed
 from .recover import Means, score_moments

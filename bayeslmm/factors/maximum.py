@@ -14,8 +14,8 @@ import numpy as np
 
 from ..gaussian.complete import ML, Complete
 from ..gaussian.expectation import NoNoise, expectation_maximisation
-from ..gaussian.sums import Array
 from ..target import hessian
+from ..types import Array
 from .canonical import principal
 from .target import FactorTarget
 

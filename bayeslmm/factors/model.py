@@ -19,9 +19,9 @@ from .. import printed
 from ..design.matrix import Matrix
 from ..gaussian.complete import ML, REML, Complete, MeanPrior, Scatter
 from ..gaussian.patterns import Patterns, gather
-from ..gaussian.sums import Array
-from ..named import Named, Recovered
+from ..named import Recovered
 from ..space import Positive
+from ..types import Array, Named
 from . import begin, words
 from .canonical import facing, upright
 from .chart import NATURAL, NONE, POSTERIOR, chart_of

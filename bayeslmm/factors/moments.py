@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 ROWS = 256  # that are passed at a time
 

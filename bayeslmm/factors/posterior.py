@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..laws import log_densities
-from ..named import Named, Recovered, passes
+from ..named import Recovered, passes
 from ..target import foreign_log_density
+from ..types import Array, Named
 from .canonical import covariance, described, facing, principal
 from .chart import coordinates as chart_coordinates
 from .recover import Loadings, Means, draw_all, score_moments, told

@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
-from ..named import Named
+from ..types import Array, Named
 from .canonical import covariance, described, facing, principal
 from .model import FactorModel
 from .recover import Means, draw_all

@@ -11,8 +11,8 @@ import numpy as np
 from ..gaussian.complete import Complete
 from ..gaussian.expectation import expected_scores
 from ..gaussian.latent import add_moments, by_pattern, draw_scores
-from ..gaussian.sums import Array
-from ..named import Named, passes
+from ..named import passes
+from ..types import Array, Named
 from .canonical import covariance, described, facing, principal, signed
 from .target import Solver
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..gaussian.latent import by_pattern, entries, row_densities
-from ..gaussian.sums import Array
 from ..seeds import generator
+from ..types import Array
 from .canonical import principal
 from .model import FactorModel
 from .recover import Means, score_moments

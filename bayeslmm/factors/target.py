@@ -8,9 +8,9 @@ import numpy as np
 
 from ..gaussian.complete import Complete
 from ..gaussian.patterns import Patterns
-from ..gaussian.sums import Array
 from ..space import Positive
 from ..target import CustomPrior
+from ..types import Array
 from .chart import Chart, of_complete, of_patterns, prior_at, size, unpack_many
 
 type Solver = Complete | Patterns

@@ -20,9 +20,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..types import Array
 from .compiled import jit
 from .lapack import cholesky_lower
-from .sums import Array
 
 DEPENDENT = 1e-12  # a unit column with less than this outside the basis lies within it
 FLOOR = 1e-16  # least variance of the noise, as a share of the mean of y^2

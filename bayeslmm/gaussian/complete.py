@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh
 
+from ..types import Array
 from .compiled import jit
 from .low_rank import diagonal_score
-from .sums import Array
 
 NEAR = 0.01  # share of a column's squares, below which its mean takes no digits from its scatter
 THIN = 1e-8  # share of the whole scatter below which products lose the digits of what is left

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dpstrf as pstrf
 
+from ..types import Array
 from .dual_score import EACH, SHARED
-from .sums import Array, Columns, Factor, _basis, _constant
+from .sums import Columns, Factor, _basis, _constant
 
 
 @dataclass(frozen=True, eq=False, repr=False)

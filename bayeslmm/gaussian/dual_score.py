@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..types import Array
 from .compiled import jit
 from .lapack import add_outer, cholesky_lower, whiten_rows
 from .score import inner, lower_product
-from .sums import Array
 from .triangular import LOST, backward, factor_lower, forward, invert_lower
 
 SHARED, EACH = -1, 0  # kinds of a block; a factor's kind is the number of its effects

@@ -9,9 +9,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ..types import Array
 from .dual_score import DualWork
 from .lapack import whiten_rows
-from .sums import Array
 
 
 class Term(Protocol):

@@ -15,12 +15,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..types import Array
 from .compiled import jit
 from .crossed import absorb, eliminate_crossed
 from .lanes import cholesky, log_diagonal, outer_plus, solve_lower
 from .pair import factor_pair, solve_pair
 from .scaling import scale, scale_both, unscale
-from .sums import Array
 from .triangular import SMALL, backward, factor_lower, forward, mirror
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..types import Array
 from .expectation_starts import (
     ROUNDS,
     affordable,
@@ -25,7 +26,6 @@ from .expectation_starts import (
     together,
 )
 from .expectation_steps import expect, maximise
-from .sums import Array
 
 MEMORY = 6  # steps that the extrapolation looks back on
 GAIN = 1e-7  # nats that a step must still gain,

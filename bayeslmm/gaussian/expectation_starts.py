@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .sums import Array
+from ..types import Array
 
 MOST = 64  # starts beside the principal axes
 ROUNDS = ((15, 16), (45, 5))  # plain steps, and how many points are kept after them

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..types import Array
 from .compiled import jit
 from .complete import EVIDENCE, ML, MeanPrior
 from .lapack import cholesky_lower, invert_factored
 from .low_rank import backsolve, factor, solve
-from .sums import Array
 
 
 class Rows(NamedTuple):

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..types import Array
 from .equations import Data, Work, scratch
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
 from .score import just_value, value_and_score
-from .sums import Array, Sums
+from .sums import Sums
 from .threads import pieces, run
 
 LOG_2PI = float(np.log(2.0 * np.pi))

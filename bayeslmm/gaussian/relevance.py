@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..options import shown
+from ..types import Array
 from .active import Basis, State
 from .sequential import climb
-from .sums import Array
 
 # The noise held first, in root mean squares of y. At a price the search begins where least enters.
 HELD = (0.2, 0.5, 0.1, 0.3, 0.8, 0.05, 0.15, 0.03)

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf as pstrf
 
+from ..types import Array
 from .project import project, rest_of
 
-Array = NDArray[np.float64]
 LOST = 1e-12  # a column with less than this share outside the others depends on them
 NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..scalars import INTERVAL, PROB
+from ..types import Array
 from .drawing import COLOURS, FAINT, WIDTH, Image, draw, name_axes
 from .factors import Factors
 from .placing import Placed, placed

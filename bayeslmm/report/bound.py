@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 from .drawing import FAINT, Image, draw, name_axes, styles
 from .view import View
 

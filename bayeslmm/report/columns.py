@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..scalars import INTERVAL, PROB, Kind, Scalar, chains, diagnostics
 from ..selected import block_names, selected
 from ..terms import BlockTerm
+from ..types import Array
 
 MOST = 30  # columns of one block that a figure or a table shows at once
 ALIKE = 5.0  # largest ratio of columns' sizes whose coefficients share an axis as they are

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..scalars import PROB
+from ..types import Array
 from .drawing import COLOURS, FAINT, Image, draw, name_axes
 from .factors import Factors
 from .scree import of_pairs, pairwise

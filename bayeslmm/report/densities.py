@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..reading import plugged
 from ..scalars import Scalar
+from ..types import Array
 from .drawing import Image, curve, draw, name_axes, no_height, styles
 from .show import labels
 from .view import View

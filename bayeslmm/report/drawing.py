@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ..gaussian.sums import Array
 from ..host.figures import load, styled
 from ..host.warned import ignored
+from ..types import Array
 from .show import label
 
 COLOURS = ("#1f5fa8", "#c4501b", "#2a7f4f", "#7b4fa0", "#8a6d00", "#555555")

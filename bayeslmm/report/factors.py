@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..reading import moments
 from ..scalars import PROB, Z
+from ..types import Array
 from .columns import ALIKE
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 from .drawing import BAND, COLOURS, Image, draw, name_axes
 from .factors import Factors
 from .show import label, labels

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..scalars import Scalar, chains
+from ..types import Array
 from .columns import MOST
 from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
 from .uniform import ecdf, points, rank_band

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 ASPECT = 0.56  # mean width of a character, in units of the font's size
 GAP = 4.0  # points between the tip and its name

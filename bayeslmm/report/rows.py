@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 from .drawing import COLOURS, FAINT, Image, curve, draw, name_axes, no_height
 from .show import label, number
 from .view import View

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..scalars import INTERVAL
+from ..types import Array
 from .drawing import INK, Image, draw, name_axes, styles
 from .factors import Estimate, Factors
 from .view import View

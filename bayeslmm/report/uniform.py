@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
+from ..types import Array
 
 POINTS = 100
 SIMULATIONS = 2000

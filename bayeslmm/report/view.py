@@ -8,9 +8,9 @@ from typing import Any
 from ..criticism.check import Checks, check
 from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
-from ..gaussian.sums import Array
 from ..reading import ranef
 from ..scalars import PROB, Scalar, scalars
+from ..types import Array
 from .columns import Columns, columns_of
 from .factors import Factors
 

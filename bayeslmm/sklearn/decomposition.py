@@ -16,10 +16,10 @@ from ..engines.evidence import EmpiricalBayes
 from ..engines.nuts import NUTS
 from ..factors.rows import density_at
 from ..gaussian.expectation import expected_scores
-from ..gaussian.sums import Array
 from ..impute import impute, log_density
 from ..models.ppca import ppca
 from ..reading import moments
+from ..types import Array
 from .common import infer, named
 
 ENGINES: dict[str, Callable[[], Any]] = {"eb": lambda: EmpiricalBayes("ml"), "nuts": NUTS}

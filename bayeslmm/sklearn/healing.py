@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..recover import theta_points
+from ..types import Array
 
 
 def healed(model: Model, tree: Any, x: Array) -> tuple[Array, Array]:

@@ -18,7 +18,6 @@ from ..design.unnamed import refuse_unnamed
 from ..engines.evidence import EmpiricalBayes
 from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
-from ..gaussian.sums import Array
 from ..model import Model
 from ..models.lasso import lasso
 from ..models.rvm import rvm
@@ -26,6 +25,7 @@ from ..reading import fixef
 from ..recover import theta_points
 from ..selected import block_moments
 from ..tree import read_tree
+from ..types import Array
 from .common import ScoresRows, infer, informative, named, refuse_other_order
 from .healing import healed
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
+from ..types import Array
 
 
 def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..factors import FactorModel
 from ..factors.flat import Flat
-from ..gaussian.sums import Array
 from ..laws import log_densities
+from ..types import Array
 from .dense import check_gradient, close
 
 LOG_2PI = float(np.log(2.0 * np.pi))

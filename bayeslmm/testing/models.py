@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from ..factors import FactorModel
-from ..gaussian.sums import Array
 from ..model import Model
 from ..space import Theta
+from ..types import Array
 from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from arviz_stats.utils import ELPDDataLOO
 
-from ...gaussian.sums import Array
+from ...types import Array
 from .smoothing import good_k
 
 

@@ -18,7 +18,7 @@ from ...engines.pareto import psis
 from ...factors import FactorModel
 from ...factors.moments import column_moments
 from ...factors.rows import densities
-from ...gaussian.sums import Array
+from ...types import Array
 from ..plugged import Plugged, plugged_in
 from .anew import fitted_again, in_words, turns_of
 from .smoothing import FEWEST, relative_efficiency

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from ...engines.bridge import bridge, log_sum
 from ...gaussian.leave_out import LeftOut
-from ...gaussian.sums import Array
 from ...host.arithmetic import arithmetic
 from ...model import Model
 from ...seeds import generator
 from ...tree import read_tree
+from ...types import Array
 from ..plugged import plugged_in
 from .again import estimated_anew
 from .refit import draws_without

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engines.nuts import NUTS
-from ...gaussian.sums import Array
 from ...model import Model
+from ...types import Array
 
 
 def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:

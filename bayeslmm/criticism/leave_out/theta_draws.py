@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.sums import Array
 from ...model import Model
 from ...recover import theta_points
+from ...types import Array
 from ..plugged import plugged_in
 from .smoothing import relative_efficiency
 

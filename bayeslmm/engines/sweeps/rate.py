@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...gaussian.sums import Array
 from ...laws import Law
+from ...types import Array
 from .coefficients import Data
 from .rate_path import draws_of_a_point, supported, walked
 from .sampler import Block, Draws, sample

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...gaussian.sums import Array
+from ...types import Array
 from .coefficients import Data
 from .sampler import Draws
 

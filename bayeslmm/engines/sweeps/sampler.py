@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ...gaussian.sums import Array
 from ...gaussian.threads import processors
 from ...laws import Law
+from ...types import Array
 from ..protocol import most_draws
 from .coefficients import Data
 from .scales import FIXED

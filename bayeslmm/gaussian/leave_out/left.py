@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...types import Array
 from ..primal import LOG_2PI
-from ..sums import Array
 
 
 class Left(NamedTuple):

@@ -14,11 +14,11 @@ costs a factorisation and an inverse of the rows' covariance, whatever the numbe
 import numpy as np
 from numpy.typing import NDArray
 
+from ...types import Array
 from ..compiled import jit
 from ..dual import Dual
 from ..dual_score import dual_density
 from ..lapack import whiten_rows
-from ..sums import Array
 from .algebra import LOST, factor, in_sample, squared
 from .left import Left, of_rows, with_constants
 

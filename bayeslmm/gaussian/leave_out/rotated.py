@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ...types import Array
 from ..compiled import jit
-from ..sums import Array, Sums
+from ..sums import Sums
 
 ROUNDING = 1e-13  # a direction with less than this share of its column is rounding
 

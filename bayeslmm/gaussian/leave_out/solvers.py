@@ -19,8 +19,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ...types import Array
 from ..primal import FixedPrior, Primal
-from ..sums import Array, Columns, Factor, accumulate
+from ..sums import Columns, Factor, accumulate
 from .groups import compress, leave_groups
 from .left import Left, of_rows, with_constants
 from .rotated import Rotated, rotate

@@ -1,0 +1,13 @@
+"""The few types that every room speaks of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Index = NDArray[np.intp]
+
+type Named = dict[str, tuple[tuple[str, ...], Array]]  # name -> (dims, values)
+type Group = Mapping[str, tuple[tuple[str, ...], Any]]  # the same, of values of any kind
