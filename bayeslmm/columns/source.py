@@ -61,7 +61,7 @@ class _Subset:
     """Some columns of a source."""
 
     whole: Source
-    columns: Array
+    columns: Index
 
     @property
     def what(self) -> str:
