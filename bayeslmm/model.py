@@ -18,9 +18,9 @@ import numpy as np
 from . import printed
 from .coordinates import Layout
 from .design import Design
-from .gaussian.dual import Dual, DualRows
-from .gaussian.primal import FixedPrior, Primal
-from .gaussian.sums import Sums, accumulate, with_response
+from .gaussian.beta import FixedPrior, beta_of
+from .gaussian.choose import choose
+from .gaussian.problem import Problem
 from .named import Recovered
 from .space import Space
 from .target import Target
@@ -64,25 +64,11 @@ class Model:
     prior_table: Mapping[str, str] = field(default_factory=dict)
     blocks: tuple[BlockTerm, ...] = ()
 
-    @cached_property
-    def sums(self) -> Sums:
-        """Sufficient sums of the rows."""
+    @property
+    def problem(self) -> Problem:
+        """The rows as solvers take them."""
         d = self.design
-        return accumulate(
-            d.y,
-            d.X,
-            tuple(t.factor() for t in self.terms),
-            tuple(b.block() for b in self.blocks),
-            offset=d.offset,
-            weights=self.precision,
-            frequency=d.frequency,
-        )
-
-    @cached_property
-    def rows(self) -> DualRows:
-        """The rows themselves, for the solver of models with more columns than rows."""
-        d = self.design
-        return DualRows(
+        return Problem(
             d.y,
             d.X,
             tuple(t.factor() for t in self.terms),
@@ -92,16 +78,15 @@ class Model:
             d.frequency,
         )
 
+    @cached_property
+    def _solver(self) -> Any:
+        """The solver that costs the least."""
+        return choose(self.problem, self.fixed_prior)
+
     @property
     def parts(self) -> tuple[GroupTerm | BlockTerm, ...]:
         """All terms with coefficients of their own: random effects, then blocks of columns."""
         return (*self.terms, *self.blocks)
-
-    @property
-    def dual(self) -> bool:
-        """Whether a matrix of the rows is smaller than one of the columns that stay."""
-        remain = sum(t.columns for t in self.terms[1:]) + sum(b.columns for b in self.blocks)
-        return bool(self.blocks) and remain + len(self.design.fixed) > self.design.y.size
 
     @property
     def precision(self) -> Array:
@@ -205,12 +190,7 @@ class Model:
     @property
     def operations(self) -> float:
         """Multiplications that one evaluation of the log posterior takes, roughly."""
-        if self.dual:
-            n, wide = self.design.y.size, sum(b.columns for b in self.blocks if not b.law.shared)
-            return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)
-        sums = self.sums
-        m, q = sums.random + sums.fixed, sums.effects
-        return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
+        return float(self._solver.operations)
 
     @property
     def variables(self) -> dict[str, tuple[str, ...]]:
@@ -294,13 +274,9 @@ class Model:
     def layout(self) -> Layout:
         return self.space.layout()
 
-    def solver(self, criterion: str = "evidence") -> Primal | Dual:
+    def solver(self, criterion: str = "evidence") -> Any:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        flat = criterion in ("ml", "reml")
-        prior = FixedPrior.flat(self.design.X.shape[1]) if flat else self.fixed_prior
-        if self.dual:
-            return Dual.of(self.rows, prior, integrate=criterion != "ml")
-        return Primal.of(self.sums, prior, integrate=criterion != "ml")
+        return self._solver.under(beta_of(criterion, self.fixed_prior))
 
     @property
     def advice(self) -> list[str]:
@@ -328,10 +304,7 @@ class Model:
             Where y has another length, or is not finite.
         """
         other = replace(self, design=self.design.with_response(y))
-        if self.dual:
-            other.__dict__["rows"] = self.rows.with_response(other.design.y)
-        else:
-            other.__dict__["sums"] = with_response(self.sums, other.design.y)
+        other.__dict__["_solver"] = self._solver.with_response(other.design.y)
         return other
 
     def in_units(self, effects: tuple[Array, ...]) -> tuple[Array, ...]:

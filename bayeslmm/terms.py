@@ -13,7 +13,7 @@ import numpy as np
 
 from .columns import Source, subset
 from .design import Grouping
-from .gaussian.sums import Columns, Factor
+from .gaussian.problem import Columns, Factor
 from .shrinkage import Shrinkage
 from .space import Correlation, Positive, Product
 from .types import Array

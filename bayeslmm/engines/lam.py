@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.primal import FixedPrior
+from ..gaussian.beta import FixedPrior
 from ..model import Model
 from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
 from .improper import refuse_improper

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..densities import log_complete, log_prior
-from ..gaussian.primal import Primal
+from ..gaussian.protocol import Solver
 from ..model import Model
 from ..recover import theta_variables
 from ..space import Positive
@@ -42,7 +42,7 @@ class State:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
-    solver: Primal
+    solver: Solver
     parts: tuple[Part, ...]
     noise: Part
 
@@ -57,12 +57,12 @@ class State:
             L = theta.scales[at : at + q * q].reshape(q, q)
             parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * theta.sigma**2))
             at += q * q
-        n = model.sums.n
+        n = float(model.design.frequency.sum())
         sigma = model.space.sigma
         guess = np.full((1, 1), theta.sigma**2)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
         noise = Part(-1, (0,), law, guess)
-        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), noise)
+        return cls(model, model.solver(), tuple(parts), noise)
 
     @property
     def point(self) -> tuple[Array, float]:

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from bayeslmm.gaussian.beta import FixedPrior
 from bayeslmm.gaussian.leave_out import Groups, Refits, Rows, Table, Units, levels_out, undetermined
-from bayeslmm.gaussian.primal import FixedPrior
-from bayeslmm.gaussian.sums import Factor
+from bayeslmm.gaussian.problem import Factor
 
 from .dense import dense, problem
 from .problems import nested, problems, quick, random_problem

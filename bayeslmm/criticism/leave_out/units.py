@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.dual import Dual
+from ...gaussian.beta import FixedPrior
 from ...gaussian.leave_out import (
     LeftOut,
     PrecisionRows,
@@ -16,7 +16,6 @@ from ...gaussian.leave_out import (
     levels_out,
     undetermined,
 )
-from ...gaussian.primal import FixedPrior
 from ...model import Model
 from ...options import one_of, shown
 
@@ -64,7 +63,7 @@ class UnitsOf:
         self.refuse_undetermined(model, criterion)
         prior = prior_of(model, criterion)
         solver = model.solver("reml" if flat else "evidence")
-        if isinstance(solver, Dual):
+        if not solver.fused:
             if self.by_row:
                 return PrecisionRows(solver)
             return PrecisionUnits(solver, self.codes, self.size)

@@ -51,7 +51,7 @@ class PrecisionRows:
     """One observation at a time."""
 
     def __init__(self, solver: Dual) -> None:
-        self.point, rows = Precision(solver), solver.rows
+        self.point, rows = Precision(solver), solver.problem
         self.frequency, self.half = rows.frequency, 0.5 * np.log(rows.weights)
 
     def at(self, scales: Array, sigma: float) -> Left:
@@ -65,7 +65,7 @@ class PrecisionUnits:
     """Any rows at a time: those of one code in `codes` (n,)."""
 
     def __init__(self, solver: Dual, codes: NDArray[np.intp], units: int) -> None:
-        self.point, rows = Precision(solver), solver.rows
+        self.point, rows = Precision(solver), solver.problem
         self.members = np.argsort(codes, kind="stable")
         self.ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=units))])
         self.size = np.bincount(codes, rows.frequency, minlength=units)

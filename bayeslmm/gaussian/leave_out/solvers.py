@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Array
-from ..primal import FixedPrior, Primal
-from ..sums import Columns, Factor, accumulate
+from ..beta import FixedPrior
+from ..primal import Primal
+from ..problem import Columns, Factor, Problem
 from .groups import compress, leave_groups
 from .left import Left, of_rows, with_constants
 from .rotated import Rotated, rotate
@@ -52,18 +53,16 @@ class Table:
 
     def solver(self, keep: NDArray[np.bool_] | None = None) -> Primal:
         """The solver of the rows that are kept."""
-        keep = np.ones(self.y.size, bool) if keep is None else keep
-        factors = tuple(Factor(f.codes[keep], f.levels, f.Z[keep]) for f in self.factors)
-        sums = accumulate(
-            self.y[keep],
-            self.X[keep],
-            factors,
-            tuple(Columns(b.Z[keep], b.shared) for b in self.blocks),
-            offset=self.offset[keep],
-            weights=self.weights[keep],
-            frequency=self.frequency[keep],
+        problem = Problem(
+            self.y,
+            self.X,
+            self.factors,
+            self.blocks,
+            self.offset,
+            self.weights,
+            self.frequency,
         )
-        return Primal.of(sums, self.prior)
+        return Primal.of(problem if keep is None else problem.only(keep), self.prior)
 
     def constants(self, codes: NDArray[np.intp], units: int) -> tuple[Array, Array]:
         """Observations of each unit, and half of the log of the product of their weights."""
