@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ...engines.nuts import NUTS
 from ...model import Model
+from ...space import flattened
 from ...types import Array
 
 
@@ -51,11 +52,9 @@ def draws_without(
     Also their effective over actual number, and whether they converged.
     """
     outcome = NUTS().run(without(model, inside, once), rng, False)
-    if outcome.thetas is None:
+    if outcome.theta is None:
         raise RuntimeError("the sampler returned no draws of the variances")
-    scales, h = outcome.thetas.scales, outcome.thetas.h
-    flat = np.ascontiguousarray(scales.reshape(-1, scales.shape[-1]))
-    sigma = h.reshape(-1, h.shape[-1])[:, -1].copy()
+    scales, sigma = model.roots(flattened(outcome.theta))
     attrs = outcome.attrs
     r_eff = min(1.0, float(attrs.get("ess_min", sigma.size)) / sigma.size)
-    return flat, sigma, r_eff, bool(attrs.get("converged", 1))
+    return scales, sigma, r_eff, bool(attrs.get("converged", 1))

@@ -97,17 +97,16 @@ def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
 
     So it is with columns that empirical Bayes did not keep.
     """
-    kept, alive = {}, [np.ones(sum(t.shape[1] ** 2 for t in model.terms), bool)]
-    at = alive[0].size
-    for block in model.blocks:
-        own = draws.scales[:, at : at + block.entries].any(axis=0)
-        at += block.entries
-        alive.append(own)
+    roots = model.entries.split(draws.scales)
+    kept = {}
+    for i, block in enumerate(model.blocks, len(model.terms)):
+        own = roots[i].any(axis=0)
         if not own.all():
             kept[block.name] = np.flatnonzero(own)
+            roots[i] = roots[i][:, own]
     if not kept:
         return model, draws
-    scales = np.ascontiguousarray(draws.scales[:, np.concatenate(alive)])
+    scales = model.entries.join(roots, (draws.sigma.size,))
     return model.restricted(kept), replace(draws, scales=scales)
 
 
