@@ -1,11 +1,11 @@
-"""Which factors of which terms get all their indicator columns, and which one fewer.
+"""Which variables of which terms get all their indicator columns, and which one fewer.
 
-A factor coded in full spans the constant; coded with one level fewer (by contrasts) it does not. A
-term of categorical factors S stands for all subsets of S coded by contrasts; those subsets that an
-earlier term has covered are left out, and the rest is merged wherever a subset and the same subset
-with one factor more can be one block with that factor in full. So the columns span exactly what
-the terms do, and none is redundant. This is the algorithm of patsy (Smith, 2011, its manual, "From
-terms to matrices"); formulae 0.9 loses columns at terms such as ``1 + a:b:c``.
+A categorical variable coded in full spans the constant; coded with one level fewer (by contrasts)
+it does not. A term of categorical variables S stands for all subsets of S coded by contrasts; those
+subsets that an earlier term has covered are left out, and the rest is merged wherever a subset and
+the same subset with one variable more can be one block with that one in full. So the columns span
+exactly what the terms do, and none is redundant. This is the algorithm of patsy (Smith, 2011, its
+manual, "From terms to matrices").
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,14 +13,14 @@ from itertools import combinations
 
 from .algebra import Term
 
-# One block of columns: its factors, and the keys of those that are coded in full.
-Block = tuple[Term, frozenset[str]]
-_Coded = frozenset[tuple[str, bool]]  # factors by key, and whether in full
+# One block of columns: its variables by key, and which of them are coded in full.
+Coded = tuple[tuple[str, bool], ...]
+_Coded = frozenset[tuple[str, bool]]
 
 
 def blocks_of(
     terms: Sequence[Term], intercept: bool, categorical: Collection[str]
-) -> list[tuple[Term, list[Block]]]:
+) -> list[tuple[Term, list[Coded]]]:
     """The blocks of columns of every term.
 
     Parameters
@@ -30,11 +30,11 @@ def blocks_of(
     intercept : bool
         Whether a column of ones comes before them.
     categorical : collection of str
-        Keys of the factors that are categorical.
+        Keys of the variables that are categorical.
 
     Returns
     -------
-    list of (Term, list of Block)
+    list of (Term, list of Coded)
     """
     # Terms with different numeric parts cannot overlap, so each part has its own account.
     covered: dict[frozenset[str], set[frozenset[str]]] = {}
@@ -42,13 +42,12 @@ def blocks_of(
         covered[frozenset()] = {frozenset()}
     result = []
     for term in terms:
-        numeric = frozenset(factor.key for factor in term if factor.key not in categorical)
-        labels = [factor.key for factor in term if factor.key in categorical]
+        numeric = frozenset(item.key for item in term if item.key not in categorical)
+        labels = [item.key for item in term if item.key in categorical]
         account = covered.setdefault(numeric, set())
         new = [subset for subset in _subsets(labels) if subset not in account]
         account.update(new)
-        blocks = [_block(term, numeric, coded) for coded in _merged(new)]
-        result.append((term, blocks))
+        result.append((term, [_in_order(term, numeric, coded) for coded in _merged(new)]))
     return result
 
 
@@ -60,7 +59,7 @@ def _subsets(labels: Sequence[str]) -> Iterable[frozenset[str]]:
 
 
 def _merged(subsets: Iterable[frozenset[str]]) -> list[_Coded]:
-    """Merge pairs that differ by one contrast-coded factor, until none is left."""
+    """Merge pairs that differ by one contrast-coded variable, until none is left."""
     coded: list[_Coded] = [frozenset((key, False) for key in subset) for subset in subsets]
     while (pair := _first_pair(coded)) is not None:
         short, long = pair
@@ -80,7 +79,6 @@ def _first_pair(coded: Sequence[_Coded]) -> tuple[int, int] | None:
     return None
 
 
-def _block(term: Term, numeric: frozenset[str], coded: _Coded) -> Block:
-    keys = numeric | {key for key, _ in coded}
-    factors = tuple(factor for factor in term if factor.key in keys)
-    return factors, frozenset(key for key, full in coded if full)
+def _in_order(term: Term, numeric: frozenset[str], coded: _Coded) -> Coded:
+    full = {**dict.fromkeys(numeric, False), **dict(coded)}
+    return tuple((item.key, full[item.key]) for item in term if item.key in full)

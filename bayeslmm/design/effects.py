@@ -13,10 +13,10 @@ import numpy as np
 from .bars import RandomPart
 from .columns import Column
 from .errors import DesignError
-from .evaluate import FittedSide, check_columns, fit_side
 from .grouping import Factor, fit_factor
 from .rank import check_rank
 from .records import Grouping, NewGroup
+from .sides import FittedSide, check_columns, fit_side
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from .blank import blank_rows
 from .columns import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
-from .evaluate import FittedSide
 from .extras import Sources, values_or
 from .labels import UNLABELLED, Labels
 from .records import NewRows
+from .sides import FittedSide
 from .table import read_table
 
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
-from .emit import Factor, as_factor
 from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
 from .nodes import Bar, Call, Dot, Name, Node, Sum, names, walk
 from .parser import parse
 from .unnamed import refuse_unnamed
+from .variables import Variable, as_variable
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Formula:
     """What a formula says."""
 
     text: str
-    response: Factor
+    response: Variable
     response_name: str
     fixed: Side
-    offsets: tuple[Factor, ...]
+    offsets: tuple[Variable, ...]
     random: tuple[RandomPart, ...]
 
     @property
@@ -49,8 +49,8 @@ class Formula:
     def bare_predictors(self) -> list[str]:
         """Columns that are predictors by themselves, outside any transform."""
         sides = [self.fixed, *(part.side for part in self.random)]
-        factors = [factor for side in sides for term in side.terms for factor in term]
-        return list(dict.fromkeys(f.node.name for f in factors if isinstance(f.node, Name)))
+        nodes = [item.node for side in sides for term in side.terms for item in term]
+        return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
 
 
 def read_formula(text: str, columns: Sequence[str], reserved: Sequence[str] = ()) -> Formula:
@@ -96,9 +96,9 @@ def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula
     if any(isinstance(node, Dot) for node in walk(right)):
         refuse_unnamed(dot, "the table, all columns of which `.` takes,")
     name = response_name(left, text)
-    response = as_factor(left, text, name)
+    response = as_variable(left, text, name)
     side = expand_side(fixed, text, dot)
-    if any(factor.key == response.key for term in side.terms for factor in term):
+    if any(item.key == response.key for term in side.terms for item in term):
         raise FormulaError(
             f"the response '{name}' is also a predictor; drop it from the right side"
         )
@@ -107,7 +107,7 @@ def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula
         response=response,
         response_name=name,
         fixed=side,
-        offsets=tuple(as_factor(item.args[0], text, item.label) for item in offsets),
+        offsets=tuple(as_variable(item.args[0], text, item.label) for item in offsets),
         random=tuple(part for bar in bars for part in expand_bar(bar, text, dot)),
     )
 

@@ -8,17 +8,17 @@ from .errors import DesignError, nests_too_deep
 from .nodes import Bar, Binary, Call, Dot, Name, Node, children, names, walk
 from .parser import parse
 from .text import meant
-from .transforms import CATEGORICAL
+from .transforms import BINARY, CATEGORICAL
 
-_TAKES_TEXT = {*CATEGORICAL, "binary", "B"}
+_TAKES_TEXT = {*CATEGORICAL, *BINARY}
 
 
 def check_text_use(side: Side, columns: Mapping[str, Column]) -> None:
     """Refuse text inside transforms of numbers, such as log('a')."""
     for term in side.terms:
-        for factor in term:
-            if isinstance(factor.node, Call):
-                _check_numbers(factor.node, factor.label, columns, False)
+        for item in term:
+            if isinstance(item.node, Call):
+                _check_numbers(item.node, item.label, columns, False)
 
 
 def _check_numbers(
@@ -47,8 +47,8 @@ def as_categories(side: Side) -> set[str]:
     return {
         name
         for term in side.terms
-        for factor in term
-        for node in walk(factor.node)
+        for item in term
+        for node in walk(item.node)
         if isinstance(node, Call) and node.function in _TAKES_TEXT
         for name in names(node)
     }
