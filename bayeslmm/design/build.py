@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import check_columns
 from .checks import (
     check_constant_response,
     check_enough_rows,
@@ -23,7 +24,7 @@ from .names import check_group_names
 from .nodes import Name
 from .origin import Origin, Rows
 from .records import Design
-from .sides import check_columns, fit_side, fit_vector
+from .sides import fit_side, fit_vector
 from .table import Table, read_table
 from .text import numbers, refuse_numbers_as_text
 

@@ -1,7 +1,8 @@
 """The value of a variable in a table: its tree is walked, and what `transforms` allows is called.
 
 Numbers that take part in arithmetic are floats: ``I(9**9**9**9 * x)`` then overflows at once, where
-exact integers would run for years, and an integer column cannot overflow silently.
+exact integers would run for years, and an integer column cannot overflow silently. Text stands by
+itself, in C(...) and its kin, and beside ``==``.
 """
 
 import contextlib
@@ -15,7 +16,8 @@ from .columns import Column
 from .errors import DesignError
 from .levels import level_values
 from .nodes import Binary, Call, Name, Node, Number, Sum, Text, Word
-from .transforms import FUNCTIONS, OPERATORS, STATEFUL, WORDS, stateful
+from .text import meant
+from .transforms import FUNCTIONS, OPERATORS, STATEFUL, TAKES_LABELS, WORDS, stateful
 
 
 @dataclass(frozen=True)
@@ -24,21 +26,22 @@ class Evaluator:
 
     Attributes
     ----------
+    label : str
+        Of the whole, for messages.
     columns : mapping of str to Column
         Without gaps.
-    labels : frozenset of str
-        Columns whose values are labels, not numbers.
     memory : dict
         Transforms that remember the fitted table, by how they are written; filled as they are met.
     """
 
+    label: str
     columns: Mapping[str, Column]
-    labels: frozenset[str]
     memory: dict[str, Any]
 
-    def of(self, node: Node) -> Any:
+    def of(self, node: Node, labels: bool = False) -> Any:
+        """The value of a node; with `labels`, columns have labels, not numbers."""
         if isinstance(node, Name):
-            return self.column(node.name)
+            return self.column(self.columns[node.name], labels)
         if isinstance(node, Number):
             return int(node.value) if node.text.isdigit() else node.value
         if isinstance(node, Text):
@@ -48,16 +51,25 @@ class Evaluator:
         if isinstance(node, Sum):
             return self.sum(node)
         if isinstance(node, Binary):
-            return _operate(node.op, self.of(node.left), self.of(node.right))
+            either = self.compared if node.op in ("==", "!=") else self.of
+            return _operate(node.op, either(node.left), either(node.right))
         assert isinstance(node, Call)
-        return self.call(node)
+        return self.call(node, labels)
 
-    def column(self, name: str) -> Any:
+    def column(self, column: Column, labels: bool) -> Any:
         """Labels as they are, numbers as floats; a copy."""
-        column = self.columns[name]
-        if name in self.labels:
+        if labels:
             return level_values(column, "the predictor")
+        if column.categorical:
+            raise DesignError(
+                f"`{self.label}` needs numbers, but column '{column.name}' holds text or categories"
+                f"{meant(column) or '; convert the column first'}"
+            )
         return column.values.astype(float)
+
+    def compared(self, node: Node) -> Any:
+        """One side of ``==``, where text may stand."""
+        return self.of(node, isinstance(node, Name) and self.columns[node.name].categorical)
 
     def sum(self, node: Sum) -> Any:
         (sign, first), *others = node.items
@@ -67,9 +79,10 @@ class Evaluator:
             total = _operate(sign, total, self.of(item))
         return total
 
-    def call(self, node: Call) -> Any:
-        args = [self.of(arg) for arg in node.args]
-        options = {key: self.of(value) for key, value in node.kwargs}
+    def call(self, node: Call, labels: bool) -> Any:
+        labels = node.function in TAKES_LABELS or (labels and node.function == "I")
+        args = [self.of(arg, labels) for arg in node.args]
+        options = {key: self.of(value, labels) for key, value in node.kwargs}
         if node.function not in STATEFUL:
             return FUNCTIONS[node.function](*args, **options)
         written = repr(node)
@@ -79,8 +92,8 @@ class Evaluator:
 
 
 def _negative(value: Any) -> Any:
-    """A whole number stays one; minus of what is true or false is -1 or 0."""
-    return -value if type(value) is int else -1.0 * value
+    """Minus of what is true or false is -1 or 0."""
+    return -1.0 * value if np.asarray(value).dtype.kind == "b" else -value
 
 
 def _operate(op: str, left: Any, right: Any) -> Any:

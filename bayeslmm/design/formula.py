@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
 from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
-from .nodes import Bar, Call, Dot, Name, Node, Sum, names, walk
+from .nodes import Bar, Call, Dot, Name, Node, Sum, children, names, walk
 from .parser import parse
+from .transforms import CATEGORICAL
 from .unnamed import refuse_unnamed
 from .variables import Variable, as_variable
 
@@ -164,3 +165,39 @@ def split(right: Node, text: str) -> tuple[Node, list[Call], list[Bar]]:
         else:
             fixed.append((sign, node))
     return Sum(tuple(fixed), right.start), offsets, bars
+
+
+def label_columns(formula: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Columns whose values are labels by what a formula says, and those that it uses otherwise.
+
+    Grouping factors, and what stands in C(...) and its kin; a column may be both. A ``.`` stands
+    for itself.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    """
+    labels: set[str] = set()
+    others: set[str] = set()
+
+    def look(node: Node) -> None:
+        if isinstance(node, Bar):
+            labels.update(names(node.group))
+            look(node.left)
+        elif isinstance(node, Call) and node.function in CATEGORICAL:
+            labels.update(names(node))
+        elif isinstance(node, Name):
+            others.add(node.name)
+        elif isinstance(node, Dot):
+            others.add(".")
+        else:
+            for child in children(node):
+                look(child)
+
+    try:
+        for side in parse(formula):
+            look(side)
+    except RecursionError:
+        raise nests_too_deep(formula) from None
+    return frozenset(labels), frozenset(others)

@@ -59,6 +59,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     **CATEGORICAL,
     **CONTRASTS,
 }
+TAKES_LABELS = (*CATEGORICAL, *BINARY)
 KNOWN = (set(FUNCTIONS) - set(CONTRASTS)) | {*STATEFUL, "offset"}
 
 
