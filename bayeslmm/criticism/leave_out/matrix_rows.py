@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.pareto import psis
 from ...factors import FactorModel
 from ...factors.moments import column_moments
 from ...factors.rows import densities
 from ...types import Array
+from ...weights import log_mean, log_sum, psis
 from ..plugged import Plugged, plugged_in
 from .anew import fitted_again, in_words, turns_of
 from .smoothing import FEWEST, relative_efficiency
@@ -45,7 +45,7 @@ def matrix_rows(
     """
     each = model.row_densities(tree, np.random.default_rng(0))
     logs = each.reshape(-1, each.shape[-1])
-    inside = np.array([_log_sum(own) for own in logs.T]) - np.log(len(logs))
+    inside = log_mean(logs)
     given = plugged_in(tree)
     if given is not None and anew:
         elpd, note = _anew(model, str(tree["posterior"].attrs["criterion"]), given)
@@ -59,7 +59,7 @@ def matrix_rows(
             elpd[i], khat[i] = own[0], 0.0
             continue
         weights, khat[i] = psis(-own, share)
-        elpd[i] = _log_sum(weights + own)
+        elpd[i] = log_sum(weights + own)
     note = ""
     if given is not None:
         note = f"{given.names} are plugged in ({given}), from all rows: elpd is too high."
@@ -84,7 +84,7 @@ def _anew(model: FactorModel, criterion: str, given: Plugged) -> tuple[Array, st
         )
         rows = (model.design.y[out] - rest.shift) / rest.unit
         logs = densities(rest, tree, rows)
-        elpd[out] = [_log_sum(own) for own in logs.T] - np.log(len(logs))
+        elpd[out] = log_mean(logs)
         failed += not found
     return elpd, in_words(given.names, given.count, count, n, "row", failed)
 
@@ -108,8 +108,3 @@ def _without(model: FactorModel, out: NDArray[np.bool_]) -> FactorModel:
     count = design.there.sum(axis=0)
     square = column_moments(design.y, design.complete)[1]
     return replace(model, design=design, unit=np.sqrt(square * count / (count - 1.0)))
-
-
-def _log_sum(values: Array) -> float:
-    top = values.max()
-    return float(top + np.log(np.exp(values - top).sum()))

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.bridge import bridge, log_sum
+from ...engines.bridge import bridge
 from ...gaussian.leave_out import LeftOut
 from ...host.arithmetic import arithmetic
 from ...model import Model
 from ...seeds import generator
 from ...tree import read_tree
 from ...types import Array
+from ...weights import log_sum
 from ..plugged import plugged_in
 from .again import estimated_anew
 from .refit import draws_without

@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...normal import LOG_2PI
 from ...types import Array
-from ..primal import LOG_2PI
 
 
 class Left(NamedTuple):
