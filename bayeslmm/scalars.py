@@ -110,7 +110,7 @@ def _scalar(
     if bool(np.ptp(draws) == 0.0):
         value, sd = known or (float(draws.flat[0]), np.nan)
         return Scalar(name, kind, value, sd)
-    lower, upper = interval(draws, PROB)
+    lower, upper = interval(draws.ravel(), PROB)
     rhat, ess = diagnostics(draws) if chained else (np.nan, np.nan)
     return Scalar(name, kind, draws.mean(), draws.std(), lower, upper, rhat, ess, draws)
 

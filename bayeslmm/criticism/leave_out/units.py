@@ -6,16 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.dual import Dual
-from ...gaussian.leave_out import (
-    LeftOut,
-    PrecisionRows,
-    PrecisionUnits,
-    Rows,
-    Table,
-    levels_out,
-    undetermined,
-)
+from ...gaussian.leave_out import LeftOut, Table, Units, left_out, undetermined
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 from ...options import one_of, shown
@@ -60,20 +51,15 @@ class UnitsOf:
 
     def way(self, model: Model, criterion: str | None) -> LeftOut:
         """How they are left out, under the criterion that the tree's coefficients follow."""
-        d, flat = model.design, criterion in FLAT
+        d = model.design
         self.refuse_undetermined(model, criterion)
-        prior = prior_of(model, criterion)
-        solver = model.solver("reml" if flat else "evidence")
-        if isinstance(solver, Dual):
-            if self.by_row:
-                return PrecisionRows(solver)
-            return PrecisionUnits(solver, self.codes, self.size)
         factors = tuple(t.factor() for t in model.terms)
         blocks = tuple(b.block() for b in model.blocks)
+        prior = prior_of(model, criterion)
         table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
-        if self.by_row:
-            return Rows(table, solver)
-        return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)
+        solver = model.solver("reml" if criterion in FLAT else "evidence")
+        units = Units.rows(d.frequency) if self.by_row else Units.levels(self.codes, self.size)
+        return left_out(table, solver, units)
 
     def undetermined(
         self, model: Model, criterion: str | None, turns: NDArray[np.intp] | None = None
