@@ -10,6 +10,7 @@ from ...gaussian.leave_out import LeftOut, Table, Units, left_out, undetermined
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 from ...options import one_of, shown
+from ...types import Index
 
 FLAT = ("ml", "reml")  # criteria under which the prior of beta is flat
 NAMED = 5  # labels that a message names before it counts the others
@@ -20,12 +21,14 @@ class UnitsOf:
     """The units of a model: code of each row's unit (n,), the units' labels."""
 
     name: str
-    codes: NDArray[np.intp]
+    codes: Index
     labels: NDArray[Any]
 
     @classmethod
-    def of(cls, model: Model, unit: str) -> "UnitsOf":
+    def of(cls, model: Any, unit: str) -> "UnitsOf":
         """Rows, or the levels of a grouping factor."""
+        if unit == "row" and model.matrix:
+            return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
         names = ("row", *(t.name for t in model.terms))
         if not one_of(unit, names):
             known = ", ".join(map(repr, names))
@@ -43,9 +46,9 @@ class UnitsOf:
     def by_row(self) -> bool:
         return self.name == "row"
 
-    def times(self, model: Model) -> NDArray[np.intp]:
+    def times(self, model: Any) -> Index:
         """How often each unit counts: a row's frequency; a group once."""
-        if self.by_row:
+        if self.by_row and not model.matrix:
             return model.design.frequency.astype(np.intp)
         return np.ones(self.size, np.intp)
 
@@ -62,8 +65,8 @@ class UnitsOf:
         return left_out(table, solver, units)
 
     def undetermined(
-        self, model: Model, criterion: str | None, turns: NDArray[np.intp] | None = None
-    ) -> NDArray[np.intp]:
+        self, model: Model, criterion: str | None, turns: Index | None = None
+    ) -> Index:
         """Units, or turns in which several are left out, that leave a coefficient undetermined."""
         count = self.size if turns is None else int(turns.max()) + 1
         codes = self.codes if turns is None else turns[self.codes]
