@@ -7,6 +7,7 @@ import numpy as np
 
 from .laws import log_densities
 from .model import Model
+from .normal import LOG_2PI, log_normal
 from .parameters import Positive
 from .predictive import mean_of
 from .target import foreign_log_density
@@ -92,16 +93,16 @@ def log_complete(model: Model, theta: Theta, beta: Array, effects: tuple[Array, 
         white = np.linalg.solve(L, u[..., alive].transpose(0, 2, 1))
         log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
         total = total - 0.5 * (white**2).sum(axis=(1, 2)) - term.shape[0] * log_det
-        total -= 0.5 * term.shape[0] * alive.sum() * np.log(2.0 * np.pi)
+        total -= 0.5 * term.shape[0] * alive.sum() * LOG_2PI
     for block, u in zip(model.blocks, effects[len(model.terms) :]):
         s = block.root(theta) / block.unit
         with np.errstate(divide="ignore", invalid="ignore"):  # a scale of zero: no density
-            white = -0.5 * (u / s) ** 2 - np.log(s) - 0.5 * np.log(2.0 * np.pi)
+            white = log_normal(u, s)
         total = total + np.broadcast_to(white, (k, block.columns)).sum(axis=1)
     noise = np.broadcast_to(theta["sigma"], k)
     n = d.frequency.sum()
     total = total - n * np.log(noise) + 0.5 * d.frequency @ np.log(model.precision)
-    total -= 0.5 * n * np.log(2.0 * np.pi)
+    total -= 0.5 * n * LOG_2PI
     step = max(1, BLOCK // d.y.size)
     for i in range(0, k, step):
         part = slice(i, i + step)

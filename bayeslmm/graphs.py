@@ -17,6 +17,7 @@ from .gaussian.primal import FixedPrior
 from .handed_out import made
 from .host.precision import check_double
 from .model import Model
+from .normal import LOG_2PI
 from .parameters import Correlation
 from .scale_graph import positive_variable
 from .shrinkage import power
@@ -118,7 +119,7 @@ def _beta(prior: FixedPrior) -> Any:
         beta = pm.Flat("beta", dims="fixed")
         if r:
             distance = (prior.H @ beta - prior.location) / prior.scale
-            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * np.log(2.0 * np.pi)
+            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * LOG_2PI
             pm.Potential("beta_prior", constant - 0.5 * (distance**2).sum())
         return beta
     if np.array_equal(prior.H, np.eye(p)):

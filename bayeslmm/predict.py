@@ -20,6 +20,7 @@ from .design.visible import visible
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
+from .normal import interval
 from .options import one_of, shown
 from .recover import points
 from .seeds import generator
@@ -65,8 +66,7 @@ class Prediction:
     def interval(self, prob: float = 0.95) -> Array:
         """Equal-tailed interval by row, (m, 2)."""
         check_prob(prob)
-        tail = 0.5 * (1.0 - prob)
-        return np.quantile(self.draws, [tail, 1.0 - tail], axis=0).T
+        return interval(self.draws, prob).T
 
     def table(self, prob: float = 0.95) -> Any:
         """mean, sd, lower, upper as a DataFrame labelled by the rows of the new table.

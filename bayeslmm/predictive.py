@@ -12,6 +12,7 @@ from .declared import Declared, model_first
 from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
 from .model import Model
+from .normal import log_normal
 from .options import one_of, shown
 from .recover import points, theta_points, theta_variables
 from .seeds import generator, stored
@@ -293,5 +294,4 @@ def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     """Log density of every row given its mean (chains, draws, n)."""
     mean, sigma = posterior_means(model, tree, rng)
     sd = sigma[..., None] / np.sqrt(model.precision)
-    value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
-    return value * model.design.frequency
+    return log_normal(model.design.y - mean, sd) * model.design.frequency

@@ -9,7 +9,6 @@ plugged in at a maximum that sets most of them to zero (Tipping 2001), neither i
 is in where its scale is not zero.
 """
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
 from .host.arithmetic import tiny_is_zero
 from .model import Model
+from .normal import reach
 from .options import one_of, shown
 from .reading import groups, is_block, local_scales, summary
 from .recover import points
@@ -185,7 +185,7 @@ def _table(tree: Any, name: str, prob: float, least: int = 1) -> tuple[Array, ..
         still = local is None or not np.ptp(local, axis=0).any()
         if variable not in posterior or (still and np.ptp(posterior["sigma"].values) == 0.0):
             mean, sd = array.values, exact[f"{variable}_sd"].values
-            width = NormalDist().inv_cdf(0.5 + 0.5 * prob)
+            width = reach(prob)
             return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
     array = posterior[variable]
     labels, values = array[array.dims[-1]].values, array.values

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
     ("types", "host", "options"),
+    ("normal", "weights"),
     ("datasets", "seeds"),
     ("gaussian",),
     ("design",),

@@ -17,8 +17,8 @@ from ..declared import Declared
 from ..model import Model
 from ..space import at_draw
 from ..types import Array, Named, Theta
+from ..weights import KHAT, limit, log_mean, psis
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
-from .pareto import KHAT, limit, psis
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
 TRUSTED = "to be trusted"
@@ -125,9 +125,7 @@ def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> di
     evidence = sampled(model, np.random.default_rng(rng.integers(2**63)), draws)
     if not evidence.khat <= KHAT:
         return {}
-    top = log_weights.max()
-    found = top + np.log(np.exp(log_weights - top).mean())
-    share = float(np.exp(min(found - evidence.value, 0.0)))
+    share = float(np.exp(min(log_mean(log_weights) - evidence.value, 0.0)))
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
+from ..normal import LOG_2PI, log_normal
 from ..types import Array, Theta
 
 
@@ -59,11 +60,11 @@ def dense_evidence(model: Model, theta: Theta) -> float:
     random = precision[p:, p:]
     log_prior = -0.5 * (rest @ rest + mean[p:] @ random @ mean[p:])
     log_prior += prior.log_det - np.log(prior.scale).sum() + 0.5 * np.linalg.slogdet(random)[1]
-    log_prior -= 0.5 * (r + random.shape[0]) * np.log(2.0 * np.pi)
+    log_prior -= 0.5 * (r + random.shape[0]) * LOG_2PI
     error = design.y - design.offset - C @ mean
     sd = float(theta["sigma"]) / np.sqrt(model.precision)
-    rows = -0.5 * (error / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
-    log_conditional = 0.5 * np.linalg.slogdet(total)[1] - 0.5 * mean.size * np.log(2.0 * np.pi)
+    rows = log_normal(error, sd)
+    log_conditional = 0.5 * np.linalg.slogdet(total)[1] - 0.5 * mean.size * LOG_2PI
     return float(log_prior + rows @ design.frequency - log_conditional)
 
 

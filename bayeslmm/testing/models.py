@@ -13,6 +13,7 @@ import numpy as np
 
 from ..factors import FactorModel
 from ..model import Model
+from ..normal import LOG_2PI
 from ..types import Array, Theta
 from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
@@ -116,9 +117,7 @@ class _Graphs:
         root = np.linalg.cholesky(precision)
         white = rng.standard_normal(mean.size)
         b = mean + np.linalg.solve(root.T, white)
-        log_normal = np.log(np.diag(root)).sum() - 0.5 * (
-            white @ white + mean.size * np.log(2.0 * np.pi)
-        )
+        log_normal = np.log(np.diag(root)).sum() - 0.5 * (white @ white + mean.size * LOG_2PI)
         point = self.point(model.graph, theta, b)
         joint = float(self.joint(point))
         close(joint, value + float(log_normal), allowed, "the candidate's identity")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...model import Model
 from ...recover import theta_points
@@ -33,7 +32,6 @@ class Draws:
     note: str = ""
     posterior: bool = True  # of y, so that what is left out has to be weighted away
     criterion: str | None = None  # of the plug-in fit that they belong to, if to any
-    used: NDArray[np.intp] | None = None  # (units,) which of them each unit is left out at
 
     @property
     def size(self) -> int:
