@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..declared import Declared, rows_only
+from ..estimates import plugged
 from ..factors import FactorModel
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
-from ..reading import plugged
 from ..tree import read_tree
 from .leave_out.passes import Pass, leave_out
 from .leave_out.units import name_some

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL, PROB
+from ..estimates import INTERVAL, PROB, Estimate
 from ..types import Array
 from .drawing import COLOURS, FAINT, WIDTH, Image, draw, name_axes
 from .factors import Factors
@@ -29,17 +29,17 @@ REACH = 0.85  # length of the longest arrow beside the furthest row
 def biplot(view: View) -> tuple[list[Image], str]:
     """One figure of the first engine; nothing where its tree holds no scores."""
     found = view.factors
-    scores = None if found is None else found.estimate(found.first, "z")
+    scores = None if found is None else found.estimates[found.first].get("z")
     if found is None or scores is None or not found.loadings.get(found.first):
         return [], ""
     partial = not found.there.all()
     note = f"By {found.first}."
     note += " Hollow: rows with missing entries." if partial else ""
     if scores.mean.shape[1] == 1:
-        image, told = _dots(found, scores.mean[:, 0], scores.lower[:, 0], scores.upper[:, 0])
+        image, told = _dots(found, scores.mean[:, 0], *(end[:, 0] for end in scores.interval))
         return [image], f"{note} {told}"
     mean = scores.mean[:, :2]
-    covariance = _covariances(found, scores.sd[:, :2])
+    covariance = _covariances(scores)
     circled, told = ellipses(mean, covariance)
     some = np.arange(len(mean))
     if some.size > POINTS:
@@ -57,12 +57,12 @@ def biplot(view: View) -> tuple[list[Image], str]:
     return [image], f"{note} {told} Arrows are {factor:.2g} times the loadings{found.unit[1]}."
 
 
-def _covariances(found: Factors, sd: Array) -> Array:
+def _covariances(scores: Estimate) -> Array:
     """Covariances of the first two scores of every row, (n, 2, 2)."""
-    draws = found.draws(found.first, "z")
-    if draws is None:
-        return sd[:, :, None] ** 2 * np.eye(2)
-    centred = draws[:, :, :2] - draws[:, :, :2].mean(axis=0)
+    if scores.draws is None:
+        return scores.sd[:, :2, None] ** 2 * np.eye(2)
+    draws = scores.draws[..., :2].reshape(-1, len(scores.mean), 2)
+    centred = draws - draws.mean(axis=0)
     return np.asarray(np.einsum("kni,knj->nij", centred, centred) / len(draws))
 
 

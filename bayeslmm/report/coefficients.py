@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL
+from ..estimates import INTERVAL
 from .columns import MOST, Columns
 from .drawing import FAINT, Image, draw, log_ranks, name_axes, styles
 from .show import labels

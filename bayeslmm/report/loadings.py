@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL
+from ..estimates import INTERVAL
 from .drawing import FAINT, Image, draw, name_axes, styles
 from .factors import Factors
 from .show import labels
@@ -29,7 +29,7 @@ def loadings(view: View) -> tuple[list[Image], str]:
         notes.append(f"Of {q:,} components {FIGURES} are shown.")
     if found.unit[1]:
         notes.append("The columns differ in scale, so loadings are divided by the column's sd.")
-    pointed = [e for e, each in found.loadings.items() if np.isnan(each.sd).all()]
+    pointed = [e for e, each in found.loadings.items() if each.still.all()]
     if pointed:
         notes.append(f"What {' and '.join(pointed)} plugged in has a mark and no interval.")
     return images, " ".join(notes)
@@ -47,7 +47,7 @@ def _forest(view: View, found: Factors, shown: Any, k: int) -> Image:
                 continue
             each, (colour, mark) = found.loadings[engine], style[engine]
             y = place - (number - 0.5 * (len(engines) - 1)) * step
-            lower, upper = each.lower[shown, k], each.upper[shown, k]
+            lower, upper = (end[shown, k] for end in each.told[2:])
             axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
             axes.plot(each.mean[shown, k], y, mark, color=colour, markersize=3.8, mew=0)
         axes.set_yticks(place, labels([found.features[j] for j in shown], 18), parse_math=False)
