@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .gaussian.beta import integrated
 from .model import Model
 from .recover import theta_points
 from .terms import BlockTerm, GroupTerm
@@ -54,8 +55,7 @@ def pieces(
         if groups and absent == list(model.terms[:1]):
             yield part, *_given_the_rest(model, posterior, scales, sigma, part, rng)
             continue
-        flat = posterior.attrs.get("criterion") in ("ml", "reml")
-        solver = model.solver("reml" if flat else "evidence")
+        solver = model.solver(integrated(posterior.attrs.get("criterion")))
         beta, drawn = solver.draws(scales[part], sigma[part], rng, groups=groups)
         effects = model.in_units(drawn)
         yield part, beta, list(effects if groups else effects[len(model.terms) :])

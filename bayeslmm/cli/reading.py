@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..design.text_use import label_columns
+from ..design.formula import label_columns
 from .tables import Form, Roles, read_table_file
 from .words import of_the_file
 

@@ -30,7 +30,7 @@ import numpy as np
 from ..gaussian import complete, patterns
 from ..gaussian.compiled import jit
 from ..laws import density
-from ..space import CUSTOM, FIXED, Positive
+from ..parameters import CUSTOM, FIXED, Positive
 from ..types import Array
 
 BEND = 4.0  # how sharply lengths bend at c

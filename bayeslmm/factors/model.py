@@ -23,7 +23,7 @@ from ..gaussian.complete import Complete
 from ..gaussian.problem import MatrixProblem
 from ..gaussian.scatter import Scatter
 from ..named import Recovered
-from ..space import Positive
+from ..parameters import Positive
 from ..types import Array, Named
 from . import begin, words
 from .canonical import facing, upright

@@ -11,9 +11,8 @@ from enum import Enum
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
-
-LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class Improper(Enum):
@@ -84,6 +83,11 @@ class MeanPrior:
         if self.flat:
             return FLAT
         return FixedPrior.independent(self.location, np.sqrt(self.variance))
+
+
+def integrated(criterion: str | None) -> str:
+    """The criterion under which coefficients are drawn: beta is integrated where "ml" is too."""
+    return "reml" if criterion in ("ml", "reml") else "evidence"
 
 
 def normal(beta: Beta) -> FixedPrior | None:

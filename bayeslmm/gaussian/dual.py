@@ -14,8 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
-from .beta import LOG_2PI, MAXIMISED, Beta, InBasis
+from .beta import MAXIMISED, Beta, InBasis
 from .compiled import frozen
 from .dual_rows import Scaled, centred, scaled
 from .dual_score import (

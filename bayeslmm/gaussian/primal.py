@@ -9,8 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
-from .beta import LOG_2PI, Beta, InBasis
+from .beta import Beta, InBasis
 from .compiled import frozen
 from .equations import Data, Work, scratch
 from .problem import MatrixProblem, Problem
