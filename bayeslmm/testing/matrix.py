@@ -13,7 +13,8 @@ from ..factors.flat import Flat
 from ..laws import log_densities
 from ..normal import LOG_2PI
 from ..types import Array
-from .dense import check_gradient, close
+from .close import check_gradient, close
+from .dense import Dense, dense
 
 
 def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool) -> None:
@@ -27,21 +28,17 @@ def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool)
         z = model.centre + 0.2 * rng.standard_normal(model.space.size)
         W, h = (a[0] for a in model.target().loadings(z[None]))
         sigma = float(h[-1])
-        C, prior, location, y = _columns(model, W)
-        total = C.T @ C / sigma**2 + prior
-        mean = np.linalg.solve(total, C.T @ y / sigma**2 + prior @ location)
-        truth = _evidence(C, y, prior, location, mean, total, sigma) + model.log_jacobian
+        problem = model.problem.given(W)
+        law = dense(problem, [np.eye(W.shape[1])], sigma, model.mean_prior.beta)
+        truth = law.value + model.problem.added(model.mean_prior.beta)
         ours = model.solver().value(W, sigma)
         close(ours, truth, 1e-8 * max(1.0, abs(truth)), "log p(Y | theta) and the dense normal")
         check_gradient(model, z)
-        _means(model, W, sigma, mean, np.linalg.inv(total))
+        _means(model, W, sigma, law)
         if joint is None:
             continue
-        b = mean + np.linalg.solve(np.linalg.cholesky(total).T, rng.standard_normal(mean.size))
+        b, conditional = law.draw(rng)
         found = float(joint(_point(model, W, h, b)))
-        away = b - mean
-        conditional = 0.5 * (np.linalg.slogdet(total)[1] - mean.size * LOG_2PI)
-        conditional -= 0.5 * float(away @ total @ away)
         conditional -= float(np.log(model.unit).sum())  # of mu on the user's scale
         expected = ours + _log_theta(model, W, h) + conditional
         close(found, expected, 1e-7 * max(1.0, abs(expected)), "the candidate's identity")
@@ -51,37 +48,11 @@ def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool)
             close(float(marginal(point)), value, 1e-7 * max(1.0, abs(value)), "marginal graph")
 
 
-def _columns(model: FactorModel, W: Array) -> tuple[Array, Array, Array, Array]:
-    """Columns of (mu, z_1, ..., z_n) for the entries that are there, their prior, the entries."""
-    n, d = model.X.shape
-    q = W.shape[1]
-    row, column = np.nonzero(model.design.there)
-    C = np.zeros((row.size, d + n * q))
-    C[np.arange(row.size), column] = 1.0
-    for k in range(q):
-        C[np.arange(row.size), d + row * q + k] = W[column, k]
-    known = model.mean_prior
-    precision = np.concatenate([1.0 / known.variance, np.ones(n * q)])
-    location = np.concatenate([known.location, np.zeros(n * q)])
-    return C, np.diag(precision), location, model.X[row, column]
-
-
-def _evidence(
-    C: Array, y: Array, prior: Array, location: Array, mean: Array, total: Array, sigma: float
-) -> float:
-    """Log p(y) by the candidate's formula at the conditional mean."""
-    error, away = y - C @ mean, mean - location
-    value = -0.5 * error @ error / sigma**2 - y.size * (np.log(sigma) + 0.5 * LOG_2PI)
-    value += 0.5 * float(np.log(np.diag(prior)).sum()) - 0.5 * float(away @ prior @ away)
-    return float(value - 0.5 * np.linalg.slogdet(total)[1])
-
-
-def _means(model: FactorModel, W: Array, sigma: float, mean: Array, cov: Array) -> None:
-    d = W.shape[0]
+def _means(model: FactorModel, W: Array, sigma: float, law: Dense) -> None:
     ours, V = model.solver().mean_law(W, sigma)
-    sd = np.sqrt(np.diag(cov)[:d])
-    close(float(np.abs((ours - mean[:d]) / sd).max()), 0.0, 1e-6, "means, in conditional sds")
-    worst = float(np.abs(V - cov[:d, :d]).max() / cov[:d, :d].max())
+    gap = float(np.abs((ours - law.beta) / law.sd[: ours.size]).max())
+    close(gap, 0.0, 1e-6, "means, in conditional sds")
+    worst = float(np.abs(V - law.beta_cov).max() / law.beta_cov.max())
     close(worst, 0.0, 1e-6, "covariance of the means, relative")
 
 

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..factors import FactorModel
 from ..model import Model
-from ..normal import LOG_2PI
 from ..types import Array, Theta
-from .dense import check_gradient, close, conditional, dense_evidence
+from .close import check_gradient, close
+from .dense import Dense, covariances, dense
 from .matrix import check_matrix_model
 
 
@@ -55,36 +55,36 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
     for _ in range(points):
         z = start + 0.7 * rng.standard_normal(start.size)
         theta = model.space.constrain(z)
-        _dense(model, theta)
+        law = law_of(model, theta)
+        _dense(model, theta, law)
         check_gradient(model, z)
-        _moments(model, theta)
+        _moments(model, theta, law)
         if compiled is not None:
-            compiled.check(z, theta, rng)
+            compiled.check(z, theta, law, rng)
     _refit(model, rng)
 
 
-def _dense(model: Model, theta: Theta) -> None:
-    ours = model.solver().value(*model.roots(theta))
-    truth = dense_evidence(model, theta)
-    condition = np.linalg.cond(conditional(model, theta)[1])
-    allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(truth))
-    close(ours, truth, allowed, "log p(y | theta) and the dense normal")
+def law_of(model: Model, theta: Theta) -> Dense:
+    """Log p(y | theta), and the law of all coefficients, by dense algebra."""
+    scales, sigma = model.roots(theta)
+    problem = model.problem
+    return dense(problem, covariances(problem, scales), sigma, model.fixed_prior)
 
 
-def _moments(model: Model, theta: Theta) -> None:
+def _dense(model: Model, theta: Theta, law: Dense) -> None:
+    ours, condition = model.solver().value(*model.roots(theta)), np.linalg.cond(law.cov)
+    allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(law.value))
+    close(ours, law.value, allowed, "log p(y | theta) and the dense normal")
+
+
+def _moments(model: Model, theta: Theta, law: Dense) -> None:
     exact = model.solver().condition(*model.roots(theta))
-    mean, precision = conditional(model, theta)
-    cov = np.linalg.inv(precision)
-    p = len(model.design.fixed)
-    ours = np.concatenate([exact.beta, *(u.ravel() for u in model.in_units(exact.effects))])
-    sd = np.sqrt(np.diag(cov))
-    worst = float(np.abs((ours - mean) / sd).max())
+    ours, sd = np.concatenate([exact.beta, *(u.ravel() for u in exact.effects)]), law.sd
+    worst = float(np.abs((ours - law.mean) / sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
-    variances = [np.diag(exact.beta_cov)]
-    sds = tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
-    variances += [s.ravel() ** 2 for s in model.in_units(sds)]
-    ratio = float(np.abs(np.concatenate(variances) / sd**2 - 1.0).max())
-    close(ratio, 0.0, 1e-6, f"conditional variance of {p} fixed and all random effects, relative")
+    variances = [np.diagonal(c, axis1=1, axis2=2).ravel() for c in exact.effects_cov]
+    ratio = np.abs(np.concatenate([np.diag(exact.beta_cov), *variances]) / sd**2 - 1.0).max()
+    close(float(ratio), 0.0, 1e-6, "conditional variance of fixed and random effects, relative")
 
 
 def _refit(model: Model, rng: np.random.Generator) -> None:
@@ -107,20 +107,21 @@ class _Graphs:
         self.joint = model.graph.compile_logp(mode="FAST_COMPILE")
         self.marginal = model.marginal.compile_logp(mode="FAST_COMPILE")
 
-    def check(self, z: Array, theta: Theta, rng: np.random.Generator) -> None:
+    def check(self, z: Array, theta: Theta, law: Dense, rng: np.random.Generator) -> None:
         model = self.model
         value = model.target()(z)[0]
         point = self.point(model.marginal, theta)
         allowed = 1e-7 * max(1.0, abs(value))  # PyMC keeps some constants in float32
         close(float(self.marginal(point)), value, allowed, "marginal graph and compiled kernel")
-        mean, precision = conditional(model, theta)
-        root = np.linalg.cholesky(precision)
-        white = rng.standard_normal(mean.size)
-        b = mean + np.linalg.solve(root.T, white)
-        log_normal = np.log(np.diag(root)).sum() - 0.5 * (white @ white + mean.size * LOG_2PI)
+        b, log_normal = law.draw(rng)
+        at = b.size - sum(block.columns for block in model.blocks)
+        for block in model.blocks:  # on the user's columns
+            b[at : at + block.columns] /= block.unit
+            log_normal += float(np.log(block.unit).sum())
+            at += block.columns
         point = self.point(model.graph, theta, b)
         joint = float(self.joint(point))
-        close(joint, value + float(log_normal), allowed, "the candidate's identity")
+        close(joint, value + log_normal, allowed, "the candidate's identity")
 
     def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
         """Values of the graph's free variables at theta (and coefficients b)."""
