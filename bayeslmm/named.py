@@ -31,7 +31,7 @@ class Reading:
         Variables by name, (k, ...), whose widths and places are judged.
     ratios : list
         Widths of coefficients against exact ones, where there are any.
-    thetas : optional
+    theta : optional
         Draws of theta, from which all else is recovered exactly; else `variables`.
     variables : dict
         Drawn variables by name, one chain.
@@ -40,7 +40,7 @@ class Reading:
     log_target: Array
     judged: Named
     ratios: list
-    thetas: Any = None
+    theta: Any = None
     variables: Named = field(default_factory=dict)
 
 

@@ -20,7 +20,7 @@ from .estimates import Estimate, estimates
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .options import one_of, shown
-from .recover import theta_points
+from .recover import points
 from .tree import any_tree, model_of, read_tree
 from .types import Array
 
@@ -110,8 +110,8 @@ def selected(
 
 def kept_share(model: Model, tree: Any, name: str) -> Array:
     """E(1 - kappa_j | y) of every column, (P,)."""
-    scales, sigma = theta_points(model, tree["posterior"].dataset)
-    at = sum(term.shape[1] ** 2 for term in model.terms)
+    theta = points(model, tree["posterior"].dataset)
+    sigma = theta["sigma"]
     for block in model.blocks:
         if block.name == name:
             if block.law.kind not in ("horseshoe", "ard"):
@@ -122,11 +122,10 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
             weight = model.precision * model.design.frequency
             size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
             total = np.zeros(block.columns)
-            for s, e in zip(scales[:, at : at + block.entries], sigma):
+            for s, e in zip(block.root(theta), sigma):
                 signal = size * s**2
                 total += signal / (signal + e**2)
             return total / sigma.size
-        at += block.entries
     raise ValueError(f"the model has no block {name!r}")
 
 

@@ -19,6 +19,7 @@ ROOMS = (
     ("bases",),
     ("columns",),
     ("laws",),
+    ("parameters",),
     ("coordinates",),
     ("space",),
     ("named", "scale_graph", "printed", "handed_out", "labelled"),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..design.text_use import label_columns
+from ..design.formula import label_columns
 from .models import BESIDE, Declare
 from .options import Asked
 from .tables import Form, Roles, read_table_file

@@ -138,22 +138,16 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     >>> bl.r2(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1))["mean"].round(1).tolist()
     [0.3, 0.8]
     """
-    from ..recover import theta_points
+    from ..recover import points
 
     check_prob(prob)
     rows_only(model, "r2", "see explained_ratio in tree['posterior']")
     tree = read_tree(model, tree)
     posterior = tree["posterior"].dataset
     design = model.design
-    scales, sigma = theta_points(model, posterior)
-    share = np.zeros(sigma.size)
-    at = 0
-    for term in model.terms:
-        q = term.shape[1]
-        L = scales[:, at : at + q * q].reshape(-1, q, q)
-        moment = term.second_moment(design.frequency)
-        share += np.einsum("kij,klj,il->k", L, L, moment)
-        at += q * q
+    theta = points(model, posterior)
+    sigma = theta["sigma"]
+    share = sum((term.share(theta, design.frequency) for term in model.terms), 0.0 * sigma)
     fixed = _spread_of_columns(model, posterior, seed)
     total = fixed + share + sigma**2 * model.noise_share
     draws = np.column_stack([fixed, fixed + share]) / total[:, None]

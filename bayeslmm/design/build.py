@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .cells import check_columns
 from .checks import (
     check_constant_response,
     check_enough_rows,
@@ -16,7 +17,6 @@ from .checks import (
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import FormulaEncoder
-from .evaluate import check_columns, fit_side, fit_vector
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
 from .missing import gaps_beside, rows_to_keep
@@ -24,6 +24,7 @@ from .names import check_group_names
 from .nodes import Name
 from .origin import Origin, Rows
 from .records import Design
+from .sides import fit_side, fit_vector
 from .table import Table, read_table
 from .text import numbers, refuse_numbers_as_text
 
@@ -127,12 +128,10 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
         column = read_column(name, table.column(name, role), table.rows, role)
         refuse_infinite(column, table.rows, role)
         columns[name] = column
-    for factor, role in (
-        (said.response, "the response"),
-        *((o, "the offset") for o in said.offsets),
-    ):
-        if isinstance(factor.node, Name):
-            numbers(columns[factor.node.name], table.rows, role)
+    numeric = [(said.response, "the response"), *((o, "the offset") for o in said.offsets)]
+    for item, role in numeric:
+        if isinstance(item.node, Name):
+            numbers(columns[item.node.name], table.rows, role)
     for name in said.bare_predictors:
         refuse_numbers_as_text(columns[name], table.rows)
     return columns

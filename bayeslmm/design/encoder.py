@@ -1,7 +1,7 @@
 """How a new table is read in the coordinates of a fitted design."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,10 @@ from .blank import blank_rows
 from .columns import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
-from .evaluate import FittedSide
 from .extras import Sources, values_or
 from .labels import UNLABELLED, Labels
 from .records import NewRows
+from .sides import FittedSide
 from .table import read_table
 
 
@@ -143,4 +143,5 @@ class FormulaEncoder:
                 f"{role} '{name}' was {self.kinds[name]} in the fitted table and is {column.kind} "
                 f"here (e.g. {some(column.values[:3])}); convert it"
             )
-        return column.take(np.ones(len(table), dtype=bool))
+        column = column.take(np.ones(len(table), dtype=bool))
+        return replace(column, levels=None)  # those of the fitted table count

@@ -16,7 +16,8 @@ import numpy as np
 from ..declared import Declared
 from ..model import Model
 from ..named import element
-from ..types import Array, Named
+from ..space import at_draw
+from ..types import Array, Named, Theta
 from ..weights import KHAT, limit, log_mean, psis
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
 
@@ -40,19 +41,17 @@ class Ratio:
 
 def sd_ratios(
     model: Model,
-    scales: Array,
-    sigma: Array,
+    theta: Theta,
     beta: Array,
     effects: tuple[Array, ...],
     rng: np.random.Generator,
 ) -> list[Ratio]:
-    """sd under q over the sd of the exact conditional at q's draws (k, .) of theta.
+    """sd under q over the sd of the exact conditional at q's draws of theta, name -> (k, ...).
 
     One ratio for each fixed effect, and one for each effect of a factor, its levels pooled.
     """
-    some = slice(None, None, -(-sigma.size // COMPARED))
-    where = np.ascontiguousarray(scales[some]), np.ascontiguousarray(sigma[some])
-    own_beta, drawn = model.solver().draws(*where, rng)
+    some = slice(None, None, -(-theta["sigma"].size // COMPARED))
+    own_beta, drawn = model.solver().draws(*model.roots(at_draw(theta, some)), rng)
     exact = own_beta, model.in_units(drawn)
     theirs, ours = (_variances(model, *pair) for pair in (exact, (beta, effects)))
     return [
