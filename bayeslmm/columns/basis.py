@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..design import DesignError
+from ..design.checks import refuse_not_finite
 from ..options import shown
 from ..types import Array, Index
-from .finite import refuse_not_finite
 from .given import read_given
 from .size import refuse_too_large
 from .source import Source

@@ -1,20 +1,14 @@
 """Columns given as numbers: a matrix, a vector, or a table whose names become labels."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..design import DesignError
-from ..design.array_reading import from_frame
-from ..design.checks import real_array
-from ..design.errors import quoted
-from ..design.labels import index_of
-from ..design.table import read_table, with_names
+from ..design.checks import refuse_not_finite
+from ..design.numeric import read_alike, read_numbers
 from ..types import Array, Index
-from .finite import refuse_not_finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,26 +51,10 @@ class Given:
         DesignError
             If a column is absent, or a value is missing, infinite or no number.
         """
-        what, p = f"{self.what} in the new rows", len(self.labels)
-        new = with_names(new)
-        if _is_series(new) and p == 1:  # one column needs no name
+        what, vector = f"{self.what} in the new rows", len(self.labels) == 1
+        if _is_series(new) and vector:  # one column needs no name
             new = new.rename(self.labels[0]).to_frame()
-        if _is_table(new):
-            table = read_table(new)
-            absent = [label for label in self.labels if label not in table.names]
-            if absent:
-                raise DesignError(
-                    f"{what}: the table lacks the columns {quoted(absent)}; it has "
-                    f"{quoted(table.names)}"
-                )
-            matrix, rows = from_frame(new, table.rows, what, self.labels), table.rows
-        else:
-            matrix = _two_dimensional(new, what, vector=p == 1)
-            if matrix.shape[1] != p:
-                raise DesignError(
-                    f"{what} must have {p} columns as the fitted had, got shape {matrix.shape}"
-                )
-            rows = np.arange(len(matrix))
+        matrix, rows = read_alike(new, self.labels, what, vector=vector)
         refuse_not_finite(matrix, self.labels, rows, what)
         return matrix
 
@@ -128,37 +106,14 @@ def read_given(
     >>> read_given({"a": [1.0, 2.0], "b": [0, 1]}, "X").encode({"b": [5], "a": [4]})
     array([[4., 5.]])
     """
-    values = with_names(values)
     if _is_series(values) and inputs:
         values = _frame(values, "x")
-    if _is_table(values):
-        table = read_table(values)
-        matrix, found, rows = from_frame(values, table.rows, what), table.names, table.rows
-    else:
-        matrix = _two_dimensional(values, what, vector=inputs)
-        found, rows = _made_up(matrix.shape[1], inputs), np.arange(len(matrix))
-    labels = found if names is None else tuple(str(name) for name in names)
-    if len(labels) != matrix.shape[1]:
-        raise DesignError(
-            f"{len(labels)} names were given for the {matrix.shape[1]} columns of {what}"
-        )
-    twice = [name for name, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise DesignError(f"several columns of {what} are called {quoted(twice)}; rename them")
-    refuse_not_finite(matrix, labels, rows, what, gaps=gaps)
-    named = names is not None or _is_table(values)
-    return Given(what, labels, matrix, rows, named=named, index=index_of(values))
-
-
-def _made_up(p: int, inputs: bool) -> tuple[str, ...]:
-    if inputs and p == 1:
-        return ("x",)
-    return tuple(f"{'x' if inputs else ''}{j}" for j in range(p))
-
-
-def _is_table(values: Any) -> bool:
-    fields = getattr(getattr(values, "dtype", None), "names", None)
-    return hasattr(values, "columns") or isinstance(values, Mapping) or bool(fields)
+    found = read_numbers(values, what, names=names, letter="x" if inputs else "", vector=inputs)
+    labels = found.names
+    if inputs and labels == ("x0",) and not found.named:
+        labels = ("x",)
+    refuse_not_finite(found.values, labels, found.rows, what, gaps=gaps)
+    return Given(what, labels, found.values, found.rows, named=found.named, index=found.index)
 
 
 def _is_series(values: Any) -> bool:
@@ -168,17 +123,3 @@ def _is_series(values: Any) -> bool:
 def _frame(series: Any, name: str) -> Any:
     """A Series as a table of one column, with a name of its own if it has one."""
     return series.to_frame() if series.name else series.rename(name).to_frame()
-
-
-def _two_dimensional(values: Any, what: str, vector: bool) -> Array:
-    if hasattr(values, "toarray"):
-        raise DesignError(f"{what} must be a dense array, got a sparse one; call .toarray()")
-    array = real_array(values, what)
-    if array.ndim == 1 and vector:
-        array = array[:, None]
-    if array.ndim != 2:
-        hint = "; write [:, None] for one column, [None, :] for one row" if array.ndim == 1 else ""
-        raise DesignError(
-            f"{what} must have two dimensions, rows and columns, got shape {array.shape}{hint}"
-        )
-    return array

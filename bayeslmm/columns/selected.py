@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..design import Design, DesignError, Encoder, NewRows
+from ..design import Design, DesignError, Encoder
 from ..design.errors import quoted
 from ..types import Array, Index
 
@@ -18,9 +18,7 @@ class Selected:
     Attributes
     ----------
     encoder : Encoder
-        The design's, of the columns alone: it asks for no response, group, offset or weight.
-    columns : ndarray (P,)
-        Where the columns stand among those of X.
+        The design's, of these columns alone: it asks for no response, group, offset or weight.
     """
 
     what: str
@@ -28,7 +26,6 @@ class Selected:
     matrix: Array
     rows: Index
     encoder: Encoder
-    columns: Index
     remedy: str = "drop all but one"
     index: Any = None  # its rows are a design's, and were matched there
 
@@ -44,8 +41,7 @@ class Selected:
         DesignError
             If a predictor is absent, has gaps, changed its kind, or has a level never seen.
         """
-        X = self.encoder.encode(new, groups=False, noise=False).X
-        return np.ascontiguousarray(X[:, self.columns])
+        return np.ascontiguousarray(self.encoder.encode(new, groups=False, noise=False).X)
 
     def take(self, places: Index) -> "Selected":
         return replace(self, matrix=self.matrix[places], rows=self.rows[places])
@@ -94,8 +90,7 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
         labels=tuple(wanted),
         matrix=np.ascontiguousarray(design.X[:, index]),
         rows=design.rows,
-        encoder=design.encoder.fixed_only(),
-        columns=index,
+        encoder=design.encoder.fixed_only().keep(index),
     )
 
 
@@ -112,23 +107,5 @@ def keep(design: Design, names: Sequence[str]) -> Design:
     (('Intercept',), [[1.0]])
     """
     index = np.array([design.fixed.index(name) for name in names], dtype=np.intp)
-    encoder = _Part(design.encoder, index)
+    encoder = design.encoder.keep(index)
     return replace(design, fixed=tuple(names), X=design.X[:, index], encoder=encoder)
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """An encoder that gives some of the fixed effects."""
-
-    encoder: Encoder
-    index: Index
-
-    def encode(self, new_data: Any, **options: Any) -> NewRows:
-        rows = self.encoder.encode(new_data, **options)
-        return replace(rows, X=rows.X[:, self.index])
-
-    def blank(self, count: int, **options: Any) -> NewRows:
-        return self.encoder.blank(count, **options)
-
-    def fixed_only(self) -> "_Part":
-        return _Part(self.encoder.fixed_only(), self.index)
