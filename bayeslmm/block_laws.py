@@ -32,9 +32,9 @@ from .design import Design, DesignError
 from .design.columns import read_column
 from .design.table import read_table
 from .laws import Law
+from .parameters import Positive
 from .priors import Scales, positive_prior
 from .shrinkage import Shrinkage
-from .space import Positive
 from .terms import BlockTerm
 
 ALIKE = 1e-9

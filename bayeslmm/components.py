@@ -20,7 +20,6 @@ from .criticism import tables
 from .engines.integral import MOST, bridged, quadrature
 from .engines.laplace import laplace, laplace_sampled
 from .engines.nuts import NUTS
-from .engines.pareto import KHAT
 from .factors import FactorModel
 from .fit import fit
 from .gaussian.expectation import NoNoise
@@ -30,6 +29,7 @@ from .options import shown
 from .report.drawing import INK, draw, name_axes
 from .seeds import generator
 from .types import Array
+from .weights import KHAT, normalised
 
 LARGEST = 300  # coordinates up to which draws are taken
 CURVED = 2000  # and up to which curvature is
@@ -185,8 +185,7 @@ def choose_components(
     columns = ["log evidence", "error", "log likelihood", "-BIC / 2", "noise sd", "method"]
     index = pd.RangeIndex(len(rows), name="components")
     table = pd.DataFrame(rows, columns=columns, index=index)
-    weight = np.exp(table["log evidence"] - table["log evidence"].max())
-    table.insert(2, "probability", weight / weight.sum())
+    table.insert(2, "probability", normalised(table["log evidence"].to_numpy()))
     chosen = int(table["log evidence"].idxmax())
     noise = float(table["noise sd"].iloc[chosen]) ** 2
     if not limit and most is None and len(rows) == model.design.y.shape[0] - 1 < model.unit.size:

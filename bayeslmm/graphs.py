@@ -17,8 +17,10 @@ from .gaussian.primal import FixedPrior
 from .handed_out import made
 from .host.precision import check_double
 from .model import Model
+from .normal import LOG_2PI
+from .parameters import Correlation
 from .scale_graph import positive_variable
-from .space import Correlation
+from .shrinkage import power
 from .terms import BlockTerm
 
 
@@ -80,32 +82,21 @@ def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
     factors = []
     for term in model.terms:
         factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
-    sigma = values["sigma"]
-    return factors, [_columns(b, values, sigma) for b in model.blocks], sigma
+    return factors, [_columns(b, values) for b in model.blocks], values["sigma"]
 
 
-def _columns(block: BlockTerm, values: dict[str, Any], sigma: Any) -> Any:
+def _columns(block: BlockTerm, values: dict[str, Any]) -> Any:
     """Scales (1 or P,) of a block's columns; records what is reported of them."""
     law = block.law
-    total, unit = pt.ones(1), sigma if law.noise else pt.ones(())
-    if law.rate is not None:
-        root = pt.sqrt(values[law.rate.name])
-        if law.root is not None:
-            pm.Deterministic(law.root, root)
-        total = total / root
-    if law.local is not None:
-        total = total * values[law.local.name]
-        if law.local.raw:
-            pm.Deterministic(law.local.name, total, dims=law.local.dim)
-        if law.precision is not None:
-            pm.Deterministic(law.precision, 1.0 / total**2, dims=law.local.dim)
-    if law.common is not None:
-        if law.common.raw:
-            pm.Deterministic(law.common.name, values[law.common.name] * unit)
-        total = total * values[law.common.name]
+    drawn = {p.name for p in law.parameters if not p.raw}
+    for name, monomial in law.reports.items():
+        if name not in drawn:
+            dims = law.dims(name) or None
+            pm.Deterministic(name, power(values, monomial), dims=dims)
+    total = pt.atleast_1d(power(values, law.monomial))
     if law.slab is not None:
         total = total / pt.sqrt(1.0 + total**2 / values[law.slab.name])
-    return total * unit
+    return total * values["sigma"] if law.noise else total
 
 
 def _correlation(c: Correlation) -> Any:
@@ -113,8 +104,7 @@ def _correlation(c: Correlation) -> Any:
     K = pt.constant(c.start)
     group = c.name.removeprefix("corr_")
     if c.free:
-        for number, block in enumerate(c.parts):
-            name = f"chol_{c.name}" + (f"_{number}" if len(c.parts) > 1 else "")
+        for name, block in zip(c.variables, c.parts):
             part = pm.LKJCorr(name, n=len(block), eta=np.float64(c.eta))
             K = pt.set_subtensor(K[np.ix_(block, block)], part)
     if c.parts:
@@ -129,7 +119,7 @@ def _beta(prior: FixedPrior) -> Any:
         beta = pm.Flat("beta", dims="fixed")
         if r:
             distance = (prior.H @ beta - prior.location) / prior.scale
-            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * np.log(2.0 * np.pi)
+            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * LOG_2PI
             pm.Potential("beta_prior", constant - 0.5 * (distance**2).sum())
         return beta
     if np.array_equal(prior.H, np.eye(p)):

@@ -13,6 +13,7 @@ from .factors.rows import Entries, densities, predicted, scores
 from .host.arithmetic import tiny_is_zero
 from .tree import read_tree
 from .types import Array
+from .weights import log_mean
 
 
 @dataclass(frozen=True, repr=False)
@@ -264,9 +265,7 @@ def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
     tree = _read(model, tree, "log_density")
     X, rows = _inside(model, new_data)
     each = densities(model, tree, X)
-    top = each.max(axis=0)
-    values = top + np.log(np.exp(each - top).mean(axis=0))
-    return pd.Series(values, index=list(rows), name="log_density")
+    return pd.Series(log_mean(each), index=list(rows), name="log_density")
 
 
 def _read(model: Any, tree: Any, function: str) -> Any:

@@ -16,20 +16,27 @@ from typing import Any
 import numpy as np
 
 from . import printed
-from .coordinates import Layout
 from .design import Design
 from .gaussian.dual import Dual, DualRows
 from .gaussian.primal import FixedPrior, Primal
 from .gaussian.sums import Sums, accumulate, with_response
 from .named import Recovered
+from .parameters import Positive
 from .space import Space
 from .target import Target
-from .terms import BlockTerm, GroupTerm
-from .types import Array, Named
+from .terms import BlockTerm, GroupTerm, Roots
+from .types import Array, Named, Theta
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 KEPT = 200_000  # numbers of a block of columns that a tree carries
 CRITERIA = ("ml", "reml", "evidence", "map")
+
+
+def space_of(terms: tuple[GroupTerm, ...], blocks: tuple[BlockTerm, ...], sigma: Positive) -> Space:
+    """Theta of a sum of terms and a noise."""
+    parts: tuple[GroupTerm | BlockTerm, ...] = (*terms, *blocks)
+    each = (p for part in parts for p in part.parameters)
+    return Space((*each, sigma), tuple(b.product() for b in blocks))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,9 +140,7 @@ class Model:
 
     def thetas(self, z: Array) -> Any:
         """Draws of the variances from coordinates z (chains, draws, d)."""
-        from .recover import Thetas
-
-        return Thetas.at(self, z)
+        return self.space.constrain(z)
 
     def recover(
         self,
@@ -182,11 +187,8 @@ class Model:
     def coordinates(self, posterior: Any) -> Array:
         """Coordinates of theta (k, d) at the draws of a posterior."""
         from .recover import points
-        from .space import Theta
 
-        return np.array(
-            [self.space.coordinates(Theta(*each)) for each in zip(*points(self, posterior))]
-        )
+        return self.space.unconstrain(points(self, posterior))
 
     def canonical(self, variables: Named) -> Named:
         """Drawn variables in the form in which they are told: as they are."""
@@ -239,21 +241,20 @@ class Model:
 
         Response and columns give the magnitude: sd y / rms z for effects, sd y for the noise.
         """
-        space, design = self.space, self.design
+        design = self.design
         spread = float(np.std(design.y - design.offset)) or 1.0
-        h: list[Any] = []
+        scales: Theta = {"sigma": 0.5 * spread * np.sqrt(np.mean(self.precision))}
         for term in self.terms:
-            h.append(0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0)))
+            scales[term.sd.name] = 0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0))
         for block in self.blocks:
             size = 0.5 * spread / np.sqrt(max(block.columns, 1))
             for p in block.law.parameters:
                 flat = p.law is None or not p.law.proper
-                value = size if flat else p.law.typical  # type: ignore[union-attr]
-                h.append(np.broadcast_to(np.asarray(value, dtype=float), p.size))
-        h.append([0.5 * spread * float(np.sqrt(np.mean(self.precision)))])
-        z = np.zeros(space.size)
-        index = self.layout.at
-        z[index[index >= 0]] = np.log(np.concatenate(h))[index >= 0]
+                scales[p.name] = size if flat else p.law.typical  # type: ignore[union-attr]
+        z = np.zeros(self.space.size)
+        for name, value in scales.items():
+            if name in self.space.places:
+                z[self.space.places[name]] = np.log(value)
         return z
 
     @property
@@ -291,8 +292,16 @@ class Model:
         return found
 
     @cached_property
-    def layout(self) -> Layout:
-        return self.space.layout()
+    def entries(self) -> Roots:
+        """Where the roots of the terms lie in the vector that solvers take."""
+        return Roots(tuple(part.root_shape for part in self.parts))
+
+    def roots(self, theta: Theta) -> tuple[Array, Any]:
+        """What solvers take, at points (..., *shape) of theta: roots (..., m), and sigma (...)."""
+        sigma = np.ascontiguousarray(theta["sigma"])
+        lead = theta["sigma"].shape
+        vector = self.entries.join([part.root(theta) for part in self.parts], lead)
+        return vector, sigma if lead else float(theta["sigma"])
 
     def solver(self, criterion: str = "evidence") -> Primal | Dual:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
@@ -348,20 +357,12 @@ class Model:
                 blocks.append(block)
             elif kept[block.name].size:
                 blocks.append(block.part(kept[block.name]))
-        space = Space(
-            (
-                *(t.sd for t in self.terms),
-                *(p for b in blocks for p in b.law.parameters),
-                self.space.sigma,
-            ),
-            self.space.correlations,
-            tuple(b.product() for b in blocks),
-        )
+        space = space_of(self.terms, tuple(blocks), self.space.sigma)
         return replace(self, blocks=tuple(blocks), space=space)
 
     def target(self, criterion: str = "evidence", prior: bool = True) -> "Target":
         """The log density of theta's coordinates, and its gradient, as a callable."""
-        return Target(self.solver(criterion), self.space, self.layout, prior)
+        return Target(self.solver(criterion), self.space, prior)
 
     @property
     def response(self) -> str:

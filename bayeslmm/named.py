@@ -29,7 +29,7 @@ class Reading:
         Variables by name, (k, ...), whose widths and places are judged.
     ratios : list
         Widths of coefficients against exact ones, where there are any.
-    thetas : optional
+    theta : optional
         Draws of theta, from which all else is recovered exactly; else `variables`.
     variables : dict
         Drawn variables by name, one chain.
@@ -38,7 +38,7 @@ class Reading:
     log_target: Array
     judged: Named
     ratios: list
-    thetas: Any = None
+    theta: Any = None
     variables: Named = field(default_factory=dict)
 
 

@@ -20,12 +20,14 @@ from .design.visible import visible
 from .host.arithmetic import tiny_is_zero
 from .model import Model
 from .new_rows import New, read_rows
+from .normal import interval
 from .options import one_of, shown
-from .recover import theta_points
+from .recover import points
 from .seeds import generator
+from .space import at_draw
 from .terms import GroupTerm
 from .tree import read_tree
-from .types import Array
+from .types import Array, Theta
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,7 @@ class Prediction:
     def interval(self, prob: float = 0.95) -> Array:
         """Equal-tailed interval by row, (m, 2)."""
         check_prob(prob)
-        tail = 0.5 * (1.0 - prob)
-        return np.quantile(self.draws, [tail, 1.0 - tail], axis=0).T
+        return interval(self.draws, prob).T
 
     def table(self, prob: float = 0.95) -> Any:
         """mean, sd, lower, upper as a DataFrame labelled by the rows of the new table.
@@ -163,7 +164,8 @@ def predict(
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)
     rows, posterior = new.rows, tree["posterior"].dataset
-    scales, sigma = theta_points(model, posterior)
+    theta = points(model, posterior)
+    sigma = theta["sigma"]
     mean = np.empty((sigma.size, rows.rows.size))
     named = groups == "known"
     met = named and any((g.codes >= 0).any() for g in rows.groups)  # else no known effect counts
@@ -171,7 +173,7 @@ def predict(
         mean[part] = rows.offset + beta @ rows.X.T
         first = len(effects) - len(model.blocks)
         if named:
-            _add_groups(mean[part], model, new, effects[:first], scales[part], rng)
+            _add_groups(mean[part], model, new, effects[:first], at_draw(theta, part), rng)
         for block, u, columns in zip(model.blocks, effects[first:], new.columns):
             mean[part] += block.times(u, columns)
     if noise:
@@ -200,17 +202,15 @@ def _add_groups(
     model: Model,
     new: New,
     effects: list[Array],
-    scales: Array,
+    theta: Theta,
     rng: np.random.Generator,
 ) -> None:
     """Add Z_t* u_t of every factor, (k, m); effects are empty where every group is new."""
-    by_name, at = {g.name: g for g in new.rows.groups}, 0
+    by_name = {g.name: g for g in new.rows.groups}
     for i, term in enumerate(model.terms):
-        q = term.shape[1]
-        L = scales[:, at : at + q * q].reshape(-1, q, q)
-        u = effects[i] if effects else np.zeros((len(L), 0, q))
+        L = term.root(theta)
+        u = effects[i] if effects else np.zeros((len(L), 0, term.shape[1]))
         mean += _effects(term, by_name[term.name], u, L, rng)
-        at += q * q
 
 
 def _effects(term: GroupTerm, new: NewGroup, u: Array, L: Array, rng: np.random.Generator) -> Array:

@@ -12,10 +12,11 @@ from .declared import Declared, model_first
 from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
 from .model import Model
+from .normal import log_normal
 from .options import one_of, shown
-from .recover import theta_points, theta_variables
+from .recover import points, theta_points, theta_variables
 from .seeds import generator, stored
-from .space import Theta
+from .space import at_draw, stacked
 from .types import Array, Named
 
 
@@ -39,25 +40,9 @@ def draw_beta(model: Model, rng: np.random.Generator) -> Array:
 
 
 def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
-    """u of every term, (levels, q), from N(0, L L'); then those of every block, (P,)."""
-    effects = draw_groups(model, scales, rng)
-    at = sum(term.shape[1] ** 2 for term in model.terms)
-    for block in model.blocks:
-        s = scales[at : at + block.entries]
-        effects.append(s * rng.standard_normal(block.columns) / block.unit)
-        at += block.entries
-    return effects
-
-
-def draw_groups(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
-    """u of every term, (levels, q), from N(0, L L')."""
-    effects, at = [], 0
-    for term in model.terms:
-        levels, q = term.shape
-        L = scales[at : at + q * q].reshape(q, q)
-        effects.append(rng.standard_normal((levels, q)) @ L.T)
-        at += q * q
-    return effects
+    """New coefficients of every term, u (levels, q) of factors, (P,) of blocks, at roots (m,)."""
+    roots = zip(model.parts, model.entries.split(scales))
+    return [part.draw_new(root, part.shape[0], rng) for part, root in roots]
 
 
 def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
@@ -122,17 +107,17 @@ def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     """One new response (n,) of new groups, at a draw of the prior or of a posterior."""
     if tree is None:
         theta = model.space.sample(rng)
-        return simulate_rows(model, theta.scales, theta.sigma, rng)
+        return simulate_rows(model, *model.roots(theta), rng)
     posterior = tree["posterior"].dataset
-    scales, sigma = theta_points(model, posterior)
-    i = int(rng.integers(sigma.size))
+    theta = points(model, posterior)
+    i = int(rng.integers(theta["sigma"].size))
     beta = np.zeros(0)
     plugged = posterior.attrs.get("fixed") and "posterior_moments" in tree.children
     if model.design.fixed and plugged:
         beta = tree["posterior_moments"]["beta_mean"].values
     elif model.design.fixed:
         beta = posterior["beta"].values.reshape(-1, len(model.design.fixed))[i]
-    return simulate_rows(model, scales[i], float(sigma[i]), rng, beta)
+    return simulate_rows(model, *model.roots(at_draw(theta, i)), rng, beta)
 
 
 @tiny_is_zero
@@ -179,18 +164,17 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
 
 def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
     """All variables by name, and y (draws, n), from the prior."""
-    thetas: list[Theta] = [model.space.sample(rng) for _ in range(draws)]
+    points = [model.space.sample(rng) for _ in range(draws)]
     betas = np.array([draw_beta(model, rng) for _ in range(draws)])
-    effects = [draw_effects(model, t.scales, rng) for t in thetas]
-    variables = theta_variables(
-        model, np.array([t.h for t in thetas]), np.array([t.corr for t in thetas])
-    )
+    effects = [draw_effects(model, model.roots(theta)[0], rng) for theta in points]
+    theta = stacked(points)
+    variables = theta_variables(model, theta)
     if model.design.fixed:
         variables["beta"] = (("fixed",), betas)
     for i, term in enumerate(model.parts):
         variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
     mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
-    noise = np.array([t.sigma for t in thetas])[:, None] / np.sqrt(model.precision)
+    noise = theta["sigma"][:, None] / np.sqrt(model.precision)
     return variables, mean + noise * rng.standard_normal(mean.shape)
 
 
@@ -262,7 +246,10 @@ def replicated(model: Model, tree: Any, rng: np.random.Generator, groups: str) -
 def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
     scales, _ = theta_points(model, posterior)
     sigma = posterior["sigma"].values
-    each = [draw_groups(model, s, rng) for s in scales]
+    each = [
+        [t.draw_new(L, t.shape[0], rng) for t, L in zip(model.terms, model.entries.split(s))]
+        for s in scales
+    ]
     mean = np.empty((sigma.size, model.design.y.size))
     for part, beta, blocks in pieces(model, posterior, rng, groups=False):
         new = [np.array([u[i] for u in each[part]]) for i in range(len(model.terms))]
@@ -307,5 +294,4 @@ def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     """Log density of every row given its mean (chains, draws, n)."""
     mean, sigma = posterior_means(model, tree, rng)
     sd = sigma[..., None] / np.sqrt(model.precision)
-    value = -0.5 * ((model.design.y - mean) / sd) ** 2 - np.log(sd) - 0.5 * np.log(2.0 * np.pi)
-    return value * model.design.frequency
+    return log_normal(model.design.y - mean, sd) * model.design.frequency

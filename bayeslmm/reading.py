@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .declared import check_prob
+from .normal import interval, reach
 from .tree import any_tree
 from .types import Array
 
@@ -243,13 +244,10 @@ def _effects(posterior: Any, exact: Any) -> list[str]:
 def summary(values: Array, prob: float) -> tuple[Array, Array, Array, Array]:
     """Mean, sd and equal-tailed interval over the chains and draws, the first two axes."""
     flat = values.reshape(-1, *values.shape[2:])
-    tail = 0.5 * (1.0 - prob)
-    lower, upper = np.quantile(flat, [tail, 1.0 - tail], axis=0)
+    lower, upper = interval(flat, prob)
     return flat.mean(axis=0), flat.std(axis=0), lower, upper
 
 
 def _gaussian(mean: Array, sd: Array, prob: float) -> tuple[Array, Array]:
-    from scipy.special import ndtri
-
-    width = float(ndtri(0.5 + 0.5 * prob))
+    width = reach(prob)
     return mean - width * sd, mean + width * sd

@@ -7,18 +7,18 @@ interval needs no draws: mean +- z sd.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
+from .normal import interval, reach
 from .types import Array
 
 PROB = 0.95
 MOST = 500  # numbers of one variable whose chains are judged; of loadings there may be thousands
 EXACT = {"beta": "fixed", "mu": "feature"}  # what has an exact normal law beside what is plugged in
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
-Z = NormalDist().inv_cdf(0.5 + PROB / 2.0)
+Z = reach(PROB)
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _scalar(
     if bool(np.ptp(draws) == 0.0):
         value, sd = known or (float(draws.flat[0]), np.nan)
         return Scalar(name, kind, value, sd)
-    lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0])
+    lower, upper = interval(draws.ravel(), PROB)
     rhat, ess = diagnostics(draws) if chained else (np.nan, np.nan)
     return Scalar(name, kind, draws.mean(), draws.std(), lower, upper, rhat, ess, draws)
 

@@ -9,7 +9,6 @@ plugged in at a maximum that sets most of them to zero (Tipping 2001), neither i
 is in where its scale is not zero.
 """
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,10 @@ from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
 from .host.arithmetic import tiny_is_zero
 from .model import Model
+from .normal import reach
 from .options import one_of, shown
 from .reading import groups, is_block, local_scales, summary
-from .recover import theta_points
+from .recover import points
 from .tree import any_tree, model_of, read_tree
 from .types import Array
 
@@ -107,8 +107,8 @@ def selected(
 
 def kept_share(model: Model, tree: Any, name: str) -> Array:
     """E(1 - kappa_j | y) of every column, (P,)."""
-    scales, sigma = theta_points(model, tree["posterior"].dataset)
-    at = sum(term.shape[1] ** 2 for term in model.terms)
+    theta = points(model, tree["posterior"].dataset)
+    sigma = theta["sigma"]
     for block in model.blocks:
         if block.name == name:
             if block.law.kind not in ("horseshoe", "ard"):
@@ -119,11 +119,10 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
             weight = model.precision * model.design.frequency
             size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
             total = np.zeros(block.columns)
-            for s, e in zip(scales[:, at : at + block.entries], sigma):
+            for s, e in zip(block.root(theta), sigma):
                 signal = size * s**2
                 total += signal / (signal + e**2)
             return total / sigma.size
-        at += block.entries
     raise ValueError(f"the model has no block {name!r}")
 
 
@@ -186,7 +185,7 @@ def _table(tree: Any, name: str, prob: float, least: int = 1) -> tuple[Array, ..
         still = local is None or not np.ptp(local, axis=0).any()
         if variable not in posterior or (still and np.ptp(posterior["sigma"].values) == 0.0):
             mean, sd = array.values, exact[f"{variable}_sd"].values
-            width = NormalDist().inv_cdf(0.5 + 0.5 * prob)
+            width = reach(prob)
             return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
     array = posterior[variable]
     labels, values = array[array.dims[-1]].values, array.values

@@ -11,3 +11,7 @@ Index = NDArray[np.intp]
 
 type Named = dict[str, tuple[tuple[str, ...], Array]]  # name -> (dims, values)
 type Group = Mapping[str, tuple[tuple[str, ...], Any]]  # the same, of values of any kind
+
+# Parameters by name at one point or at many, (..., *shape): scales, the Cholesky factor of a
+# correlation matrix (whose digits survive where correlations are at one).
+type Theta = dict[str, Array]

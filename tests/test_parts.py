@@ -15,7 +15,7 @@ from bayeslmm.coefficients import pieces
 from bayeslmm.densities import log_complete
 from bayeslmm.factors.moments import column_moments
 from bayeslmm.kernels import gaussian
-from bayeslmm.recover import theta_points
+from bayeslmm.recover import points, theta_points
 from tests.whole import ROWS
 
 SURE = 5.0  # standard errors
@@ -131,6 +131,5 @@ def test_a_joint_density_of_many_draws(whole, monkeypatch):
         psi = sd[:, None] * corr * sd
         truth[k] += stats.multivariate_normal.logpdf(u, np.zeros(2), psi).sum()
     effects = tuple(flat[term.coefficients] for term in whole.model.parts)
-    points = theta_points(whole.model, p)
-    found = log_complete(whole.model, *points, flat["beta"], effects)
+    found = log_complete(whole.model, points(whole.model, p), flat["beta"], effects)
     np.testing.assert_allclose(found, truth, rtol=1e-9)

@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "bayeslmm"
 # A file may import from its own room and from rooms to its left.
 ROOMS = (
     ("types", "host", "options"),
+    ("normal", "weights"),
     ("datasets", "seeds"),
     ("gaussian",),
     ("design",),
@@ -18,6 +19,7 @@ ROOMS = (
     ("bases",),
     ("columns",),
     ("laws",),
+    ("parameters",),
     ("coordinates",),
     ("space",),
     ("named", "scale_graph", "printed", "handed_out", "labelled"),

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.pareto import limit, psis
 from ..engines.passed import passed
 from ..host.arithmetic import tiny_is_zero
 from ..options import one_of, shown
@@ -20,6 +19,7 @@ from ..scalars import Scalar, chains, scalars
 from ..selected import block_moments, block_names
 from ..tree import alike, any_tree, model_of, read_tree
 from ..types import Array
+from ..weights import limit, psis
 from . import tables
 from .check import check
 from .weights import log_weights

@@ -13,11 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..declared import Declared, rows_only
-from ..factors import FactorModel
-from ..host.arithmetic import tiny_is_zero
 from ..model import Model
-from ..reading import plugged
-from ..tree import read_tree
 from .leave_out.passes import Pass, leave_out
 from .leave_out.units import name_some
 
@@ -99,8 +95,6 @@ def loo(
     """
     from .leave_out.elpd import elpd_of
 
-    if isinstance(model, FactorModel):
-        return _of_matrix(model, tree, unit, refit)
     found = leave_out(model, tree, unit, refit=refit, seed=seed)
     _warn(found)
     units, values = found.units, found.values
@@ -114,32 +108,6 @@ def loo(
         found.samples,
         found.note,
     )
-
-
-@tiny_is_zero
-def _of_matrix(model: FactorModel, tree: Any, unit: str, refit: bool | None) -> Any:
-    from .leave_out.elpd import elpd_of
-    from .leave_out.matrix_rows import matrix_rows
-    from .leave_out.smoothing import good_k
-
-    tree = read_tree(model, tree)
-    if unit != "row" or (refit and not plugged(tree)):
-        raise ValueError(
-            f"of a {model.kind} rows are left out (unit='row'), and draws without refits; got "
-            f"unit={unit!r}, refit={refit!r}"
-        )
-    elpd, p, khat, note = matrix_rows(model, tree, refit is not False)
-    draws = int(tree["posterior"]["sigma"].size)
-    bad = np.flatnonzero(~(khat <= good_k(draws)))
-    labels = model.design.rows
-    if bad.size:
-        warnings.warn(
-            f"k-hat is above {good_k(draws):.2f} for {bad.size} of {len(labels)} x row "
-            f"({name_some(labels[bad])}): without them the loadings would be quite different, and "
-            f"their values are not to be trusted",
-            stacklevel=3,
-        )
-    return elpd_of("row", labels, elpd, p, khat, draws, note)
 
 
 def loo_pit(model: Model, tree: Any, *, refit: bool | None = None, seed: int | None = None) -> Any:
@@ -196,11 +164,8 @@ def doubt(found: Pass) -> str:
     if found.bad.size == 0:
         return ""
     bad, units = found.bad, found.units
-    advice = "refit=True samples again without each of them"
-    if found.refitted:
-        advice = "sampling again did not help: they lie where the model hardly ever draws"
     return (
         f"k-hat is above {found.limit:.2f} for {bad.size} of {units.size} x {units.name} "
-        f"({name_some(units.labels[bad])}): without them the variances would be quite different, "
-        f"and their values are not to be trusted; {advice}"
-    )
+        f"({name_some(units.labels[bad])}): without them the {found.shared} would be quite "
+        f"different, and their values are not to be trusted"
+    ) + (f"; {found.advice}" if found.advice else "")

@@ -18,10 +18,10 @@ from ..design import Grouping
 from ..design.labels import other_order
 from ..engines.approximation import UNTRUSTED, affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
-from ..engines.pareto import KHAT
 from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
 from ..tree import any_tree, model_of, read_tree
+from ..weights import KHAT
 from . import tables
 from .check import check
 from .loo import loo

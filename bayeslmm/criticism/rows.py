@@ -147,22 +147,16 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     """
     import pandas as pd
 
-    from ..recover import theta_points
+    from ..recover import points
 
     check_prob(prob)
     rows_only(model, "r2", "see explained_ratio in tree['posterior']")
     tree = read_tree(model, tree)
     posterior, _ = groups(tree)
     design = model.design
-    scales, sigma = theta_points(model, posterior)
-    share = np.zeros(sigma.size)
-    at = 0
-    for term in model.terms:
-        q = term.shape[1]
-        L = scales[:, at : at + q * q].reshape(-1, q, q)
-        moment = term.second_moment(design.frequency)
-        share += np.einsum("kij,klj,il->k", L, L, moment)
-        at += q * q
+    theta = points(model, posterior)
+    sigma = theta["sigma"]
+    share = sum((term.share(theta, design.frequency) for term in model.terms), 0.0 * sigma)
     fixed = _spread_of_columns(model, posterior, seed)
     total = fixed + share + sigma**2 * model.noise_share
     rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}

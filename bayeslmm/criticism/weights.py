@@ -10,11 +10,11 @@ import numpy as np
 
 from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
 from ..engines.convergence import ESS_PER_CHAIN
-from ..engines.pareto import limit, psis
 from ..host.arithmetic import tiny_is_zero
 from ..seeds import generator, given_or_drawn, stored
 from ..tree import any_tree, inherit
 from ..types import Array
+from ..weights import limit, psis
 
 STALE = ("khat", "khat_limit", "kl", "share", "sd_ratio", "sd_ratio_of", "shift", "shift_of")
 

@@ -15,9 +15,10 @@ import numpy as np
 
 from ..declared import Declared
 from ..model import Model
-from ..types import Array, Named
+from ..space import at_draw
+from ..types import Array, Named, Theta
+from ..weights import KHAT, limit, log_mean, psis
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
-from .pareto import KHAT, limit, psis
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
 TRUSTED = "to be trusted"
@@ -39,19 +40,17 @@ class Ratio:
 
 def sd_ratios(
     model: Model,
-    scales: Array,
-    sigma: Array,
+    theta: Theta,
     beta: Array,
     effects: tuple[Array, ...],
     rng: np.random.Generator,
 ) -> list[Ratio]:
-    """sd under q over the sd of the exact conditional at q's draws (k, .) of theta.
+    """sd under q over the sd of the exact conditional at q's draws of theta, name -> (k, ...).
 
     One ratio for each fixed effect, and one for each effect of a factor, its levels pooled.
     """
-    some = slice(None, None, -(-sigma.size // COMPARED))
-    where = np.ascontiguousarray(scales[some]), np.ascontiguousarray(sigma[some])
-    own_beta, drawn = model.solver().draws(*where, rng)
+    some = slice(None, None, -(-theta["sigma"].size // COMPARED))
+    own_beta, drawn = model.solver().draws(*model.roots(at_draw(theta, some)), rng)
     exact = own_beta, model.in_units(drawn)
     theirs, ours = (_variances(model, *pair) for pair in (exact, (beta, effects)))
     return [
@@ -126,9 +125,7 @@ def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> di
     evidence = sampled(model, np.random.default_rng(rng.integers(2**63)), draws)
     if not evidence.khat <= KHAT:
         return {}
-    top = log_weights.max()
-    found = top + np.log(np.exp(log_weights - top).mean())
-    share = float(np.exp(min(found - evidence.value, 0.0)))
+    share = float(np.exp(min(log_mean(log_weights) - evidence.value, 0.0)))
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 

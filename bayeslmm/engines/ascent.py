@@ -14,6 +14,7 @@ import numpy as np
 
 from ..host.warned import ignored
 from ..model import Model
+from ..normal import LOG_2PI
 from ..types import Array
 from .descent import BLOCK, WINDOW, Schedule, adam, trend
 from .values import Values
@@ -83,7 +84,7 @@ class Ascent:
         else:
             sd = np.logaddexp(0.0, root)
             v = mean + white * sd
-        constant = -np.log(sd).sum() - 0.5 * mean.size * np.log(2.0 * np.pi)
+        constant = -np.log(sd).sum() - 0.5 * mean.size * LOG_2PI
         return v, constant - 0.5 * (white**2).sum(axis=1)
 
     @property

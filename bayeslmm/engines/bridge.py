@@ -11,6 +11,7 @@ plain averages may have heavy tails.
 import numpy as np
 
 from ..types import Array
+from ..weights import log_mean, log_sum, relative_variance
 
 
 def bridge(
@@ -37,23 +38,9 @@ def bridge(
     for _ in range(1000):
         above = second - np.logaddexp(share + second, other + value)
         below = -np.logaddexp(share + first, other + value)
-        last, value = value, float(log_sum(above) - np.log(k) - log_sum(below + weight))
+        last, value = value, float(log_mean(above) - log_sum(below + weight))
         if abs(value - last) < 1e-8:
             break
-    equal = np.full(k, 1.0 / k)
-    error = _relative_variance(below, np.exp(weight)) / r_eff[0]
-    error += _relative_variance(above, equal) / r_eff[1]
+    error = relative_variance(below, np.exp(weight)) / r_eff[0]
+    error += relative_variance(above) / r_eff[1]
     return value, float(np.sqrt(error))
-
-
-def _relative_variance(logs: Array, weights: Array) -> float:
-    """Variance of the weighted mean of exp(logs), over its square."""
-    terms = np.exp(logs - logs.max())
-    mean = weights @ terms
-    return float(weights**2 @ (terms - mean) ** 2 / mean**2)
-
-
-def log_sum(values: Array) -> Array:
-    """Log of the sum of exp(values) over the first axis."""
-    top = values.max(axis=0)
-    return top + np.log(np.exp(values - top).sum(axis=0))

@@ -14,8 +14,8 @@ import numpy as np
 
 from ..laws import Law
 from ..model import Model
+from ..parameters import Positive
 from ..recover import one_chain, theta_variables
-from ..space import Positive
 from ..types import Array, Named
 from .convergence import judge
 from .improper import refuse_improper
@@ -148,17 +148,20 @@ def _law(p: Positive | None, absent: float) -> Any:
 def variables_of(model: Model, found: Draws) -> Named:
     """The posterior's variables from the sampler's draws, (chains, draws, ...)."""
     shape = found.sigma.shape
-    h, at = [], 0
+    theta, at = {"sigma": found.sigma.ravel()}, 0
     for number, block in enumerate(model.blocks):
         heads = found.heads[:, :, number]
-        own = (found.local[:, :, at : at + block.columns], heads[..., :1])
-        factors = (*own, heads[..., 1:2], heads[..., 2:3])
+        own = (found.local[:, :, at : at + block.columns], heads[..., 0])
+        factors = (*own, heads[..., 1], heads[..., 2])
         law = block.law
         given = zip((law.local, law.common, law.rate, law.slab), factors)
-        h += [values for p, values in given if p is not None]
+        theta |= {
+            p.name: values.reshape(found.sigma.size, *p.shape)
+            for p, values in given
+            if p is not None
+        }
         at += block.columns
-    flat = np.concatenate([*h, found.sigma[..., None]], axis=2).reshape(found.sigma.size, -1)
-    variables = theta_variables(model, flat, np.zeros((found.sigma.size, 0)))
+    variables = theta_variables(model, theta)
     ends = np.cumsum([b.columns for b in model.blocks])
     u = np.split(found.u.reshape(found.sigma.size, -1), ends[:-1], axis=1)
     effects = [v / b.unit for v, b in zip(u, model.blocks)]

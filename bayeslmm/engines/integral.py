@@ -23,11 +23,11 @@ from ..options import shown
 from ..seeds import generator
 from ..tree import read_tree
 from ..types import Array
+from ..weights import KHAT, log_mean, log_sum, normalised, psis, relative_variance
 from . import start
 from .bridge import bridge
 from .improper import refuse_improper
 from .mode import posterior_modes
-from .pareto import KHAT, psis
 from .student import log_student, mixture, square_root, student
 
 DROP = 25.0  # nats below the maximum at which the box ends
@@ -175,17 +175,15 @@ def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
         z = mode + width * np.sinh(t)
         step = np.prod([a[1] - a[0] for a in axes])
         logs = _many(target, z) + np.log(width * np.cosh(t)).sum(axis=1) + np.log(step)
-        top = logs.max()
-        if not np.isfinite(top):
+        if not np.isfinite(logs.max()):
             raise ValueError(
                 "the log evidence is not finite anywhere around the posterior's mode; rescale the "
                 "columns, or give sigma a prior that keeps off zero"
             )
-        weights = np.exp(logs - top)
-        value = float(top + np.log(weights.sum()))
+        value = float(log_sum(logs))
         change = abs(value - previous)
         if change < tolerance or t.shape[0] > 4_000_000:
-            return Nodes(z, weights / weights.sum(), value, change)
+            return Nodes(z, normalised(logs), value, change)
         previous, count = value, int(count * 1.5)
 
 
@@ -246,17 +244,18 @@ def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidenc
         z, log_q = mixture(places, size, rng)
         logs = target.many(z) - log_q
         logs = np.where(np.isfinite(logs), logs, -np.inf)
-        top = logs.max()
-        weights = np.exp(logs - top)
-        share = weights / weights.sum()
+        share = normalised(logs)
         centre = share @ z
         spread = (z - centre).T @ ((z - centre) * share[:, None])
         places = [(centre, square_root(spread))]
-    value = float(top + np.log(weights.mean()))
-    error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
-    khat = psis(logs)[1]
-    method = f"importance sampling, {draws} draws, k-hat {khat:.2f}"
-    return LogEvidence(value, error, method, khat)
+    return by_importance(logs, f"{draws} draws, ")
+
+
+def by_importance(logs: Array, told: str = "") -> LogEvidence:
+    """The mean of importance ratios from their logs (k,), its error, and k-hat."""
+    khat, error = psis(logs)[1], float(np.sqrt(relative_variance(logs)))
+    method = f"importance sampling, {told}k-hat {khat:.2f}"
+    return LogEvidence(float(log_mean(logs)), error, method, khat)
 
 
 @tiny_is_zero

@@ -9,9 +9,8 @@ import numpy as np
 from ..declared import Declared
 from ..types import Array
 from . import start
-from .integral import LogEvidence
+from .integral import LogEvidence, by_importance
 from .mode import posterior_mode
-from .pareto import psis
 from .student import student
 
 
@@ -33,9 +32,4 @@ def laplace_sampled(model: Declared, rng: np.random.Generator, draws: int = 20_0
     _, centre, root = laplace(model)
     z, log_q = student(centre, root, draws, rng)
     logs = model.target().many(z) - log_q
-    logs = np.where(np.isfinite(logs), logs, -np.inf)
-    weights = np.exp(logs - logs.max())
-    value = float(logs.max() + np.log(weights.mean()))
-    error = float(weights.std() / weights.mean() / np.sqrt(weights.size))
-    khat = psis(logs)[1]
-    return LogEvidence(value, error, f"importance sampling, k-hat {khat:.2f}", khat)
+    return by_importance(np.where(np.isfinite(logs), logs, -np.inf))

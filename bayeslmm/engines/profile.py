@@ -15,6 +15,7 @@ import numpy as np
 from ..declared import check_prob, rows_only
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
+from ..normal import reach
 from ..tree import read_tree
 from ..types import Array
 from .determined import findings, why
@@ -65,7 +66,6 @@ def confint(
     sigma        49.51  38.23  67.66
     """
     import pandas as pd
-    from scipy.special import ndtri
 
     check_prob(prob)
     rows_only(model, "confint", "use NUTS() for intervals")
@@ -89,7 +89,7 @@ def confint(
     if unknown:
         raise ValueError(f"no parameter {unknown[0]!r}; there are: {', '.join(names)}")
     wanted = [i for i, name in enumerate(names) if parameters is None or name in parameters]
-    drop = float(ndtri(0.5 + 0.5 * prob))
+    drop = reach(prob)
     best = maximise(model, criterion)
     rows = _intervals(best, wanted, drop)
     while isinstance(rows, Optimum):  # a profile has passed a higher maximum
@@ -205,7 +205,7 @@ class _Profile:
     def _scale(self) -> float:
         if self.limits[0] == -1.0:
             return 1.0
-        return max(abs(self.estimate), 1e-3 * self.best.theta.sigma)
+        return max(abs(self.estimate), 1e-3 * float(self.best.theta["sigma"]))
 
 
 def _off_zero(x: Array) -> Array:

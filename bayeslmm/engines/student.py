@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..types import Array
+from ..weights import log_mean
 
 DF = 6.0
 
@@ -43,4 +44,4 @@ def mixture(
     counts = [len(range(i, size, k)) for i in range(k)]
     z = np.concatenate([student(*p, count, rng)[0] for p, count in zip(places, counts)])
     logs = np.array([log_student(z, *place) for place in places])
-    return z, np.logaddexp.reduce(logs, axis=0) - np.log(k)
+    return z, log_mean(logs)

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from ..recover import block_factors
-from ..space import Theta
-from ..types import Array
+from ..parameters import Correlation
+from ..types import Array, Theta
 from .maximise import Optimum, free_coordinates
 
 FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit costs 0.01
@@ -50,47 +49,33 @@ def _called(name: str, labels: tuple[str, ...]) -> list[str]:
 def values(model: Model, theta: Theta) -> Array:
     """The parameters of `labels` at a point; NaN for the correlation with an effect of sd zero."""
     found: list[float] = []
-    at = base = 0
     for term in model.terms:
-        q = term.shape[1]
-        L = theta.scales[base : base + q * q].reshape(q, q)
-        sd = np.sqrt((L**2).sum(axis=1))
         if term.sd.free:
-            found += list(sd)
+            found += list(theta[term.sd.name])
         if term.correlation.free:
+            L = term.root(theta)
+            sd = np.sqrt((L**2).sum(axis=1))
             with np.errstate(invalid="ignore", divide="ignore"):
                 corr = L @ L.T / np.outer(sd, sd)
             for part in term.correlation.parts:
                 found += [corr[j, i] for k, i in enumerate(part) for j in part[:k]]
-        at, base = at + q, base + q * q
     for block in model.blocks:
-        size = sum(p.size for p in block.law.parameters)
-        own = block_factors(block, theta.h[None], at)
-        shown = block.law.reported(own, theta.h[-1:])
+        shown = block.reported(theta)
         for p in block.law.parameters:
             found += list(np.ravel(shown[p.name][1])) if p.free else []
-        at += size
     if model.space.sigma.free:
-        found.append(theta.sigma)
+        found.append(float(theta["sigma"]))
     return np.array(found)
 
 
 def places(model: Model) -> list[int]:
-    """Where in theta.h each parameter of `labels` stands; -1 for correlations."""
-    found, at = [], 0
-    for term in model.terms:
-        q = term.shape[1]
-        found += list(range(at, at + q)) if term.sd.free else []
-        if term.correlation.free:
-            found += [
-                -1 for part in term.correlation.parts for k in range(len(part)) for _ in range(k)
-            ]
-        at += q
-    for block in model.blocks:
-        for p in block.law.parameters:
-            found += list(range(at, at + p.size)) if p.free else []
-            at += p.size
-    return [*found, at] if model.space.sigma.free else found
+    """Where in theta's coordinates each parameter of `labels` stands; -1 for correlations."""
+    found: list[int] = []
+    for p in model.space.parameters:
+        if p.free:
+            own = model.space.places[p.name]
+            found += [-1] * own.size if isinstance(p, Correlation) else own.tolist()
+    return found
 
 
 @dataclass(frozen=True)

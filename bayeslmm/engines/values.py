@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..coordinates import unpack_many
 from ..densities import log_complete
 from ..model import Model
 from ..named import Reading
-from ..recover import Thetas, one_chain, theta_variables
+from ..recover import one_chain, theta_variables
 from ..types import Array
 from . import start
 from .approximation import sd_ratios
@@ -61,34 +60,29 @@ class Values:
     @cached_property
     def _order(self) -> tuple[Array, Array]:
         """Where each coordinate of z that has PyMC's own place is in v: (indices of z, of v)."""
-        layout, mine, theirs, at = self.model.layout, [], [], 0
-        for scale in self.model.space.scales:
-            index = layout.at[at : at + scale.size]
+        space, mine, theirs = self.model.space, [], []
+        for scale in space.scales:
             if scale.free and scale.law is not None:
-                mine += index.tolist()
+                mine += space.places[scale.name].tolist()
                 theirs += _indices(self._places[scale.variable])
-            at += scale.size
-        number = 0
-        for c in self.model.space.correlations:
-            for k, _ in enumerate(c.parts if c.free else ()):
-                _, size, _, first = layout.blocks[number]
-                name = f"chol_{c.name}" + (f"_{k}" if len(c.parts) > 1 else "")
-                mine += (first + _spiral(size)).tolist()
+        for c in space.correlations:
+            at = 0
+            for name, part in zip(c.variables, c.parts if c.free else ()):
+                own = space.places[c.name][at : at + len(part) * (len(part) - 1) // 2]
+                mine += own[_spiral(len(part))].tolist()
                 theirs += _indices(self._places[name])
-                number += 1
+                at += own.size
         return np.array(mine, np.int64), np.array(theirs, np.int64)
 
     @cached_property
     def _customs(self) -> list[tuple[Any, np.ndarray, slice]]:
         """Variables with a transform of their own: (random variable, indices of z, place in v)."""
-        found, at = [], 0
-        for scale in self.model.space.scales:
-            if scale.custom is not None:
-                index = self.model.layout.at[at : at + scale.size]
-                name = scale.variable
-                found.append((self.graph[name], index, self._places[name]))
-            at += scale.size
-        return found
+        space = self.model.space
+        return [
+            (self.graph[s.variable], space.places[s.name], self._places[s.variable])
+            for s in space.scales
+            if s.custom is not None
+        ]
 
     def read(self, v: Array) -> Points:
         """The points at v (k, D)."""
@@ -113,14 +107,14 @@ class Values:
     def reading(self, v: Array, rng: np.random.Generator) -> Reading:
         """What draws v (k, D) of an approximation say of the posterior."""
         model, points = self.model, self.read(v)
-        h, corr, scales = unpack_many(points.z, model.layout)
-        theta = theta_variables(model, h, corr)
+        theta = model.space.constrain(points.z)
+        told = theta_variables(model, theta)
         log_target = _log_target(model, points)
         if not points.effects and not points.beta.shape[1]:
-            return Reading(log_target, theta, [], thetas=Thetas.at(model, points.z[None]))
-        ratios = sd_ratios(model, scales, h[:, -1], points.beta, points.effects, rng)
-        drawn = one_chain(model, theta, points.beta, points.effects)
-        judged = {**theta, "beta": (("fixed",), points.beta)}
+            return Reading(log_target, told, [], theta=model.space.constrain(points.z[None]))
+        ratios = sd_ratios(model, theta, points.beta, points.effects, rng)
+        drawn = one_chain(model, told, points.beta, points.effects)
+        judged = {**told, "beta": (("fixed",), points.beta)}
         return Reading(log_target, judged, ratios, variables=drawn)
 
     def beginning(self) -> tuple[Array, Array]:
@@ -128,8 +122,7 @@ class Values:
         model = self.model
         target = model.target()
         z = posterior_mode(model, target)
-        theta = model.space.constrain(z, model.layout)
-        exact = model.solver().condition(theta.scales, theta.sigma)
+        exact = model.solver().condition(*model.roots(model.space.constrain(z)))
         covs = exact.effects_cov
         sds = model.in_units(tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in covs))
         width = start.width(target, z) if z.size else z
@@ -166,8 +159,8 @@ def _log_target(model: Model, points: Points) -> Array:
     target = model.target()
     if not points.effects and not points.beta.shape[1]:
         return target.many(points.z) + points.log_jacobian
-    h, _, scales = unpack_many(points.z, model.layout)
-    complete = log_complete(model, scales, h[:, -1], points.beta, points.effects)
+    theta = model.space.constrain(points.z)
+    complete = log_complete(model, theta, points.beta, points.effects)
     return target.prior_many(points.z) + points.log_jacobian + complete
 
 

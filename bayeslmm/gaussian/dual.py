@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
 from .dual_rows import DualRows
 from .dual_score import (
@@ -26,7 +27,7 @@ from .dual_score import (
 )
 from .dual_terms import Each, Grouped, Shared, Term
 from .lapack import solve_transposed, whiten_rows
-from .primal import BATCH, LOG_2PI, FixedPrior, Moments
+from .primal import BATCH, FixedPrior, Moments
 from .sums import Factor
 from .threads import pieces, run
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
 from .expectation_starts import (
     ROUNDS,
@@ -230,7 +231,7 @@ class _Problem:
         moments = np.empty((self.n, (q + 1) * (q + 2) // 2))
         log_det, explained = expect(gram, pull, s, moments)
         value = -0.5 * (
-            self.entries * np.log(2.0 * np.pi)
+            self.entries * LOG_2PI
             + (self.entries - self.n * q) * np.log(s)
             + log_det
             + (float(gaps.sum()) - explained) / s

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
 from .equations import Data, Work, scratch
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
@@ -15,7 +16,6 @@ from .score import just_value, value_and_score
 from .sums import Sums
 from .threads import pieces, run
 
-LOG_2PI = float(np.log(2.0 * np.pi))
 BATCH = 2_000_000  # random numbers drawn at a time
 
 

@@ -19,7 +19,7 @@ from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
 from ..fixed import fixed_prior
 from ..laws import Law
-from ..model import Model
+from ..model import Model, space_of
 from ..priors import (
     Scales,
     check_names,
@@ -28,7 +28,6 @@ from ..priors import (
     scales_of,
     spans_a_constant,
 )
-from ..space import Space
 from ..terms import GroupTerm
 from .memory import refuse_too_large
 
@@ -146,11 +145,7 @@ def declare(
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
-    space = Space(
-        scales=(*(t.sd for t in random), *(p for b in columns for p in b.law.parameters), sigma),
-        correlations=tuple(t.correlation for t in random),
-        products=tuple(b.product() for b in columns),
-    )
+    space = space_of(random, columns, sigma)
     fixed, table = fixed_prior(design, scales, priors)
     by_name = {t.name: t for t in random}
     for grouping in design.groups:

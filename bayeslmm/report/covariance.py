@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..normal import interval
 from ..scalars import PROB
 from ..types import Array
 from .drawing import COLOURS, FAINT, Image, draw, name_axes
@@ -38,7 +39,7 @@ def covariance(view: View) -> tuple[list[Image], str]:
     seen = np.isfinite(observed)
     observed, drawn = observed[seen], drawn[:, seen]
     pairs = tuple(index[seen] for index in pairs)
-    lower, upper = np.quantile(drawn, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0], axis=0)
+    lower, upper = interval(drawn, PROB)
     outside = (observed < lower) | (observed > upper)
     note = f"By {found.first}: mean and {PROB:.0%} interval of {len(drawn)} replicates."
     if shown.size < d:

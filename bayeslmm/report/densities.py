@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..normal import log_normal
 from ..reading import plugged
 from ..scalars import Scalar
 from ..types import Array
@@ -103,7 +104,7 @@ def _shape(view: View, engine: str, scalar: Scalar) -> tuple[Array, Array] | Non
     if scalar.kind.prefix == "beta" and plugged(view.trees[engine]) and scalar.sd > 0.0:
         grid = scalar.mean + scalar.sd * np.linspace(-3.7, 3.7, 121)
         scaled = (grid - scalar.mean) / scalar.sd
-        return grid, np.exp(-0.5 * scaled**2) / (scalar.sd * np.sqrt(2.0 * np.pi))
+        return grid, np.exp(log_normal(scaled, 1.0)) / scalar.sd
     if np.ptp(scalar.draws) == 0.0 or scalar.draws.size < 10:
         return None
     return curve(_without_tails(scalar.draws), walls=scalar.kind.prefix != "beta")

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..normal import interval
 from ..reading import moments
 from ..scalars import PROB, Z
 from ..types import Array
@@ -84,7 +85,7 @@ class Factors:
         draws = self.draws(engine, name)
         exact = self.trees[engine].get("posterior_moments", {})
         if draws is not None and f"{name}_mean" not in exact and np.isfinite(sd).any():
-            lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0], axis=0)
+            lower, upper = interval(draws, PROB)
         return Estimate(mean, sd, lower, upper)
 
     @cached_property

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..coefficients import pieces
 from ..columns import Basis
+from ..normal import interval
 from ..scalars import INTERVAL, PROB
 from ..types import Array
 from .drawing import FAINT, Image, draw, name_axes, styles
@@ -71,7 +72,7 @@ def _curve(view: View, engine: str, source: Basis, grid: Array) -> Curve:
         # Without an intercept beta has no columns, and the sum is zero.
         parts.append(block.times(effects[0], columns) + beta.sum(axis=1)[:, None])
     draws = np.concatenate(parts)
-    lower, upper = np.quantile(draws, [0.5 - PROB / 2.0, 0.5 + PROB / 2.0], axis=0)
+    lower, upper = interval(draws, PROB)
     table = view.columns[block.name].tables[engine]
     left_out = table["sd"].to_numpy() == 0.0
     vectors = np.zeros(0, dtype=np.intp)

@@ -11,10 +11,9 @@ import numpy as np
 from ..factors import FactorModel
 from ..factors.flat import Flat
 from ..laws import log_densities
+from ..normal import LOG_2PI
 from ..types import Array
 from .dense import check_gradient, close
-
-LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool) -> None:

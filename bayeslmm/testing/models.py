@@ -13,8 +13,8 @@ import numpy as np
 
 from ..factors import FactorModel
 from ..model import Model
-from ..space import Theta
-from ..types import Array
+from ..normal import LOG_2PI
+from ..types import Array, Theta
 from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
 
@@ -64,7 +64,7 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
 
 
 def _dense(model: Model, theta: Theta) -> None:
-    ours = model.solver().value(theta.scales, theta.sigma)
+    ours = model.solver().value(*model.roots(theta))
     truth = dense_evidence(model, theta)
     condition = np.linalg.cond(conditional(model, theta)[1])
     allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(truth))
@@ -72,7 +72,7 @@ def _dense(model: Model, theta: Theta) -> None:
 
 
 def _moments(model: Model, theta: Theta) -> None:
-    exact = model.solver().condition(theta.scales, theta.sigma)
+    exact = model.solver().condition(*model.roots(theta))
     mean, precision = conditional(model, theta)
     cov = np.linalg.inv(precision)
     p = len(model.design.fixed)
@@ -94,7 +94,7 @@ def _refit(model: Model, rng: np.random.Generator) -> None:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
     theta = model.space.constrain(model.centre)
-    values = [m.solver().value(theta.scales, theta.sigma) for m in (model, back)]
+    values = [m.solver().value(*m.roots(theta)) for m in (model, back)]
     close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
 
 
@@ -117,32 +117,18 @@ class _Graphs:
         root = np.linalg.cholesky(precision)
         white = rng.standard_normal(mean.size)
         b = mean + np.linalg.solve(root.T, white)
-        log_normal = np.log(np.diag(root)).sum() - 0.5 * (
-            white @ white + mean.size * np.log(2.0 * np.pi)
-        )
+        log_normal = np.log(np.diag(root)).sum() - 0.5 * (white @ white + mean.size * LOG_2PI)
         point = self.point(model.graph, theta, b)
         joint = float(self.joint(point))
         close(joint, value + float(log_normal), allowed, "the candidate's identity")
 
     def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
         """Values of the graph's free variables at theta (and coefficients b)."""
-        model, at, base = self.model, 0, 0
-        natural: dict[str, Any] = {}
-        for term in model.terms:
-            q = term.shape[1]
-            natural[term.sd.name] = theta.h[at : at + q]
-            K = theta.corr[base : base + q * q].reshape(q, q)
-            parts = term.correlation.parts
-            for number, part in enumerate(parts):
-                suffix = f"_{number}" if len(parts) > 1 else ""
-                natural[f"chol_{term.correlation.name}{suffix}"] = K[np.ix_(part, part)]
-            at, base = at + q, base + q * q
-        for block in model.blocks:
-            for parameter in block.law.parameters:
-                value = theta.h[at : at + parameter.size]
-                natural[parameter.variable] = value if parameter.dim else np.float64(value[0])
-                at += parameter.size
-        natural["sigma"] = np.float64(theta.sigma)
+        model = self.model
+        natural: dict[str, Any] = {s.variable: theta[s.name] for s in model.space.scales}
+        for c in model.space.correlations:
+            for name, part in zip(c.variables, c.parts):
+                natural[name] = theta[c.name][np.ix_(part, part)]
         if b is not None:
             p = len(model.design.fixed)
             natural["beta"], at = b[:p], p

@@ -7,7 +7,7 @@ from scipy import stats
 import bayeslmm as bl
 from bayeslmm.engines.approximation import weighted
 from bayeslmm.engines.mode import posterior_mode
-from bayeslmm.engines.pareto import limit, psis
+from bayeslmm.weights import limit, psis
 
 
 def ratios(truth, q, n=20_000, seed=0):

@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.leave_out import Groups, Refits, Rows, Table, Units, levels_out, undetermined
+from bayeslmm.gaussian.leave_out import (
+    Groups,
+    Refits,
+    Rows,
+    Table,
+    Units,
+    left_out,
+    undetermined,
+)
 from bayeslmm.gaussian.primal import FixedPrior
 from bayeslmm.gaussian.sums import Factor
 
@@ -35,8 +43,12 @@ def proper(p):
 def ways(p, number, criterion="evidence"):
     """Every way to leave out the levels of one factor."""
     table, solver, f = table_of(p, criterion), p.solver(criterion), p.factors[number]
-    eliminated = [Groups(table, solver)] if number == 0 else []
-    return [*eliminated, *(W(table, solver, f.codes, f.levels) for W in (Units, Refits))]
+    units = Units.levels(f.codes, f.levels)
+    return [W(table, solver, units) for W in (Groups, Rows, Refits)[number > 0 :]]
+
+
+def by_row(p, criterion="evidence"):
+    return Rows(table_of(p, criterion), p.solver(criterion), Units.rows(p.frequency))
 
 
 class Joint:
@@ -75,7 +87,7 @@ def agree(p):
     def close(got, truth):
         np.testing.assert_allclose(got, truth, rtol=limit, atol=limit)
 
-    rows = Rows(table_of(p), p.solver("evidence")).at(p.scales, p.sigma)
+    rows = by_row(p).at(p.scales, p.sigma)
     for i in range(p.y.size):
         copy = np.flatnonzero(joint.row == i)[:1]
         value, z = joint.given(copy, np.setdiff1d(everything, copy))
@@ -127,7 +139,7 @@ def difference(p, criterion, inside):
 def test_densities_under_a_flat_prior_are_differences_of_the_criterion(criterion):
     rng = np.random.default_rng(4)
     p = random_problem(rng, 12, 2, ((4, 2), (3, 1)), prior="partly flat")
-    rows = Rows(table_of(p, criterion), p.solver(criterion)).at(p.scales, p.sigma)
+    rows = by_row(p, criterion).at(p.scales, p.sigma)
     each = np.arange(p.y.size)
     truth = [difference(p, criterion, each == i) for i in each]
     np.testing.assert_allclose(rows.log_density, truth, rtol=TOLERANCE)
@@ -147,12 +159,12 @@ def test_leverage_near_one_keeps_its_digits(rows, sigma):
     X = np.column_stack([np.ones(8), x])
     y = 3.0 + x + rng.normal(size=8)[codes] + sigma * rng.normal(size=8)
     p = problem(y, X, [(codes, codes.max() + 1, np.ones((8, 1)))], [[[1.0]]], sigma)
-    rows_out = Rows(table_of(p), p.solver("evidence")).at(p.scales, p.sigma)
+    rows_out = by_row(p).at(p.scales, p.sigma)
     each = np.arange(8)
     truth = [difference(p, "evidence", each == i) for i in each]
     np.testing.assert_allclose(rows_out.log_density, truth, rtol=TOLERANCE)
-    groups = Groups(table_of(p), p.solver("evidence")).at(p.scales, p.sigma)
     truth = [difference(p, "evidence", codes == level) for level in range(codes.max() + 1)]
+    groups = ways(p, 0)[0].at(p.scales, p.sigma)
     np.testing.assert_allclose(groups.log_density, truth, rtol=TOLERANCE)
 
 
@@ -163,12 +175,12 @@ def test_a_crossed_level_with_one_row_loses_digits_and_says_so():
     factors = [(codes, 10, np.ones((8, 1))), (sole, 8, np.ones((8, 1)))]
     for sigma, limit in ((1e-1, 1e-10), (1e-2, 1e-7)):
         p = proper(problem(y, np.ones((8, 1)), factors, ([[0.5]], [[1.0]]), sigma))
-        got = Rows(table_of(p), p.solver("evidence")).at(p.scales, p.sigma).log_density
+        got = by_row(p).at(p.scales, p.sigma).log_density
         truth = [difference(p, "evidence", sole == i) for i in sole]
         np.testing.assert_allclose(got, truth, rtol=limit)
     p = replace(p, sigma=1e-4)
     with np.errstate(invalid="ignore"):
-        got = Rows(table_of(p), p.solver("evidence")).at(p.scales, p.sigma).log_density
+        got = by_row(p).at(p.scales, p.sigma).log_density
     assert np.isnan(got).any()
 
 
@@ -186,10 +198,10 @@ def test_units_without_which_a_flat_coefficient_is_free_are_named():
 
 def test_units_that_are_a_large_part_are_left_out_by_refits():
     rng = np.random.default_rng(7)
-    for levels, kind in ((2, Refits), (400, Units)):
+    for levels, kind in ((2, Refits), (400, Rows)):
         p = proper(random_problem(rng, 1200, 1, ((500, 1), (levels, 1))))
         f = p.factors[1]
-        way = levels_out(table_of(p), p.solver("evidence"), f.codes, f.levels, False)
+        way = left_out(table_of(p), p.solver("evidence"), Units.levels(f.codes, f.levels))
         assert type(way) is kind
 
 

@@ -4,15 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.leave_out import (
-    PrecisionRows,
-    PrecisionUnits,
-    Refits,
-    Rows,
-    Table,
-    Units,
-    levels_out,
-)
+from bayeslmm.gaussian.leave_out import Precision, Refits, Rows, Table, Units, left_out
 
 from .blocks import Wide, wide, wides
 from .problems import quick
@@ -34,22 +26,23 @@ def few(w):
 
 def by_row(w):
     """From the precision of the rows, and from the sums."""
-    yield PrecisionRows(w.solver("evidence"))
+    units = Units.rows(w.grouped.frequency)
+    yield Precision(w.solver("evidence"), units)
     if few(w):
         table = table_of(w)
-        yield Rows(table, table.solver())
+        yield Rows(table, table.solver(), units)
 
 
 def by_level(w, number):
     """Every way to leave out the levels of one factor."""
     f = w.grouped.factors[number]
-    yield PrecisionUnits(w.solver("evidence"), f.codes, f.levels)
+    units = Units.levels(f.codes, f.levels)
+    yield Precision(w.solver("evidence"), units)
     if few(w):
         table = table_of(w)
         solver = table.solver()
-        yield levels_out(table, solver, f.codes, f.levels, number == 0)
-        for way in (Units, Refits):
-            yield way(table, solver, f.codes, f.levels)
+        for way in (left_out, Rows, Refits):
+            yield way(table, solver, units)
 
 
 def signal(w):
@@ -113,5 +106,5 @@ def test_noise_that_float64_cannot_hold_gives_no_density():
     """Six columns for twelve rows and noise at 1e-10 of the signal: the precision is lost."""
     w = wide(np.random.default_rng(3), 12, 2, ((4, 1),), ((6, False),))
     solver, f = w.solver("evidence"), w.grouped.factors[0]
-    for way in (PrecisionRows(solver), PrecisionUnits(solver, f.codes, f.levels)):
-        assert np.isnan(way.at(w.scales, 1e-10).log_density).all()
+    for units in (Units.rows(w.grouped.frequency), Units.levels(f.codes, f.levels)):
+        assert np.isnan(Precision(solver, units).at(w.scales, 1e-10).log_density).all()

@@ -1,6 +1,7 @@
-"""One pass over the draws of the variances: every unit's density at every draw, then smoothed.
+"""One pass over the draws of what units share: every unit's density at every draw, then smoothed.
 
-The densities of all units at all draws are held at once only where they fit into a limit; else the
+Where it was plugged in, each unit has its density at an estimate that never saw it (`anew`). The
+densities of all units at all draws are held at once only where they fit into a limit; else the
 draws are thinned (`theta_draws`) and the units taken in blocks.
 """
 
@@ -10,17 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.bridge import bridge, log_sum
+from ...engines.bridge import bridge
 from ...gaussian.leave_out import LeftOut
 from ...host.arithmetic import arithmetic
 from ...model import Model
+from ...reading import plugged
 from ...seeds import generator
 from ...tree import read_tree
-from ...types import Array
+from ...types import Array, Index
+from ...weights import log_mean, log_sum
 from ..plugged import plugged_in
-from .again import estimated_anew
-from .refit import draws_without
-from .smoothing import good_k, smooth
+from .anew import estimated_anew
+from .refit import OtherRows, draws_without
+from .smoothing import good_k, relative_efficiency, smooth
 from .theta_draws import LIMIT, Draws, draws_of, without_absent
 from .units import UnitsOf, name_some
 
@@ -44,7 +47,8 @@ class Pass:
     values: Pointwise
     samples: int
     note: str
-    refitted: bool = False
+    shared: str = "variances"  # what the draws are of
+    advice: str = "refit=True samples again without each of them"
 
     @property
     def limit(self) -> float:
@@ -52,13 +56,13 @@ class Pass:
         return good_k(self.samples)
 
     @property
-    def bad(self) -> NDArray[np.intp]:
+    def bad(self) -> Index:
         """Units whose values are not to be trusted."""
         return np.flatnonzero(~(self.values.khat <= self.limit))
 
 
 def leave_out(
-    model: Model,
+    model: Any,
     tree: Any,
     unit: str,
     *,
@@ -66,23 +70,64 @@ def leave_out(
     refit: bool | None = None,
     seed: int | None = None,
 ) -> Pass:
-    """Leave out every unit, and average over the draws of the variances."""
+    """Leave out every unit, and average over the draws of what they share."""
+    if model.matrix:
+        _refuse_other_than_rows(model, tree, unit, refit)
     tree = read_tree(model, tree)
     units = UnitsOf.of(model, unit)
-    draws = draws_of(model, tree, units.size * (2 if pit else 1))
+    with arithmetic():
+        if model.matrix:
+            return _of_matrix(model, tree, units, refit is not False)
+        return _of_rows(model, tree, units, pit, refit, seed)
+
+
+def _of_rows(
+    model: Model, tree: Any, units: UnitsOf, pit: bool, refit: bool | None, seed: int | None
+) -> Pass:
+    draws, given = draws_of(model, tree, units.size * (2 if pit else 1)), plugged_in(tree)
     if draws.criterion is not None:
         units.refuse_undetermined(model, draws.criterion)
-        if refit is not False and plugged_in(tree) is not None:
-            draws = estimated_anew(model, tree, units, draws)
+        if refit is not False and given is not None:
+            others = OtherRows(model, units, draws.criterion)
+            whole = others.left(draws).in_sample
+            rows, criterion = model.design.y.size, draws.criterion
+            logs, z, note = estimated_anew(others, rows, criterion, given)
+            _check_finite(logs[None], units.labels)
+            return Pass(units, Pointwise(logs, whole, np.zeros(units.size), _below(z)), 1, note)
     if draws.criterion is not None or not refit:  # draws made without a unit have all columns
         model, draws = without_absent(model, draws)
-    with arithmetic():
-        way = units.way(model, draws.criterion)
-        values = _in_blocks(way, draws, units, pit)
-        found = Pass(units, values, draws.size if draws.used is None else 1, draws.note)
-        if refit and found.bad.size:
-            return _refitted(model, way, found, draws, pit, seed)
+    way = units.way(model, draws.criterion)
+    found = Pass(units, _in_blocks(way, draws, units, pit), draws.size, draws.note)
+    if refit and found.bad.size:
+        return _refitted(model, way, found, draws, pit, seed)
     return found
+
+
+def _of_matrix(model: Any, tree: Any, units: UnitsOf, anew: bool) -> Pass:
+    each = model.row_densities(tree, np.random.default_rng(0))
+    logs = each.reshape(-1, each.shape[-1])
+    whole, given, note = log_mean(logs), plugged_in(tree), ""
+    if given is not None and anew:
+        from .matrix_rows import OtherMatrixRows
+
+        criterion = str(tree["posterior"].attrs["criterion"])
+        others = OtherMatrixRows(model, units)
+        elpd, z, note = estimated_anew(others, units.size, criterion, given)
+        values = Pointwise(elpd, whole, np.zeros(units.size), z)
+    else:
+        share = relative_efficiency(tree["posterior"].dataset)
+        values = _averaged(np.zeros(len(logs)), share, logs, whole, np.empty((0, units.size)))
+        if given is not None:
+            note = f"{given.names} are plugged in ({given}), from all rows: elpd is too high."
+    return Pass(units, values, len(logs), note, "loadings", "")
+
+
+def _refuse_other_than_rows(model: Any, tree: Any, unit: str, refit: bool | None) -> None:
+    if unit != "row" or (refit and not plugged(read_tree(model, tree))):
+        raise ValueError(
+            f"of a {model.kind} rows are left out (unit='row'), and draws without refits; got "
+            f"unit={unit!r}, refit={refit!r}"
+        )
 
 
 def _in_blocks(way: LeftOut, draws: Draws, units: UnitsOf, pit: bool) -> Pointwise:
@@ -92,26 +137,19 @@ def _in_blocks(way: LeftOut, draws: Draws, units: UnitsOf, pit: bool) -> Pointwi
     return Pointwise(*(np.concatenate(part) for part in zip(*parts)))
 
 
-def _block(
-    way: LeftOut, draws: Draws, units: UnitsOf, block: NDArray[np.intp], pit: bool
-) -> Pointwise:
+def _block(way: LeftOut, draws: Draws, units: UnitsOf, block: Index, pit: bool) -> Pointwise:
     """The units of one block, averaged over all draws."""
     found = _densities(way, draws, units, block, pit)
-    if draws.used is not None:
-        return Pointwise(*_at_their_own(draws.used[block], *found))
-    return Pointwise(*_averaged(draws, *found))
+    return _averaged(draws.log_weight, draws.r_eff if draws.posterior else None, *found)
 
 
 def _densities(
-    way: LeftOut, draws: Draws, units: UnitsOf, block: NDArray[np.intp], pit: bool
+    way: LeftOut, draws: Draws, units: UnitsOf, block: Index, pit: bool
 ) -> tuple[Array, Array, Array]:
     """Log density and z of every unit at every draw (k, units); in-sample density (units,)."""
     logs = np.empty((draws.size, block.size))
     z = np.empty((draws.size if pit else 0, block.size))
-    if draws.used is None:
-        weight, _ = smooth(draws.log_weight, draws.r_eff)
-    else:  # the first is the estimate from all rows
-        weight = np.where(np.arange(draws.size) == 0, 0.0, -np.inf)
+    weight, _ = smooth(draws.log_weight, draws.r_eff)
     in_sample = np.full(block.size, -np.inf)
     for i in range(draws.size):
         left = way.at(draws.scales[i], float(draws.sigma[i]))
@@ -123,31 +161,26 @@ def _densities(
     return logs, in_sample, z
 
 
-def _at_their_own(
-    used: NDArray[np.intp], logs: Array, in_sample: Array, z: Array
-) -> tuple[Array, ...]:
-    """elpd, in-sample density, k-hat and PIT, each unit at the variances that never saw it."""
-    from scipy.special import ndtr
-
-    units = np.arange(used.size)
-    pit = ndtr(z[used, units]) if z.shape[0] else np.zeros(used.size)
-    return logs[used, units], in_sample, np.zeros(used.size), pit
-
-
-def _averaged(draws: Draws, logs: Array, in_sample: Array, z: Array) -> tuple[Array, ...]:
-    """elpd, in-sample density, k-hat and PIT, each ratio 1 / p(y_I | y_-I, theta) smoothed."""
-    from scipy.special import ndtr
-
+def _averaged(
+    log_weight: Array, r_eff: float | None, logs: Array, in_sample: Array, z: Array
+) -> Pointwise:
+    """Each ratio 1 / p(y_I | y_-I, theta) smoothed; draws that never saw a unit have no r_eff."""
     elpd, khat, pit = (np.zeros(logs.shape[1]) for _ in range(3))
     for j in range(logs.shape[1]):
-        if draws.posterior:
-            weights, khat[j] = smooth(draws.log_weight - logs[:, j], draws.r_eff)
+        if r_eff is not None:
+            weights, khat[j] = smooth(log_weight - logs[:, j], r_eff)
         else:
-            weights = draws.log_weight - np.log(draws.size)
+            weights = log_weight - np.log(log_weight.size)
         elpd[j] = log_sum(weights + logs[:, j])
         if z.shape[0]:
-            pit[j] = np.exp(weights) @ ndtr(z[:, j])
-    return elpd, in_sample, khat, pit
+            pit[j] = np.exp(weights) @ _below(z[:, j])
+    return Pointwise(elpd, in_sample, khat, pit)
+
+
+def _below(z: Array) -> Array:
+    from scipy.special import ndtr
+
+    return ndtr(z)
 
 
 def _refitted(
@@ -165,7 +198,7 @@ def _refitted(
         known = _densities(way, draws, units, one, False)[0][:, 0]
         logs, in_sample, z = _densities(way, rest, units, one, pit)
         values.elpd[j], error = bridge(known, logs[:, 0], weight, (draws.r_eff, r_eff))
-        values.pit[j] = _averaged(rest, logs, in_sample, z)[3][0]
+        values.pit[j] = _averaged(rest.log_weight, None, logs, in_sample, z).pit[0]
         if not converged:
             failed.append(j)
         elif error < SURE:
@@ -174,7 +207,8 @@ def _refitted(
     if failed:
         note += f" NUTS did not converge without {name_some(units.labels[failed])}."
     notes = "\n".join(n for n in (found.note, note) if n)
-    return replace(found, values=values, note=notes, refitted=True)
+    advice = "sampling again did not help: they lie where the model hardly ever draws"
+    return replace(found, values=values, note=notes, advice=advice)
 
 
 def _check_finite(logs: Array, labels: NDArray[Any]) -> None:

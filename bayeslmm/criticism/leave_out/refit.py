@@ -1,4 +1,4 @@
-"""The variances sampled again without one unit, where importance sampling cannot reach.
+"""The model without some units; its variances sampled again, where importance cannot reach.
 
 With l = p(y_I | y_-I, theta), draws of p(theta | y) give E[1 / l] = 1 / p(y_I | y_-I), and draws of
 p(theta | y_-I) give E[l] = p(y_I | y_-I). Where y_I lies far out both averages have heavy tails.
@@ -7,14 +7,19 @@ The bridge between both sets of draws (`engines.bridge`) has bounded terms.
 The priors are those of the model, frozen; a level without rows keeps its place.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...engines.nuts import NUTS
+from ...gaussian.leave_out import Left
 from ...model import Model
-from ...types import Array
+from ...space import flattened
+from ...types import Array, Index
+from .theta_draws import Draws, draws_of, without_absent
+from .units import UnitsOf
 
 
 def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:
@@ -43,6 +48,36 @@ def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Mode
     return replace(model, design=design, terms=tuple(terms), blocks=blocks)
 
 
+@dataclass(frozen=True)
+class OtherRows:
+    """A model without some of its units."""
+
+    model: Model
+    units: UnitsOf
+    criterion: str
+    draws: int = 1
+
+    def undetermined(self, turns: Index) -> Index:
+        """Turns that leave a coefficient undetermined."""
+        return self.units.undetermined(self.model, self.criterion, turns)
+
+    def without(self, out: NDArray[np.bool_]) -> Model:
+        """The model of the other units."""
+        return without(self.model, out[self.units.codes], self.units.by_row)
+
+    def densities(
+        self, rest: Model, tree: Any, out: NDArray[np.bool_]
+    ) -> tuple[Array, Array | float]:
+        """At the one estimate of the others."""
+        left = self.left(draws_of(self.model, tree, 1))
+        return left.log_density[out], left.z[out]
+
+    def left(self, draws: Draws) -> Left:
+        """What is left out at one point."""
+        model, one = without_absent(self.model, draws)
+        return self.units.way(model, self.criterion).at(one.scales[0], float(one.sigma[0]))
+
+
 def draws_without(
     model: Model, inside: NDArray[np.bool_], once: bool, rng: np.random.Generator
 ) -> tuple[Array, Array, float, bool]:
@@ -51,11 +86,9 @@ def draws_without(
     Also their effective over actual number, and whether they converged.
     """
     outcome = NUTS().run(without(model, inside, once), rng, False)
-    if outcome.thetas is None:
+    if outcome.theta is None:
         raise RuntimeError("the sampler returned no draws of the variances")
-    scales, h = outcome.thetas.scales, outcome.thetas.h
-    flat = np.ascontiguousarray(scales.reshape(-1, scales.shape[-1]))
-    sigma = h.reshape(-1, h.shape[-1])[:, -1].copy()
+    scales, sigma = model.roots(flattened(outcome.theta))
     attrs = outcome.attrs
     r_eff = min(1.0, float(attrs.get("ess_min", sigma.size)) / sigma.size)
-    return flat, sigma, r_eff, bool(attrs.get("converged", 1))
+    return scales, sigma, r_eff, bool(attrs.get("converged", 1))

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...model import Model
 from ...recover import theta_points
@@ -33,7 +32,6 @@ class Draws:
     note: str = ""
     posterior: bool = True  # of y, so that what is left out has to be weighted away
     criterion: str | None = None  # of the plug-in fit that they belong to, if to any
-    used: NDArray[np.intp] | None = None  # (units,) which of them each unit is left out at
 
     @property
     def size(self) -> int:
@@ -97,17 +95,16 @@ def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
 
     So it is with columns that empirical Bayes did not keep.
     """
-    kept, alive = {}, [np.ones(sum(t.shape[1] ** 2 for t in model.terms), bool)]
-    at = alive[0].size
-    for block in model.blocks:
-        own = draws.scales[:, at : at + block.entries].any(axis=0)
-        at += block.entries
-        alive.append(own)
+    roots = model.entries.split(draws.scales)
+    kept = {}
+    for i, block in enumerate(model.blocks, len(model.terms)):
+        own = roots[i].any(axis=0)
         if not own.all():
             kept[block.name] = np.flatnonzero(own)
+            roots[i] = roots[i][:, own]
     if not kept:
         return model, draws
-    scales = np.ascontiguousarray(draws.scales[:, np.concatenate(alive)])
+    scales = model.entries.join(roots, (draws.sigma.size,))
     return model.restricted(kept), replace(draws, scales=scales)
 
 

@@ -6,19 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.dual import Dual
-from ...gaussian.leave_out import (
-    LeftOut,
-    PrecisionRows,
-    PrecisionUnits,
-    Rows,
-    Table,
-    levels_out,
-    undetermined,
-)
+from ...gaussian.leave_out import LeftOut, Table, Units, left_out, undetermined
 from ...gaussian.primal import FixedPrior
 from ...model import Model
 from ...options import one_of, shown
+from ...types import Index
 
 FLAT = ("ml", "reml")  # criteria under which the prior of beta is flat
 NAMED = 5  # labels that a message names before it counts the others
@@ -29,12 +21,14 @@ class UnitsOf:
     """The units of a model: code of each row's unit (n,), the units' labels."""
 
     name: str
-    codes: NDArray[np.intp]
+    codes: Index
     labels: NDArray[Any]
 
     @classmethod
-    def of(cls, model: Model, unit: str) -> "UnitsOf":
+    def of(cls, model: Any, unit: str) -> "UnitsOf":
         """Rows, or the levels of a grouping factor."""
+        if unit == "row" and model.matrix:
+            return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
         names = ("row", *(t.name for t in model.terms))
         if not one_of(unit, names):
             known = ", ".join(map(repr, names))
@@ -52,32 +46,27 @@ class UnitsOf:
     def by_row(self) -> bool:
         return self.name == "row"
 
-    def times(self, model: Model) -> NDArray[np.intp]:
+    def times(self, model: Any) -> Index:
         """How often each unit counts: a row's frequency; a group once."""
-        if self.by_row:
+        if self.by_row and not model.matrix:
             return model.design.frequency.astype(np.intp)
         return np.ones(self.size, np.intp)
 
     def way(self, model: Model, criterion: str | None) -> LeftOut:
         """How they are left out, under the criterion that the tree's coefficients follow."""
-        d, flat = model.design, criterion in FLAT
+        d = model.design
         self.refuse_undetermined(model, criterion)
-        prior = prior_of(model, criterion)
-        solver = model.solver("reml" if flat else "evidence")
-        if isinstance(solver, Dual):
-            if self.by_row:
-                return PrecisionRows(solver)
-            return PrecisionUnits(solver, self.codes, self.size)
         factors = tuple(t.factor() for t in model.terms)
         blocks = tuple(b.block() for b in model.blocks)
+        prior = prior_of(model, criterion)
         table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
-        if self.by_row:
-            return Rows(table, solver)
-        return levels_out(table, solver, self.codes, self.size, self.name == model.terms[0].name)
+        solver = model.solver("reml" if criterion in FLAT else "evidence")
+        units = Units.rows(d.frequency) if self.by_row else Units.levels(self.codes, self.size)
+        return left_out(table, solver, units)
 
     def undetermined(
-        self, model: Model, criterion: str | None, turns: NDArray[np.intp] | None = None
-    ) -> NDArray[np.intp]:
+        self, model: Model, criterion: str | None, turns: Index | None = None
+    ) -> Index:
         """Units, or turns in which several are left out, that leave a coefficient undetermined."""
         count = self.size if turns is None else int(turns.max()) + 1
         codes = self.codes if turns is None else turns[self.codes]

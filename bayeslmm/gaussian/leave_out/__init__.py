@@ -1,24 +1,23 @@
 """What the other rows say of some, exactly, given the variances.
 
-`rotated` turns each group's rows once; `rows`, `groups` and `units` are the compiled algebra of
-three kinds of unit over `algebra`; `solvers` answers for each at any point of the variances, and
-`precision` for models with more columns than rows.
+`left` says what a unit is and what it answers; `rotated` turns each group's rows once; `units` and
+`groups` are the compiled algebra over `algebra`, `precision` that of models with more columns than
+rows; `solvers` takes the cheapest way.
 """
 
-from .left import Left
-from .precision import PrecisionRows, PrecisionUnits
-from .solvers import Groups, LeftOut, Refits, Rows, Table, Units, levels_out, undetermined
+from .left import Left, LeftOut, Units
+from .precision import Precision
+from .solvers import Groups, Refits, Rows, Table, left_out, undetermined
 
 __all__ = [
     "Groups",
     "Left",
     "LeftOut",
-    "PrecisionRows",
-    "PrecisionUnits",
+    "Precision",
     "Refits",
     "Rows",
     "Table",
     "Units",
-    "levels_out",
+    "left_out",
     "undetermined",
 ]

@@ -106,15 +106,6 @@ def lower(S, x, out):
 
 
 @jit
-def lower_transposed(S, x, out):
-    """out = S'x for a lower triangular S."""
-    for i in range(x.size):
-        out[i] = 0.0
-        for t in range(i, x.size):
-            out[i] += S[t, i] * x[t]
-
-
-@jit
 def residuals(mean, rot, r, w):
     """Rows less their mean from the remainder: r (n,), and C'r by group, w (groups, q)."""
     wide = rot.columns.shape[1]

@@ -44,8 +44,8 @@ def compress(rot, starts, triangle):
 
 
 @jit
-def leave_groups(L, sigma, mean, cov, condition, rot, own_rest, out, kept):
-    """Log density of every group left out, and of new rows given all of y; without constants.
+def leave_groups(L, sigma, mean, cov, condition, rot, own_rest, found):
+    """Fill `found` (groups, 3) with the densities of `predict`; NaN where digits are lost.
 
     `own_rest` holds what `compress` filled, and where each group starts in it.
     """
@@ -82,8 +82,9 @@ def leave_groups(L, sigma, mean, cov, condition, rot, own_rest, out, kept):
         for i in range(q + lines):
             floor[i] = LOST * (1.0 - condition * P[i, i])
             P[i, i] += 1.0
-        kept[g] = known(S, P, t)
-        out[g] = half + factor(P, floor) - 0.5 * squared(P, t)
+        found[g, 2] = np.nan
+        found[g, 1] = known(S, P, t)
+        found[g, 0] = half + factor(P, floor) - 0.5 * squared(P, t)
 
 
 @jit

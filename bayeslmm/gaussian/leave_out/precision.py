@@ -12,24 +12,30 @@ costs a factorisation and an inverse of the rows' covariance, whatever the numbe
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...types import Array
 from ..compiled import jit
 from ..dual import Dual
 from ..dual_score import dual_density
 from ..lapack import whiten_rows
-from .algebra import LOST, factor, in_sample, squared
-from .left import Left, of_rows, with_constants
+from .algebra import LOST
+from .left import Left, Units, predict, with_constants
 
 
 class Precision:
-    """What both kinds of unit share: E, and its products with the residual."""
+    """Any rows at a time, from E."""
 
-    def __init__(self, solver: Dual) -> None:
-        self.solver, self.work = solver, solver.work()
+    def __init__(self, solver: Dual, units: Units) -> None:
+        self.solver, self.work, self.units = solver, solver.work(), units
+        self.own = (*units.members(), units.copies)
+        self.constants = units.constants(solver.rows)
 
-    def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array]:
+    def at(self, scales: Array, sigma: float) -> Left:
+        found = np.empty((self.units.count, 3))
+        leave_precision(*self._point(scales, sigma), self.own, found)
+        return with_constants(found, sigma, self.constants)
+
+    def _point(self, scales: Array, sigma: float) -> tuple[Array, Array, Array]:
         """sigma E by rows (n, n + r), sigma P y (n,), and below which share pi is rounding (n,)."""
         data, work = self.solver.data, self.work
         (n, p), r = (data.y.size, data.h0.size), data.K.shape[0]
@@ -47,43 +53,15 @@ class Precision:
         return E, E @ residual, floor
 
 
-class PrecisionRows:
-    """One observation at a time."""
-
-    def __init__(self, solver: Dual) -> None:
-        self.point, rows = Precision(solver), solver.rows
-        self.frequency, self.half = rows.frequency, 0.5 * np.log(rows.weights)
-
-    def at(self, scales: Array, sigma: float) -> Left:
-        E, rho, floor = self.point.at(scales, sigma)
-        pi = np.einsum("ij,ij->i", E, E)
-        pi[~(pi > floor)] = np.nan
-        return of_rows(pi, rho, self.frequency, self.half, sigma)
-
-
-class PrecisionUnits:
-    """Any rows at a time: those of one code in `codes` (n,)."""
-
-    def __init__(self, solver: Dual, codes: NDArray[np.intp], units: int) -> None:
-        self.point, rows = Precision(solver), solver.rows
-        self.members = np.argsort(codes, kind="stable")
-        self.ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=units))])
-        self.size = np.bincount(codes, rows.frequency, minlength=units)
-        logs = rows.frequency * np.log(rows.weights)
-        self.half = 0.5 * np.bincount(codes, logs, minlength=units)
-
-    def at(self, scales: Array, sigma: float) -> Left:
-        out, kept = np.empty((2, self.size.size))
-        E, rho, floor = self.point.at(scales, sigma)
-        for unit in range(self.size.size):
-            inside = self.members[self.ends[unit] : self.ends[unit + 1]]
-            own = E[inside]
-            out[unit], kept[unit] = one_unit(own @ own.T, rho[inside], floor[inside])
-        return with_constants(out, kept, sigma, self.size, self.half)
-
-
 @jit
-def one_unit(Pi, rho, floor):
-    """Log density of a unit left out, and of new rows given all of y; without constants."""
-    kept = in_sample(Pi, rho)
-    return factor(Pi, floor) - 0.5 * squared(Pi, rho.copy()), kept
+def leave_precision(E, rho, floor, units, found):
+    """Fill `found` (units, 3) as `predict` does; `units` is (members, ends, copies)."""
+    members, ends, copies = units
+    for unit in range(ends.size - 1):
+        rows = members[ends[unit] : ends[unit + 1]]
+        if rows.size == 0:
+            found[unit] = 0.0
+            continue
+        own = E[rows]
+        Pi = np.dot(own, own.T)
+        predict(Pi, rho[rows], floor[rows], copies[rows[0]], found[unit])

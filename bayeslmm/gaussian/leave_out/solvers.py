@@ -3,38 +3,30 @@
 Given the scales, y is normal with every coefficient integrated out, and the law of y_I given all
 other rows follows from the precision P of y: Sigma_I = (P_II)^-1, y_I - mean_I = Sigma_I (P y)_I
 (Sundararajan & Keerthi 2001; Buerkner, Gabry & Vehtari 2021, equation 8, where it is not factorised
-by rows). Four kinds of unit, one answer each, `at(scales, sigma)`:
+by rows). `left_out` takes the cheapest of four exact ways, each `at(scales, sigma)`:
 
-* `Rows`: one observation; a row that counts f times is f observations, and one of them is left out;
+* `Rows`: any rows, at the price of a matrix of their own size; one observation is the smallest;
 * `Groups`: all rows of one level of the eliminated factor;
-* `Units`: any rows, at the price of a matrix of their own size;
-* `Refits`: any rows, as the difference of two log densities: for units that are a large part.
-
-Where a model has more columns than rows, `precision` does the same from the whole of P.
+* `Refits`: any rows, as the difference of two log densities: for units that are a large part;
+* `Precision`: from the whole of P, where a model has more columns than rows.
 """
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Array
+from ..dual import Dual
 from ..primal import FixedPrior, Primal
 from ..sums import Columns, Factor, accumulate
 from .groups import compress, leave_groups
-from .left import Left, of_rows, with_constants
+from .left import Left, LeftOut, Units, with_constants
+from .precision import Precision
 from .rotated import Rotated, rotate
-from .rows import leave_rows
 from .units import leave_units
 
 KEPT = 400e6  # bytes of solvers that `Refits` keeps from one point to the next
-
-
-class LeftOut(Protocol):
-    """Something that can be left out, at any point of the variances."""
-
-    def at(self, scales: Array, sigma: float) -> Left: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,12 +57,6 @@ class Table:
         )
         return Primal.of(sums, self.prior)
 
-    def constants(self, codes: NDArray[np.intp], units: int) -> tuple[Array, Array]:
-        """Observations of each unit, and half of the log of the product of their weights."""
-        count = np.bincount(codes, self.frequency, minlength=units)
-        logs = np.bincount(codes, self.frequency * np.log(self.weights), minlength=units)
-        return count, 0.5 * logs
-
 
 class Point:
     """What all units share: the solver, its scratch memory, and the rotated rows."""
@@ -90,8 +76,8 @@ class Point:
             largest.append(np.repeat(own, q))
         self.largest = np.concatenate([*largest, np.zeros(0)])
 
-    def at(self, scales: Array, sigma: float) -> tuple[Array, Array, Array, float]:
-        """L of the eliminated factor; mean, covariance and condition of the remainder.
+    def at(self, scales: Array, sigma: float) -> tuple[Array | float | Rotated, ...]:
+        """L of the eliminated factor; mean, covariance and condition of the remainder; the rows.
 
         The covariance is known to eps times the condition of L'S L + I, S at most Z'Z / sigma^2.
         """
@@ -99,73 +85,53 @@ class Point:
         L = np.ascontiguousarray(scales[: q * q]).reshape(q, q)
         condition = 1.0 + float(scales[q * q :] ** 2 @ self.largest) / sigma**2
         mean, cov = self.solver.remainder(scales, sigma, self.work)
-        return L, mean, cov, condition
+        return L, sigma, mean, cov, condition, self.rotated
 
 
 class Rows:
-    """One observation at a time."""
+    """Any rows at a time."""
 
-    def __init__(self, table: Table, solver: Primal) -> None:
-        self.point, self.order = Point(table, solver), solver.sums.rows.order
-        self.frequency, self.half = table.frequency, 0.5 * np.log(table.weights)
+    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
+        self.point, self.constants = Point(table, solver), units.constants(table)
+        self.order, starts = solver.sums.rows.order, solver.sums.rows.starts
+        self.alone = units.alone
+        batches = (np.arange(self.order.size), starts) if self.alone else units.members(self.order)
+        group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
+        self.own = (group, *batches, units.copies[self.order], self.alone)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        n = self.order.size
-        found = np.empty((2, n))
-        L, mean, cov, condition = self.point.at(scales, sigma)
-        leave_rows(L, sigma, mean, cov, condition, self.point.rotated, found[0], found[1])
-        pi, rho = np.empty((2, n))
-        pi[self.order], rho[self.order] = found
-        return of_rows(pi, rho, self.frequency, self.half, sigma)
+        found = np.empty((self.constants[0].size, 3))
+        leave_units(*self.point.at(scales, sigma), self.own, found)
+        if self.alone:
+            found[self.order] = found.copy()
+        return with_constants(found, sigma, self.constants)
 
 
 class Groups:
     """All rows of one level of the eliminated factor at a time."""
 
-    def __init__(self, table: Table, solver: Primal) -> None:
-        self.point = Point(table, solver)
+    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
+        self.units, self.point = units, Point(table, solver)
+        self.constants = units.constants(table)
         rotated = self.point.rotated
         lines = np.minimum(np.diff(rotated.starts), np.diff(rotated.first) + 1)
-        self.starts = np.concatenate([[0], np.cumsum(lines)])
+        starts = np.concatenate([[0], np.cumsum(lines)])
         widest = int(np.diff(rotated.first).max(initial=0)) + 1
-        self.triangle = np.zeros((int(self.starts[-1]), widest))
-        compress(rotated, self.starts, self.triangle)
-        self.size, self.half = table.constants(table.factors[0].codes, table.factors[0].levels)
+        triangle = np.zeros((int(starts[-1]), widest))
+        compress(rotated, starts, triangle)
+        self.own = (starts, triangle)
 
     def at(self, scales: Array, sigma: float) -> Left:
-        out, kept = np.empty((2, self.size.size))
-        L, mean, cov, condition = self.point.at(scales, sigma)
-        own = (self.starts, self.triangle)
-        leave_groups(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
-        return with_constants(out, kept, sigma, self.size, self.half)
-
-
-class Units:
-    """Any rows at a time: those of one code in `codes` (n,)."""
-
-    def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
-        self.point = Point(table, solver)
-        order, starts = solver.sums.rows.order, solver.sums.rows.starts
-        self.group = np.repeat(np.arange(starts.size - 1), np.diff(starts))
-        inside = codes[order]
-        self.members = np.argsort(inside, kind="stable")
-        self.ends = np.concatenate([[0], np.cumsum(np.bincount(inside, minlength=units))])
-        self.size, self.half = table.constants(codes, units)
-
-    def at(self, scales: Array, sigma: float) -> Left:
-        out, kept = np.empty((2, self.size.size))
-        L, mean, cov, condition = self.point.at(scales, sigma)
-        own = (self.group, self.members, self.ends)
-        leave_units(L, sigma, mean, cov, condition, self.point.rotated, own, out, kept)
-        return with_constants(out, kept, sigma, self.size, self.half)
+        found = np.empty((self.units.count, 3))
+        leave_groups(*self.point.at(scales, sigma), self.own, found)
+        return with_constants(found, sigma, self.constants)
 
 
 class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
-    def __init__(self, table: Table, solver: Primal, codes: NDArray[np.intp], units: int) -> None:
-        self.table, self.solver, self.codes, self.units = table, solver, codes, units
-        self.work = solver.work()
+    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
+        self.table, self.solver, self.units, self.work = table, solver, units, solver.work()
         self.kept: dict[tuple[int, bool], Primal] = {}
         sums = solver.sums
         size = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
@@ -173,20 +139,19 @@ class Refits:
 
     def at(self, scales: Array, sigma: float) -> Left:
         def value(unit: int, twice: bool) -> float:
-            if not twice and (self.codes == unit).all():
+            if not twice and (self.units.codes == unit).all():
                 return 0.0  # nothing is left
             return self._other(unit, twice).value(scales, sigma, self.work)
 
-        whole = self.solver.value(scales, sigma, self.work)
-        without = np.array([value(unit, False) for unit in range(self.units)])
-        twice = np.array([value(unit, True) for unit in range(self.units)])
-        return Left(whole - without, twice - whole, np.zeros(0))
+        whole, each = self.solver.value(scales, sigma, self.work), range(self.units.count)
+        without, twice = (np.array([value(u, more) for u in each]) for more in (False, True))
+        return Left(whole - without, twice - whole, np.full(len(each), np.nan))
 
     def _other(self, unit: int, twice: bool) -> Primal:
         """The solver without the unit's rows, or with each of them once more."""
         if (unit, twice) in self.kept:
             return self.kept[unit, twice]
-        inside = self.codes == unit
+        inside = self.units.codes == unit
         if twice:
             frequency = np.where(inside, 2.0, 1.0) * self.table.frequency
             other = replace(self.table, frequency=frequency).solver()
@@ -197,15 +162,15 @@ class Refits:
         return other
 
 
-def levels_out(
-    table: Table, solver: Primal, codes: NDArray[np.intp], levels: int, eliminated: bool
-) -> LeftOut:
-    """Whole levels of one factor, in the cheapest of the exact ways."""
-    if eliminated:
-        return Groups(table, solver)
-    largest = float(np.bincount(codes).max())
+def left_out(table: Table, solver: Primal | Dual, units: Units) -> LeftOut:
+    """The units, in the cheapest of the exact ways."""
+    if isinstance(solver, Dual):
+        return Precision(solver, units)
+    largest = float(np.bincount(units.codes).max())
+    if largest > 1 and table.factors and np.array_equal(units.codes, table.factors[0].codes):
+        return Groups(table, solver, units)
     whole = float(solver.sums.random + solver.sums.fixed) ** 3 + 100.0 * table.y.size
-    return (Units if largest**3 < whole else Refits)(table, solver, codes, levels)
+    return (Rows if largest**3 < whole else Refits)(table, solver, units)
 
 
 def undetermined(

@@ -1,104 +1,123 @@
-"""Any set of rows left out, given the scales: levels of a factor that is not the eliminated one.
+"""Any set of rows left out, given the scales: one row, or the levels of a factor.
 
-The unit's rows lie in several groups. Pi = sigma^2 P_II is written out, |I| x |I|:
+The unit's rows may lie in several groups. Pi = sigma^2 P_II is written out, |I| x |I|:
 
     Pi_ij = [same group] ((I - C C')_ij + (S c_i)'(S c_j)) - d_i Cov d_j' / sigma^2,
 
-d_i over the few columns of the remainder that row i's own group touches.
+d_i over the few columns of the remainder that row i's own group touches (`rotated`). Of one row
+that is the predictive law of Rasmussen & Williams (2006, equation 5.12).
 """
 
 import numpy as np
 
 from ..compiled import jit
-from .algebra import (
-    LOST,
-    factor,
-    in_sample,
-    lower,
-    lower_transposed,
-    residuals,
-    squared,
-    whitener,
-)
+from .algebra import LOST, gather, residuals, whitener
+from .left import predict, predict_row
 
 
 @jit
-def leave_units(L, sigma, mean, cov, condition, rot, units, out, kept):
-    """Log density of every unit left out, and of new rows given all of y; without constants.
+def leave_units(L, sigma, mean, cov, condition, rot, units, found):
+    """Fill `found` (units, 3) as `predict` does; NaN where too few digits of a density are left.
 
-    `units` is (group, members, ends): unit j holds the rows members[ends[j] : ends[j + 1]], sorted,
-    and `group` (n,) is each row's.
+    `units` is (group, members, ends, copies, alone): batch j has the rows members[ends[j] :
+    ends[j + 1]], sorted, which are a unit together or each alone; then the batches are the groups.
+    `group` and `copies` (n,) are each row's. `cov` is known to eps times `condition`.
     """
-    group, members, ends = units
+    group, members, ends, copies, alone = units
     q, groups = rot.C.shape[1], rot.starts.size - 1
     S = np.empty((groups, q, q))
-    Sw = np.empty(q)
     r, w = np.empty(rot.y.size), np.empty((groups, q))
     residuals(mean, rot, r, w)
+    widest = most = 0
     for g in range(groups):
         whitener(rot.R[g], L, sigma, S[g])
-    widest = 0
-    for g in range(groups):
         widest = max(widest, rot.first[g + 1] - rot.first[g])
-    for unit in range(ends.size - 1):
-        rows = members[ends[unit] : ends[unit + 1]]
+    for batch in range(ends.size - 1):
+        most = max(most, ends[batch + 1] - ends[batch])
+    a, d, scratch = np.empty((most, q)), np.empty((most, widest)), np.empty(max(q, cov.shape[0]))
+    own, whole, rho = np.empty((widest, widest)), np.empty(most), np.empty(most)
+    for batch in range(ends.size - 1):
+        rows = members[ends[batch] : ends[batch + 1]]
         n = rows.size
-        a, rho = np.empty((n, q)), np.empty(n)
-        d = np.empty((n, widest))
-        Pi = np.empty((n, n))
-        for at in range(n):
-            i = rows[at]
-            g = group[i]
-            lower(S[g], rot.C[i], a[at])
-            fill_d(i, g, S[g], a[at], rot, d[at])
-            lower(S[g], w[g], Sw)
-            score = r[i] if rot.rest[i] > 0.0 else 0.0
-            for t in range(q):
-                score += a[at, t] * Sw[t]
-                if rot.rest[i] > 0.0:
-                    score -= rot.C[i, t] * w[g, t]
-            rho[at] = score / sigma
-        fill_Pi(rows, group, rot, a, d, cov, sigma, Pi)
-        kept[unit] = in_sample(Pi, rho)
-        floor = np.empty(n)
-        for at in range(n):
-            whole = rot.rest[rows[at]]
-            for t in range(q):
-                whole += a[at, t] ** 2
-            floor[at] = LOST * (whole + condition * (whole - Pi[at, at]))
-        out[unit] = factor(Pi, floor) - 0.5 * squared(Pi, rho)
+        if n == 0:  # of a unit without rows nothing is left out, and a group of none has no units
+            if not alone:
+                found[batch] = 0.0
+            continue
+        fill_rows(rows, group, S, w, r, sigma, rot, a, d, whole, rho, scratch)
+        if alone:
+            used = rot.used[rot.first[batch] : rot.first[batch + 1]]
+            gather(cov, used, own)
+            for at in range(n):
+                less = square(d[at], own, used.size) / (sigma * sigma)
+                pi, lost = whole[at] - less, LOST * (whole[at] + condition * less)
+                predict_row(pi, rho[at], lost, copies[rows[at]], found[rows[at]])
+        else:
+            Pi = np.empty((n, n))
+            fill_Pi(rows, group, rot, a, d, cov, sigma, scratch, Pi)
+            for at in range(n):
+                whole[at] = LOST * (whole[at] + condition * (whole[at] - Pi[at, at]))
+            predict(Pi, rho[:n], whole, copies[rows[0]], found[batch])
 
 
 @jit
-def fill_d(i, g, S, a, rot, d):
-    """sigma^2 (V^-1 D)_i over the columns that the group of row i touches."""
+def fill_rows(rows, group, S, w, r, sigma, rot, a, d, whole, rho, b):
+    """What a unit's rows have of their own, each in one entry of the last arguments.
+
+    a_i = S c_i, d_i = sigma^2 (V^-1 D)_i over the columns of its group, whole_i = 1 - |c_i|^2 +
+    |a_i|^2, and rho_i = sigma (P y)_i. `w` is C'r by group, and `b` scratch.
+    """
     q, wide, p = rot.C.shape[1], rot.columns.shape[1], rot.X.shape[1]
-    first, k = rot.first[g], rot.first[g + 1] - rot.first[g]
-    b = np.empty(q)
-    lower_transposed(S, a, b)
-    inside = rot.rest[i] == 0.0
-    for j in range(k):
-        d[j] = 0.0
-        for t in range(q):
-            d[j] += rot.E[first + j, t] * b[t]
-            if not inside:
-                d[j] += rot.E[first + j, q + t] * rot.C[i, t]
-    if not inside:
-        for j in range(wide):
-            d[rot.place[i, j]] += rot.values[i, j]
-        for j in range(p):
-            d[k - p + j] += rot.X_rest[i, j]
-
-
-@jit
-def fill_Pi(rows, group, rot, a, d, cov, sigma, Pi):
-    """sigma^2 P_II of one unit."""
-    q, m = rot.C.shape[1], cov.shape[0]
-    spread = np.empty(m)
     for at in range(rows.size):
         i = rows[at]
         g = group[i]
-        spread[:] = 0.0
+        first, k = rot.first[g], rot.first[g + 1] - rot.first[g]
+        outside = rot.rest[i] > 0.0  # else all of the row lies in its group's columns
+        score, total = r[i] if outside else 0.0, rot.rest[i]
+        for t in range(q):
+            a[at, t] = b[t] = 0.0
+        for t in range(q):
+            for v in range(t + 1):
+                a[at, t] += S[g, t, v] * rot.C[i, v]
+            for v in range(t + 1):
+                b[v] += S[g, t, v] * a[at, t]
+            total += a[at, t] ** 2
+        for t in range(q):
+            score += (b[t] - rot.C[i, t] if outside else b[t]) * w[g, t]
+        for j in range(k):
+            d[at, j] = 0.0
+            for t in range(q):
+                d[at, j] += rot.E[first + j, t] * b[t]
+                if outside:
+                    d[at, j] += rot.E[first + j, q + t] * rot.C[i, t]
+        if outside:
+            for j in range(wide):
+                d[at, rot.place[i, j]] += rot.values[i, j]
+            for j in range(p):
+                d[at, k - p + j] += rot.X_rest[i, j]
+        whole[at], rho[at] = total, score / sigma
+
+
+@jit
+def square(d, K, k):
+    """d K d' over the first k entries, K symmetric."""
+    total = 0.0
+    for i in range(k):
+        inner = 0.0
+        for j in range(i):
+            inner += K[i, j] * d[j]
+        total += d[i] * (2.0 * inner + K[i, i] * d[i])
+    return total
+
+
+@jit
+def fill_Pi(rows, group, rot, a, d, cov, sigma, spread, Pi):
+    """sigma^2 P_II of one unit."""
+    q, m = rot.C.shape[1], cov.shape[0]
+    for at in range(rows.size):
+        i = rows[at]
+        g = group[i]
+        for t in range(m):
+            spread[t] = 0.0
         for j in range(rot.first[g + 1] - rot.first[g]):
             column, value = rot.used[rot.first[g] + j], d[at, j] / (sigma * sigma)
             for t in range(m):
