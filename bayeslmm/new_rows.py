@@ -122,7 +122,7 @@ def _columns(
 ) -> Array:
     if block.name in given:
         return _given(block, given, labels)
-    reads = getattr(block.source, "reads", None)
+    reads = block.source.reads
     if reads is not None and not model.design.encoder.arrays:
         names = read_table(new_data).names
         absent = [name for name in reads if name not in names]

@@ -1,68 +1,13 @@
 """Columns given as numbers: a matrix, a vector, or a table whose names become labels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-
-import numpy as np
 
 from ..design.checks import refuse_not_finite
 from ..design.numeric import read_alike, read_numbers
-from ..types import Array, Index
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """A numeric matrix as it stands. Attributes as in `Source`, and:
-
-    Attributes
-    ----------
-    named : bool
-        Whether the labels are the user's, not made up.
-    """
-
-    what: str
-    labels: tuple[str, ...]
-    matrix: Array
-    rows: Index
-    remedy: str = "drop all but one"
-    named: bool = False
-    index: Any = None
-
-    @property
-    def reads(self) -> tuple[str, ...] | None:
-        return self.labels if self.named else None
-
-    def encode(self, new: Any) -> Array:
-        """New rows of the same columns.
-
-        Parameters
-        ----------
-        new : array_like (m, P) or table
-            Columns of a table are found by name, in any order, and others are left alone; those of
-            an array by position. A vector stands for one column.
-
-        Returns
-        -------
-        ndarray (m, P)
-
-        Raises
-        ------
-        DesignError
-            If a column is absent, or a value is missing, infinite or no number.
-        """
-        what, vector = f"{self.what} in the new rows", len(self.labels) == 1
-        if _is_series(new) and vector:  # one column needs no name
-            new = new.rename(self.labels[0]).to_frame()
-        matrix, rows = read_alike(new, self.labels, what, vector=vector)
-        refuse_not_finite(matrix, self.labels, rows, what)
-        return matrix
-
-    def take(self, places: Index) -> "Given":
-        """The same with these of its rows, in this order."""
-        index = None if self.index is None else self.index[places]
-        matrix = np.ascontiguousarray(self.matrix[places])
-        return replace(self, matrix=matrix, rows=self.rows[places], index=index)
+from ..types import Array
+from .source import Source
 
 
 def read_given(
@@ -72,7 +17,7 @@ def read_given(
     names: Sequence[Any] | None = None,
     inputs: bool = False,
     gaps: bool = False,
-) -> Given:
+) -> Source:
     """Read columns that are numbers.
 
     Parameters
@@ -93,7 +38,7 @@ def read_given(
 
     Returns
     -------
-    Given
+    Source
 
     Raises
     ------
@@ -113,7 +58,31 @@ def read_given(
     if inputs and labels == ("x0",) and not found.named:
         labels = ("x",)
     refuse_not_finite(found.values, labels, found.rows, what, gaps=gaps)
-    return Given(what, labels, found.values, found.rows, named=found.named, index=found.index)
+    return Source(
+        what=what,
+        labels=labels,
+        matrix=found.values,
+        rows=found.rows,
+        encode=partial(_again, f"{what} in the new rows", labels),
+        index=found.index,
+        reads=labels if found.named else None,
+    )
+
+
+def _again(what: str, labels: tuple[str, ...], new: Any) -> Array:
+    """New rows of the same columns; a vector stands for one column, which needs no name.
+
+    Raises
+    ------
+    DesignError
+        If a column is absent, or a value is missing, infinite or no number.
+    """
+    vector = len(labels) == 1
+    if _is_series(new) and vector:
+        new = new.rename(labels[0]).to_frame()
+    matrix, rows = read_alike(new, labels, what, vector=vector)
+    refuse_not_finite(matrix, labels, rows, what)
+    return matrix
 
 
 def _is_series(values: Any) -> bool:

@@ -25,14 +25,15 @@ from ..types import Array
 def healed(model: Model, tree: Any, x: Array) -> tuple[Array, Array]:
     """What the mean and the variance at new points x (m, d) gain, (m,) each."""
     block, design = model.blocks[0], model.design
-    source: Any = block.source
+    source = block.source
+    made: Any = source.expansion
     scales, sigma = theta_points(model, tree["posterior"].dataset.isel(chain=[0], draw=[0]))
     kept = np.flatnonzero(scales[0] > 0.0)
     root_weight = np.sqrt(model.precision * design.frequency) / sigma[0]
     F = root_weight[:, None] * block.Z[:, kept] * scales[0, kept]
     lower = np.linalg.cholesky(np.eye(kept.size) + F.T @ F)
-    kernel = source.functions.kernel
-    k = root_weight[:, None] * kernel(source.inputs.matrix, x)
+    kernel = made.functions.kernel
+    k = root_weight[:, None] * kernel(made.inputs.matrix, x)
     y = root_weight * (design.y - design.offset)
     half, along = (solve_triangular(lower, F.T @ v, lower=True) for v in (k, y))
     A = source.encode(x)[:, kept] * scales[0, kept]

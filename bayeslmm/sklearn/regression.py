@@ -153,7 +153,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
         if functions is None:
             self.coef_ = _spread(self.coef_, self._kept, X.shape[1])
             self.relevance_ = self._kept[kept]
-        centres = getattr(model.blocks[0].source, "centres", None)
+        centres = model.blocks[0].source.centres
         if centres is not None:
             self.relevance_ = centres[kept]
             self.relevance_vectors_ = X[self.relevance_]
