@@ -41,6 +41,7 @@ ROOMS = (
     ("engines",),
     ("fit",),
     ("new_rows",),
+    ("estimates",),
     ("predict", "reading", "scalars", "testing"),
     ("selected", "impute"),
     ("criticism",),

@@ -6,10 +6,10 @@ import numpy as np
 
 from ..coefficients import pieces
 from ..declared import check_prob, rows_only
+from ..estimates import estimates, from_draws
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
-from ..reading import groups, plugged, summary
 from ..seeds import generator
 from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
@@ -69,17 +69,10 @@ def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
 
 def mean_by_row(model: Model, tree: Any) -> Array:
     """Posterior mean of every row's mean, (n,): linear in the coefficients, so by their means."""
-    posterior, exact = groups(tree)
-
-    def mean(name: str) -> Array:
-        kept = exact is not None and f"{name}_mean" in exact
-        if kept and (plugged(tree) or name not in posterior):
-            return exact[f"{name}_mean"].values
-        return posterior[name].mean(("chain", "draw")).values
-
-    beta = mean("beta") if model.design.fixed else np.zeros(0)
+    held = estimates(tree)
+    beta = held["beta"].mean if model.design.fixed else np.zeros(0)
     every: tuple[GroupTerm | BlockTerm, ...] = model.parts
-    return mean_of(model, beta, [mean(t.coefficients) for t in every])
+    return mean_of(model, beta, [held[t.coefficients].mean for t in every])
 
 
 @tiny_is_zero
@@ -145,23 +138,20 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     >>> bl.r2(m, bl.fit(m, bl.EmpiricalBayes("reml"), seed=1))["mean"].round(1).tolist()
     [0.3, 0.8]
     """
-    import pandas as pd
-
     from ..recover import points
 
     check_prob(prob)
     rows_only(model, "r2", "see explained_ratio in tree['posterior']")
     tree = read_tree(model, tree)
-    posterior, _ = groups(tree)
+    posterior = tree["posterior"].dataset
     design = model.design
     theta = points(model, posterior)
     sigma = theta["sigma"]
     share = sum((term.share(theta, design.frequency) for term in model.terms), 0.0 * sigma)
     fixed = _spread_of_columns(model, posterior, seed)
     total = fixed + share + sigma**2 * model.noise_share
-    rows = {"marginal": fixed / total, "conditional": (fixed + share) / total}
-    table = {k: [float(v[0]) for v in summary(r[None, :, None], prob)] for k, r in rows.items()}
-    return pd.DataFrame.from_dict(table, orient="index", columns=["mean", "sd", "lower", "upper"])
+    draws = np.column_stack([fixed, fixed + share]) / total[:, None]
+    return from_draws("r2", draws, prob).frame(["marginal", "conditional"])
 
 
 def _spread_of_columns(model: Model, posterior: Any, seed: int | None) -> Array:

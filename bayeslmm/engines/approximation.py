@@ -15,6 +15,7 @@ import numpy as np
 
 from ..declared import Declared
 from ..model import Model
+from ..named import element
 from ..space import at_draw
 from ..types import Array, Named, Theta
 from ..weights import KHAT, limit, log_mean, psis
@@ -67,7 +68,7 @@ def _variances(
         yield name, float(draws.var())
     for term, u in zip(model.terms, effects):
         for j, effect in enumerate(term.grouping.effects):
-            yield f"{term.coefficients}[{effect}]", float(u[..., j].var(axis=0).mean())
+            yield element(term.coefficients, effect), float(u[..., j].var(axis=0).mean())
     for block, u in zip(model.blocks, effects[len(model.terms) :]):
         yield block.coefficients, float((u * block.unit).var(axis=0).mean())
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
+from ..named import element, elements
 from ..parameters import Correlation
 from ..types import Array, Theta
 from .maximise import Optimum, free_coordinates
@@ -26,24 +27,17 @@ def labels(model: Model) -> list[str]:
     for term in model.terms:
         effects = term.grouping.effects
         if term.sd.free:
-            names += [
-                term.sd.name if len(effects) == 1 else f"{term.sd.name}[{e}]" for e in effects
-            ]
+            names += [label for label, _ in elements(term.sd.name, [effects])]
         if term.correlation.free:
             for part in term.correlation.parts:
-                names += [
-                    f"{term.correlation.name}[{effects[j]}, {effects[i]}]"
-                    for k, i in enumerate(part)
-                    for j in part[:k]
-                ]
+                own = [effects[i] for i in part]
+                pairs = elements(term.correlation.name, [own, own], paired=True)
+                names += [label for label, _ in pairs]
     for block in model.blocks:
         for p in block.law.parameters:
-            names += _called(p.name, block.labels if p.dim else ()) if p.free else []
+            if p.free:
+                names += [element(p.name, e) for e in block.labels] if p.dim else [p.name]
     return [*names, "sigma"] if model.space.sigma.free else names
-
-
-def _called(name: str, labels: tuple[str, ...]) -> list[str]:
-    return [f"{name}[{label}]" for label in labels] or [name]
 
 
 def values(model: Model, theta: Theta) -> Array:

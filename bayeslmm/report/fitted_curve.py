@@ -12,8 +12,8 @@ import numpy as np
 
 from ..coefficients import pieces
 from ..columns import Expansion
+from ..estimates import INTERVAL, PROB
 from ..normal import interval
-from ..scalars import INTERVAL, PROB
 from ..types import Array
 from .drawing import FAINT, Image, draw, name_axes, styles
 from .show import label

@@ -7,7 +7,8 @@ import numpy as np
 
 from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..scalars import INTERVAL, KINDS, Scalar, chains
+from ..estimates import INTERVAL
+from ..scalars import KINDS, Scalar, chains
 from ..terms import BlockTerm
 from . import matrix_words
 from .columns import MOST, Columns

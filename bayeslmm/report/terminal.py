@@ -4,7 +4,8 @@ from typing import Any
 
 from ..criticism.check import check
 from ..design.visible import visible
-from ..scalars import INTERVAL, KINDS, Scalar, scalars
+from ..estimates import INTERVAL
+from ..scalars import KINDS, Scalar, scalars
 from ..selected import block_names, selected
 from .show import NONE, interval, label, number
 from .tables import FEW, INCLUDED, MANY, chained, furthest, told
