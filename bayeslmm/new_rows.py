@@ -68,7 +68,7 @@ def read_rows(
 
 def _bare(model: Model) -> bool:
     """Whether the rows are described by blocks alone, beside an intercept."""
-    return set(model.design.fixed) <= {"Intercept"} and not model.terms
+    return set(model.design.fixed) <= {"Intercept"} and not model.groups
 
 
 def _is_its_input(model: Model) -> bool:

@@ -53,7 +53,7 @@ def fitted_curve(view: View) -> tuple[list[Image], str]:
 def _source(view: View) -> Expansion | None:
     """The basis of the one block, where the mean is a curve of its one input."""
     model = view.model
-    alone = not model.terms and len(model.blocks) == 1 and not model.design.offset.any()
+    alone = not model.groups and len(model.blocks) == 1 and not model.design.offset.any()
     if not alone or set(model.design.fixed) - {"Intercept"} or not view.columns:
         return None
     made = model.blocks[0].source.expansion
@@ -67,10 +67,12 @@ def _curve(view: View, engine: str, made: Expansion, grid: Array) -> Curve:
     thin = posterior.isel(draw=slice(None, None, step))
     functions = made.functions(grid[:, None])
     columns = np.hstack([np.ones((grid.size, 1)), functions]) if made.bias else functions
-    parts = []
-    for _, beta, effects in pieces(view.model, thin, np.random.default_rng(0)):
-        # Without an intercept beta has no columns, and the sum is zero.
-        parts.append(block.times(effects[0], columns) + beta.sum(axis=1)[:, None])
+    parts, fixed = [], view.model.fixed
+    for _, drawn in pieces(view.model, thin, np.random.default_rng(0)):
+        curve = block.times(drawn[block.coefficients], columns)
+        if fixed is not None:  # the intercept alone
+            curve = curve + drawn[fixed.coefficients]
+        parts.append(curve)
     draws = np.concatenate(parts)
     lower, upper = interval(draws, PROB)
     table = view.columns[block.name].tables[engine]

@@ -227,7 +227,7 @@ def laws(model: Any) -> list[str]:
     if len(model.observed[0]) > 1:
         return matrix_words.laws(model)
     lines = []
-    for term in model.terms:
+    for term in model.groups:
         name, q = label(term.name, 40), term.shape[1]
         spread = f"sd_{name}²" if q == 1 else f"Psi_{name}"
         made = f"sd_{name} and corr_{name}" if term.correlated else f"sd_{name}, no correlations"
@@ -269,7 +269,7 @@ def data_summary(model: Any) -> list[tuple[str, str]]:
         ("rows dropped", f"{d.dropped.size:,}"),
         (f"response {d.response}", f"mean {mean}, sd {number(sd, sd)}, {low} to {high}"),
     ]
-    for term in model.terms:
+    for term in model.groups:
         size = np.bincount(term.grouping.codes, minlength=term.shape[0])
         span = (
             f"{size.min():,}" if size.min() == size.max() else f"{size.min():,} to {size.max():,}"

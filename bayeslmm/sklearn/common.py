@@ -50,7 +50,7 @@ def _with_noise(model: Any) -> Any:
     """The model with a noise that is next to nothing, where the rows of a fold leave none."""
     y = model.design.y
     sigma = replace(model.space.sigma, law=None, fixed=np.array([LEAST * (np.std(y) or 1.0)]))
-    return replace(model, space=replace(model.space, scales=(*model.space.scales[:-1], sigma)))
+    return replace(model, residual=replace(model.residual, sigma=sigma))
 
 
 def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any:
