@@ -55,7 +55,7 @@ def _pooled(view: View) -> str:
     if not view.one_response:
         scored = "; z rows pool the scores of all rows" if view.model.components else ""
         return f"The row covariance pools all pairs of columns{scored}."
-    what = ["the levels of an effect"] if view.model.terms or not view.model.blocks else []
+    what = ["the levels of an effect"] if view.model.groups or not view.model.blocks else []
     what += ["the columns of a block"] if view.model.blocks else []
     return f"u_ rows pool {' or '.join(what)}."
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..factors import FactorModel
 from ..model import Model
+from ..recover import moments_of
 from ..types import Array, Theta
 from .close import check_gradient, close
 from .dense import Dense, covariances, dense
@@ -79,18 +80,25 @@ def _dense(model: Model, theta: Theta, law: Dense) -> None:
 
 def _moments(model: Model, theta: Theta, law: Dense) -> None:
     exact = model.solver().condition(*model.roots(theta))
-    ours, sd = np.concatenate([exact.beta, *(u.ravel() for u in exact.effects)]), law.sd
-    worst = float(np.abs((ours - law.mean) / sd).max())
+    means, sds = moments_of(model, exact)
+    ours, unit = np.concatenate([means[t.coefficients].ravel() for t in model.terms]), _unit(model)
+    worst = float(np.abs((ours * unit - law.mean) / law.sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
-    variances = [np.diagonal(c, axis1=1, axis2=2).ravel() for c in exact.effects_cov]
-    ratio = np.abs(np.concatenate([np.diag(exact.beta_cov), *variances]) / sd**2 - 1.0).max()
-    close(float(ratio), 0.0, 1e-6, "conditional variance of fixed and random effects, relative")
+    sd = np.concatenate([sds[t.coefficients].ravel() for t in model.terms]) * unit
+    ratio = float(np.abs(sd**2 / law.sd**2 - 1.0).max())
+    close(ratio, 0.0, 1e-6, "conditional variance of fixed and all random effects, relative")
+
+
+def _unit(model: Model) -> Array:
+    """By what all coefficients are multiplied for the solver: those of blocks, by their units."""
+    ones = np.ones(len(model.design.fixed) + sum(t.columns for t in model.groups))
+    return np.concatenate([ones, *(b.unit for b in model.blocks)])
 
 
 def _refit(model: Model, rng: np.random.Generator) -> None:
     y = model.design.y + np.std(model.design.y) * rng.standard_normal(model.design.y.size)
     other = model.with_data(y)
-    if other.space is not model.space or other.fixed_prior is not model.fixed_prior:
+    if other.space is not model.space or other.terms is not model.terms:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
     theta = model.space.constrain(model.centre)
@@ -114,11 +122,8 @@ class _Graphs:
         allowed = 1e-7 * max(1.0, abs(value))  # PyMC keeps some constants in float32
         close(float(self.marginal(point)), value, allowed, "marginal graph and compiled kernel")
         b, log_normal = law.draw(rng)
-        at = b.size - sum(block.columns for block in model.blocks)
-        for block in model.blocks:  # on the user's columns
-            b[at : at + block.columns] /= block.unit
-            log_normal += float(np.log(block.unit).sum())
-            at += block.columns
+        unit = _unit(model)
+        b, log_normal = b / unit, log_normal + float(np.log(unit).sum())
         point = self.point(model.graph, theta, b)
         joint = float(self.joint(point))
         close(joint, value + log_normal, allowed, "the candidate's identity")
@@ -131,14 +136,10 @@ class _Graphs:
             for name, part in zip(c.variables, c.parts):
                 natural[name] = theta[c.name][np.ix_(part, part)]
         if b is not None:
-            p = len(model.design.fixed)
-            natural["beta"], at = b[:p], p
+            at = 0
             for term in model.terms:
                 natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
                 at += term.columns
-            for block in model.blocks:
-                natural[block.coefficients] = b[at : at + block.columns]
-                at += block.columns
         point = {}
         for rv in graph.free_RVs:
             value, transform = natural[rv.name], graph.rvs_to_transforms[rv]

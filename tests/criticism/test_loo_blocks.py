@@ -14,7 +14,7 @@ def precision(model, tree):
     theta = at_draw(points(model, tree["posterior"].dataset.isel(draw=[0])), 0)
     d, p = model.design, model.fixed_prior
     V = np.diag(theta["sigma"] ** 2 / model.precision)
-    for term in model.terms:
+    for term in model.groups:
         A = term.grouping.Z @ term.root(theta)
         V += (term.grouping.codes[:, None] == term.grouping.codes) * (A @ A.T)
     for block in model.blocks:

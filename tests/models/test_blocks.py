@@ -11,6 +11,7 @@ from scipy import stats
 import bayeslmm as bl
 from bayeslmm.design import DesignError
 from bayeslmm.gaussian.dual import Dual
+from bayeslmm.recover import moments_of
 from bayeslmm.testing import check_engine, check_model
 
 LAWS = {
@@ -94,7 +95,7 @@ def test_with_equal_variances_the_relevance_vector_machine_is_ridge(P):
     z = np.zeros(0)
     assert rvm.target()(z)[0] == pytest.approx(lmm.target()(z)[0], rel=1e-10)
     means = [
-        m.in_units(m.solver().condition(m.roots(m.space.constrain(z))[0], 0.5).effects)[-1]
+        moments_of(m, m.solver().condition(m.roots(m.space.constrain(z))[0], 0.5))[0]["u_w"]
         for m in (rvm, lmm)
     ]
     np.testing.assert_allclose(means[0], means[1], rtol=1e-10, atol=1e-12)

@@ -28,7 +28,7 @@ class UnitsOf:
         """Rows, or the levels of a grouping factor."""
         if unit == "row" and model.matrix:
             return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
-        names = ("row", *(t.name for t in model.terms))
+        names = ("row", *(t.name for t in model.groups))
         if not one_of(unit, names):
             known = ", ".join(map(repr, names))
             raise ValueError(f"unit must be one of {known}, got {shown(unit)}")
