@@ -12,7 +12,7 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from .gaussian.beta import FixedPrior
-from .gaussian.op import OfRows, log_density
+from .gaussian.op import density_of_rows
 from .handed_out import made
 from .host.precision import check_double
 from .model import Model
@@ -154,12 +154,10 @@ def _shares(model: Model, scales: list[Any]) -> None:
 
 
 def _marginal_logp(model: Model) -> Any:
-    prior, solver, recipe = model.fixed_prior, model.solver(), OfRows(len(model.groups))
-    arrays = [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
-    arrays += solver.problem.arrays
+    solver = model.solver()
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        return log_density(solver, recipe, value, arrays, scales, sigma)
+        return density_of_rows(solver, value, scales, sigma)
 
     return logp
 

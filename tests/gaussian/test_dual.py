@@ -404,8 +404,7 @@ def test_more_columns_than_rows_by_far_still_draw_their_own_posterior_mean():
     scales[:200] = 0.1
     scales[[10, 2000]] = 3.0
     y = 4.0 * Z[:, 10] - 5.0 * Z[:, 2000] + 0.5 * rng.normal(size=n)
-    one = np.ones(n)
-    rows = Problem(y, one[:, None], (), (Columns(Z, False),), 0.0 * one, one, one)
+    rows = Problem.plain(y, np.ones((n, 1)), (), (Columns(Z, False),))
     solver = Dual.of(rows, FLAT)
     moments = solver.condition(scales, 0.5)
     _, (draws,) = solver.draws(np.tile(scales, (400, 1)), np.full(400, 0.5), rng)
