@@ -2,8 +2,9 @@
 
     sd = exp(z),     L_t = diag(sd_t) K_t,     a row of K is (w, 1) / sqrt(1 + |w|^2)
 
-The scales of a block of columns are products of parameters (`shrinkage`),
-    s_j = local_j common rate^-1/2 sigma^e,   with a slab s_j <- s_j / sqrt(1 + s_j^2 / slab^2).
+The scales of a block of columns are monomials in its parameters (`shrinkage`),
+    s_j = prod_f f_j^e_f,   with a slab s_j <- s_j / sqrt(1 + s_j^2 / slab),   then times sigma
+where they are in units of it.
 
 Under LKJ(eta) the log density of the row coordinates w of a block of size n is (2 eta + n - 1)
 log K_ii for every row, plus a constant. `space` declares what these functions work on.
@@ -31,9 +32,10 @@ class Layout(NamedTuple):
     members: np.ndarray  # (sum of sizes,)
     eta: Array  # (blocks, 2): eta, log constant
     start: Array  # flat Cholesky factors of the correlations before the blocks are filled
-    # (terms, 6) of each block of columns: number of scales, then where its local, common, rate and
-    # slab^2 begin among the scales (-1: none), and whether it is in units of sigma
+    # (terms, 5) of each block of columns: number of scales, first and last of its factors, where
+    # its slab is among the scales (-1: none), whether it is in units of sigma
     products: np.ndarray
+    factors: Array  # (., 3): where a factor begins among the scales, its step by column, exponent
 
 
 @jit
@@ -43,20 +45,22 @@ def length(layout):
 
 
 @jit
-def column_scale(product, h, j):
+def column_scale(product, factors, h, j):
     """Scale of column j of a block, and the share of it that the slab leaves."""
     value = 1.0
-    if product[1] >= 0:
-        value *= h[product[1] + j]
-    if product[2] >= 0:
-        value *= h[product[2]]
-    if product[3] >= 0:
-        value /= np.sqrt(h[product[3]])
+    for f in range(product[1], product[2]):
+        factor, exponent = h[int(factors[f, 0] + j * factors[f, 1])], factors[f, 2]
+        if exponent == 1.0:
+            value *= factor
+        elif exponent == -0.5:
+            value /= np.sqrt(factor)
+        else:
+            value *= factor**exponent
     share = 1.0
-    if product[4] >= 0:
-        share = 1.0 / (1.0 + value * value / h[product[4]])
+    if product[3] >= 0:
+        share = 1.0 / (1.0 + value * value / h[product[3]])
         value *= np.sqrt(share)
-    if product[5] > 0:
+    if product[4] > 0:
         value *= h[h.size - 1]
     return value, share
 
@@ -92,7 +96,7 @@ def unpack(z, layout, h, corr, scales):
         scale += q
     for b in range(layout.products.shape[0]):
         for j in range(layout.products[b, 0]):
-            scales[base + j] = column_scale(layout.products[b], h, j)[0]
+            scales[base + j] = column_scale(layout.products[b], layout.factors, h, j)[0]
         base += layout.products[b, 0]
 
 
@@ -171,19 +175,17 @@ def pull(z, layout, h, corr, slope_scales, slope_sigma, grad):
 @jit
 def pull_product(layout, b, h, slopes, grad):
     """The same for the scales of one block's columns, whose logs are sums of coordinates."""
-    product, at = layout.products[b], layout.at
+    product, factors, at = layout.products[b], layout.factors, layout.at
     for j in range(product[0]):
-        value, share = column_scale(product, h, j)
+        value, share = column_scale(product, factors, h, j)
         along = slopes[j] * value
-        if product[1] >= 0 and at[product[1] + j] >= 0:
-            grad[at[product[1] + j]] += along * share
-        if product[2] >= 0 and at[product[2]] >= 0:
-            grad[at[product[2]]] += along * share
+        for f in range(product[1], product[2]):
+            place = at[int(factors[f, 0] + j * factors[f, 1])]
+            if place >= 0:
+                grad[place] += factors[f, 2] * along * share
         if product[3] >= 0 and at[product[3]] >= 0:
-            grad[at[product[3]]] -= 0.5 * along * share
-        if product[4] >= 0 and at[product[4]] >= 0:
-            grad[at[product[4]]] += 0.5 * along * (1.0 - share)
-        if product[5] > 0 and at[h.size - 1] >= 0:
+            grad[at[product[3]]] += 0.5 * along * (1.0 - share)
+        if product[4] > 0 and at[h.size - 1] >= 0:
             grad[at[h.size - 1]] += along
 
 

@@ -7,12 +7,11 @@ import numpy as np
 
 from .laws import log_densities
 from .model import Model
-from .normal import LOG_2PI, log_normal
+from .parameters import Positive
 from .predictive import mean_of
-from .space import Positive
 from .target import foreign_log_density
 from .terms import BlockTerm
-from .types import Array, Named
+from .types import Array, Coefficients, Named, Theta
 
 BLOCK = 10_000_000  # numbers of a block of row means
 MANY = 10_000  # numbers from which it pays to look whether all draws are the same
@@ -36,8 +35,10 @@ def log_prior(model: Model, variables: Named) -> Named:
     for c in model.space.correlations:
         if c.free and c.name in variables:
             found[c.name] = ((), c.log_density(variables[c.name][1]))
-    if model.fixed_prior.H.shape[0] and "beta" in variables:
-        found["beta"] = ((), model.fixed_prior.log_density(variables["beta"][1]))
+    fixed = model.fixed
+    if fixed and fixed.prior.H.shape[0] and fixed.coefficients in variables:
+        density = fixed.prior.log_density(variables[fixed.coefficients][1])
+        found[fixed.coefficients] = ((), density)
     return found
 
 
@@ -61,59 +62,35 @@ def _block_prior(block: BlockTerm, variables: Named) -> Named:
     """Log prior density of a block's parameters as they are reported, given those above them."""
     if not all(p.name in variables for p in block.law.parameters):
         return {}
-    sigma = variables["sigma"][1]
-    flat = {p.name: variables[p.name][1].reshape(sigma.size, -1) for p in block.law.parameters}
-    h = block.law.factors(flat, sigma.reshape(-1))
-    found = {}
+    reported = {n: variables[n][1] for n in ("sigma", *(p.name for p in block.law.parameters))}
+    theta = {"sigma": reported["sigma"], **block.read(reported)}
+    found: Named = {}
     for p in block.law.parameters:
-        density = _density(p, h[p.name])
+        density = _density(p, theta[p.name])
         if density is not None:
-            slope = block.law.jacobian(p.name, h, sigma.reshape(-1))
+            slope = block.law.jacobian(p.name, theta)
             density = density if isinstance(slope, float) else density + slope
-            dims, values = variables[p.name]
-            found[p.name] = (dims, density.reshape(values.shape))
+            found[p.name] = (variables[p.name][0], density)
     return found
 
 
-def log_complete(
-    model: Model, scales: Array, sigma: Array, beta: Array, effects: tuple[Array, ...]
-) -> Array:
+def log_complete(model: Model, theta: Theta, drawn: Coefficients) -> Array:
     """log p(y, u | beta, theta) + log p(beta) at k points: a product of normal densities.
 
     Parameters
     ----------
-    scales, sigma : (k, sum of q^2), (k,)
-        Triangular factors and noise; one row stands for all points where there is only one.
-    beta, effects : (k, p), per term (k, levels, q)
+    theta
+        The variances at k points, or at one that stands for all.
+    drawn
+        All coefficients (k, *shape) by name.
     """
-    d, k = model.design, beta.shape[0]
-    total = model.fixed_prior.log_density(beta)
-    at = 0
-    for term, u in zip(model.terms, effects):
-        q = term.shape[1]
-        L = np.broadcast_to(scales[:, at : at + q * q], (k, q * q)).reshape(k, q, q)
-        at += q * q
-        alive = L.any(axis=(0, 2))
-        if not alive.all():  # an effect fixed at zero is zero, and the others' law is their own
-            L = L[:, alive]
-            L = np.linalg.cholesky(L @ L.transpose(0, 2, 1)) if alive.any() else L[:, :, :0]
-        white = np.linalg.solve(L, u[..., alive].transpose(0, 2, 1))
-        log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
-        total = total - 0.5 * (white**2).sum(axis=(1, 2)) - term.shape[0] * log_det
-        total -= 0.5 * term.shape[0] * alive.sum() * LOG_2PI
-    for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        s = scales[:, at : at + block.entries] / block.unit
-        at += block.entries
-        with np.errstate(divide="ignore", invalid="ignore"):  # a scale of zero: no density
-            white = log_normal(u, s)
-        total = total + np.broadcast_to(white, (k, block.columns)).sum(axis=1)
-    noise = np.broadcast_to(sigma, k)
-    n = d.frequency.sum()
-    total = total - n * np.log(noise) + 0.5 * d.frequency @ np.log(model.precision)
-    total -= 0.5 * n * LOG_2PI
-    step = max(1, BLOCK // d.y.size)
+    total = sum(t.log_density(drawn[t.coefficients], theta) for t in model.terms)
+    scale, step = model.residual.scale(theta), max(1, BLOCK // model.design.y.size)
+    k = next(iter(drawn.values())).shape[0] if drawn else scale.size
+    rows = np.empty(k)
     for i in range(0, k, step):
         part = slice(i, i + step)
-        rest = d.y - mean_of(model, beta[part], [u[part] for u in effects])
-        total[part] -= 0.5 * (rest**2 @ (model.precision * d.frequency)) / noise[part] ** 2
-    return total
+        mean = mean_of(model, {name: v[part] for name, v in drawn.items()})
+        own = np.broadcast_to(scale, k)[part]
+        rows[part] = model.residual.log_density(model.design.y - mean, own)
+    return total + rows

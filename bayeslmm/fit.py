@@ -180,6 +180,6 @@ def _show(progress: bool | None) -> bool:
 def _variables(
     model: Declared, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
 ) -> Recovered:
-    if outcome.thetas is None:
+    if outcome.theta is None:
         return trimmed(model.canonical(outcome.variables), model.large, keep)
-    return model.recover(outcome.thetas, rng, keep, outcome.criterion)
+    return model.recover(outcome.theta, rng, keep, outcome.criterion)

@@ -18,8 +18,9 @@ from .handed_out import made
 from .host.precision import check_double
 from .model import Model
 from .normal import LOG_2PI
+from .parameters import Correlation
 from .scale_graph import positive_variable
-from .space import Correlation
+from .shrinkage import power
 from .terms import BlockTerm
 
 
@@ -33,7 +34,7 @@ def joint_graph(model: Model) -> pm.Model:
         mean = pt.as_tensor_variable(d.offset[repeat])
         if d.fixed:
             mean = mean + d.X[repeat] @ _beta(model.fixed_prior)
-        for term, L in zip(model.terms, factors):
+        for term, L in zip(model.groups, factors):
             u = _effects(term.coefficients, L, term.shape, term.dims)
             columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
             mean = mean + columns.sum(axis=1)
@@ -79,47 +80,34 @@ def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
     """Declare all variance parameters; triangular factors, scales of the blocks, and sigma."""
     values = {s.name: positive_variable(s) for s in model.space.scales}
     factors = []
-    for term in model.terms:
+    for term in model.groups:
         factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
-    sigma = values["sigma"]
-    return factors, [_columns(b, values, sigma) for b in model.blocks], sigma
+    return factors, [_columns(b, values) for b in model.blocks], values["sigma"]
 
 
-def _columns(block: BlockTerm, values: dict[str, Any], sigma: Any) -> Any:
+def _columns(block: BlockTerm, values: dict[str, Any]) -> Any:
     """Scales (1 or P,) of a block's columns; records what is reported of them."""
     law = block.law
-    total, unit = pt.ones(1), sigma if law.noise else pt.ones(())
-    if law.rate is not None:
-        root = pt.sqrt(values[law.rate.name])
-        if law.root is not None:
-            pm.Deterministic(law.root, root)
-        total = total / root
-    if law.local is not None:
-        total = total * values[law.local.name]
-        if law.local.raw:
-            pm.Deterministic(law.local.name, total, dims=law.local.dim)
-        if law.precision is not None:
-            pm.Deterministic(law.precision, 1.0 / total**2, dims=law.local.dim)
-    if law.common is not None:
-        if law.common.raw:
-            pm.Deterministic(law.common.name, values[law.common.name] * unit)
-        total = total * values[law.common.name]
+    drawn = {p.name for p in law.parameters if not p.raw}
+    for name, monomial in law.reports.items():
+        if name not in drawn:
+            dims = law.dims(name) or None
+            pm.Deterministic(name, power(values, monomial), dims=dims)
+    total = pt.atleast_1d(power(values, law.monomial))
     if law.slab is not None:
         total = total / pt.sqrt(1.0 + total**2 / values[law.slab.name])
-    return total * unit
+    return total * values["sigma"] if law.noise else total
 
 
 def _correlation(c: Correlation) -> Any:
     """Cholesky factor of the correlations; also records corr_<group>."""
     K = pt.constant(c.start)
-    group = c.name.removeprefix("corr_")
     if c.free:
-        for number, block in enumerate(c.parts):
-            name = f"chol_{c.name}" + (f"_{number}" if len(c.parts) > 1 else "")
+        for name, block in zip(c.variables, c.parts):
             part = pm.LKJCorr(name, n=len(block), eta=np.float64(c.eta))
             K = pt.set_subtensor(K[np.ix_(block, block)], part)
     if c.parts:
-        pm.Deterministic(c.name, K @ K.T, dims=(f"{group}_effect", f"{group}_effect_2"))
+        pm.Deterministic(c.name, K @ K.T, dims=c.dims)
     return K
 
 
@@ -152,7 +140,7 @@ def _shares(model: Model, scales: list[Any]) -> None:
     """icc_<group>, h2_<block>: each term's share of the variance of a row."""
     graph = pm.modelcontext(None)
     parts = {}
-    for term, c in zip(model.terms, model.space.correlations):
+    for term, c in zip(model.groups, model.space.correlations):
         sd = graph[term.sd.name]
         moment = term.second_moment(model.design.frequency)
         corr = graph[c.name] if c.parts else np.eye(term.shape[1])
@@ -161,7 +149,7 @@ def _shares(model: Model, scales: list[Any]) -> None:
     for block, s in zip(model.blocks, scales):
         spread = block.spread(model.design.frequency)
         named[f"h2_{block.name}"] = (s**2 * spread).sum()
-    total = graph["sigma"] ** 2 * model.noise_share + sum(named.values())
+    total = graph["sigma"] ** 2 * model.residual.mean_variance + sum(named.values())
     for name, part in named.items():
         pm.Deterministic(name, part / total)
 
@@ -170,11 +158,11 @@ def _marginal_logp(model: Model) -> Any:
     d, prior = model.design, model.fixed_prior
     rows: list[Any] = [d.X, d.offset, model.precision, d.frequency]
     rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
-    for term in model.terms:
+    for term in model.groups:
         rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
     for block in model.blocks:
         rows += [block.Z, np.int64(block.law.shared)]
-    counts = len(model.terms), len(model.blocks)
+    counts = len(model.groups), len(model.blocks)
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
         condense, evidence = (Condense, Evidence)

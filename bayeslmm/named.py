@@ -1,8 +1,10 @@
-"""Draws by name: what recovery gives to the tree."""
+"""Draws by name: what recovery gives to the tree; and what each number of a variable is called."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from .types import Array, Named
 
@@ -29,7 +31,7 @@ class Reading:
         Variables by name, (k, ...), whose widths and places are judged.
     ratios : list
         Widths of coefficients against exact ones, where there are any.
-    thetas : optional
+    theta : optional
         Draws of theta, from which all else is recovered exactly; else `variables`.
     variables : dict
         Drawn variables by name, one chain.
@@ -38,7 +40,7 @@ class Reading:
     log_target: Array
     judged: Named
     ratios: list
-    thetas: Any = None
+    theta: Any = None
     variables: Named = field(default_factory=dict)
 
 
@@ -56,3 +58,35 @@ def trimmed(variables: Mapping, large: Collection[str], keep: Collection[str] = 
             moments[f"{name}_mean"] = (dims, values.mean(axis=(0, 1)))
             moments[f"{name}_sd"] = (dims, values.std(axis=(0, 1)))
     return Recovered(kept, moments)
+
+
+def element(name: str, *labels: object) -> str:
+    """What one number of a variable is called.
+
+    Examples
+    --------
+    >>> element("sigma"), element("corr_g", "Intercept", "x")
+    ('sigma', 'corr_g[Intercept, x]')
+    """
+    return f"{name}[{', '.join(map(str, labels))}]" if labels else name
+
+
+def elements(
+    name: str, labels: Sequence[Sequence[Any]], paired: bool = False
+) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """What the numbers of a variable are called, and where they stand.
+
+    One label alone needs no bracket; of a correlation each pair stands once.
+
+    Examples
+    --------
+    >>> list(elements("sd_g", [["Intercept", "x"]]))
+    [('sd_g[Intercept]', (0,)), ('sd_g[x]', (1,))]
+    """
+    if [len(each) for each in labels] == [1]:
+        yield name, (0,)
+        return
+    for at in np.ndindex(*map(len, labels)):
+        if not paired or at[1] < at[0]:
+            at = at[::-1] if paired else at
+            yield element(name, *(each[i] for each, i in zip(labels, at))), at

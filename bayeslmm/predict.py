@@ -22,11 +22,12 @@ from .model import Model
 from .new_rows import New, read_rows
 from .normal import interval
 from .options import one_of, shown
-from .recover import theta_points
+from .recover import points
 from .seeds import generator
+from .space import at_draw
 from .terms import GroupTerm
 from .tree import read_tree
-from .types import Array
+from .types import Array, Coefficients, Theta
 
 
 @dataclass(frozen=True)
@@ -163,17 +164,19 @@ def predict(
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
     new = read_rows(model, new_data, terms, groups == "known", noise, **extras)
     rows, posterior = new.rows, tree["posterior"].dataset
-    scales, sigma = theta_points(model, posterior)
+    theta = points(model, posterior)
+    sigma = theta["sigma"]
     mean = np.empty((sigma.size, rows.rows.size))
     named = groups == "known"
     met = named and any((g.codes >= 0).any() for g in rows.groups)  # else no known effect counts
-    for part, beta, effects in pieces(model, posterior, rng, groups=met):
-        mean[part] = rows.offset + beta @ rows.X.T
-        first = len(effects) - len(model.blocks)
+    for part, drawn in pieces(model, posterior, rng, groups=met):
+        mean[part] = rows.offset
+        if model.fixed:
+            mean[part] += drawn[model.fixed.coefficients] @ rows.X.T
         if named:
-            _add_groups(mean[part], model, new, effects[:first], scales[part], rng)
-        for block, u, columns in zip(model.blocks, effects[first:], new.columns):
-            mean[part] += block.times(u, columns)
+            _add_groups(mean[part], model, new, drawn, at_draw(theta, part), rng)
+        for block, columns in zip(model.blocks, new.columns):
+            mean[part] += block.times(drawn[block.coefficients], columns)
     if noise:
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
@@ -199,18 +202,16 @@ def _add_groups(
     mean: Array,
     model: Model,
     new: New,
-    effects: list[Array],
-    scales: Array,
+    drawn: Coefficients,
+    theta: Theta,
     rng: np.random.Generator,
 ) -> None:
-    """Add Z_t* u_t of every factor, (k, m); effects are empty where every group is new."""
-    by_name, at = {g.name: g for g in new.rows.groups}, 0
-    for i, term in enumerate(model.terms):
-        q = term.shape[1]
-        L = scales[:, at : at + q * q].reshape(-1, q, q)
-        u = effects[i] if effects else np.zeros((len(L), 0, q))
+    """Add Z_t* u_t of every factor, (k, m); effects are left out where every group is new."""
+    by_name = {g.name: g for g in new.rows.groups}
+    for term in model.groups:
+        L = term.root(theta)
+        u = drawn.get(term.coefficients, np.zeros((len(L), 0, term.shape[1])))
         mean += _effects(term, by_name[term.name], u, L, rng)
-        at += q * q
 
 
 def _effects(term: GroupTerm, new: NewGroup, u: Array, L: Array, rng: np.random.Generator) -> Array:

@@ -24,7 +24,7 @@ from .design import Design, DesignError, Grouping
 from .design.visible import meant
 from .laws import Law, law_of, operator_parameters, parse_law
 from .options import shown
-from .space import Correlation, Positive
+from .parameters import Correlation, Positive
 from .types import Array
 
 WIDE = 2.5

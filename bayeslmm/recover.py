@@ -5,44 +5,20 @@ posterior, not an approximation. Blocks of draws that would pass `BUDGET` bytes 
 exact mean and sd, averaged over theta instead of over draws of the block.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 
 import numpy as np
 
-from .coordinates import unpack_many
+from .gaussian.primal import Moments
 from .model import Model
 from .named import Recovered, passes
-from .space import Theta
-from .terms import BlockTerm
-from .types import Array, Named
-
-
-@dataclass(frozen=True, repr=False)
-class Thetas:
-    """Draws of the variances: scales h, correlation factors, L; leading axes (chains, draws)."""
-
-    h: Array
-    corr: Array
-    scales: Array
-
-    @classmethod
-    def at(cls, model: Model, z: Array) -> "Thetas":
-        """From coordinates z (chains, draws, d)."""
-        points = np.ascontiguousarray(z.reshape(z.shape[0] * z.shape[1], z.shape[2]))
-        flat = unpack_many(points, model.layout)
-        return cls(*(a.reshape(*z.shape[:2], a.shape[1]) for a in flat))
-
-    @classmethod
-    def repeat(cls, theta: Theta, chains: int, draws: int) -> "Thetas":
-        """The same point for every draw."""
-        parts = (theta.h, theta.corr, theta.scales)
-        return cls(*(np.broadcast_to(a, (chains, draws, a.size)) for a in parts))
+from .space import flattened
+from .types import Array, Coefficients, Named, Theta
 
 
 def recover(
     model: Model,
-    thetas: Thetas,
+    theta: Theta,
     rng: np.random.Generator,
     keep: Collection[str] = (),
     criterion: str = "evidence",
@@ -56,132 +32,74 @@ def recover(
     criterion
         Under "ml" and "reml" beta is drawn as under a flat prior, else under its own.
     """
-    chains, draws = thetas.h.shape[:2]
-    h, corr, scales = (
-        np.ascontiguousarray(a.reshape(chains * draws, a.shape[-1]))
-        for a in (thetas.h, thetas.corr, thetas.scales)
-    )
-    sigma = np.ascontiguousarray(h[:, -1])
-    variables = theta_variables(model, h, corr)
+    shape = theta["sigma"].shape
+    count, theta = int(np.prod(shape)), flattened(theta)
+    point = model.roots(theta)
+    variables = theta_variables(model, theta)
     solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
-    big = bool(model.terms) and passes(chains * draws, model.terms[0].columns)
-    big = big and model.terms[0].coefficients not in keep
-    beta, drawn = solver.draws(scales, sigma, rng, groups=not big)
-    effects = model.in_units(drawn)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), beta)
+    large = {t.coefficients for t in model.parts if passes(count, t.columns)} - set(keep)
+    first = model.groups[0].coefficients if model.groups else ""
+    drawn = model.coefficients(*solver.draws(*point, rng, groups=first not in large))
     moments: Named = {}
-    for number, (term, u) in enumerate(zip(model.terms, effects)):
-        if number == 0 and big:
-            mean, sd = solver.averaged(scales, sigma)
-        elif passes(chains * draws, term.columns) and term.coefficients not in keep:
-            mean, sd = u.mean(axis=0), u.std(axis=0)
-        else:
-            variables[term.coefficients] = (term.dims, u)
+    for term in model.terms:
+        name = term.coefficients
+        if name not in large:
+            variables[name] = (term.dims, drawn[name])
             continue
-        moments[f"{term.coefficients}_mean"] = (term.dims, mean)
-        moments[f"{term.coefficients}_sd"] = (term.dims, sd)
-    for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        if passes(chains * draws, block.columns) and block.coefficients not in keep:
-            moments[f"{block.coefficients}_mean"] = (block.dims, u.mean(axis=0))
-            moments[f"{block.coefficients}_sd"] = (block.dims, u.std(axis=0))
+        if name in drawn:
+            mean, sd = drawn[name].mean(axis=0), drawn[name].std(axis=0)
         else:
-            variables[block.coefficients] = (block.dims, u)
+            mean, sd = solver.averaged(*point)
+        moments |= {f"{name}_mean": (term.dims, mean), f"{name}_sd": (term.dims, sd)}
     shaped = {
-        name: (dims, values.reshape(chains, draws, *values.shape[1:]))
+        name: (dims, values.reshape(*shape, *values.shape[1:]))
         for name, (dims, values) in variables.items()
     }
     return Recovered(shaped, moments)
 
 
-def one_chain(
-    model: Model,
-    theta: Named,
-    beta: Array,
-    effects: Sequence[Array],
-) -> Named:
-    """The posterior's variables from k draws of everything: theta by name, beta, u by term."""
-    variables = dict(theta)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), beta)
-    for term, u in zip(model.parts, effects):
-        variables[term.coefficients] = (term.dims, u)
-    return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
+def one_chain(model: Model, told: Named, drawn: Coefficients) -> Named:
+    """The posterior's variables from k draws of everything: theta as it is told, coefficients."""
+    own = {t.coefficients: (t.dims, drawn[t.coefficients]) for t in model.terms}
+    return {name: (dims, values[None]) for name, (dims, values) in (told | own).items()}
 
 
-def theta_variables(model: Model, h: Array, corr: Array) -> Named:
-    """sd_<g>, corr_<g>, sigma and icc_<g> at k points, from scales h and factors corr (k, .)."""
+def fixed_drawn(model: Model, drawn: Coefficients) -> Named:
+    """Draws (k, p) of the fixed effects with their dims, if there are any."""
+    fixed = model.fixed
+    return {fixed.coefficients: (fixed.dims, drawn[fixed.coefficients])} if fixed else {}
+
+
+def moments_of(model: Model, exact: Moments) -> tuple[Coefficients, Coefficients]:
+    """Means and sds of all coefficients by name, from their law given theta."""
+    sds = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov]
+    beta = np.sqrt(np.diag(exact.beta_cov))
+    return model.coefficients(exact.beta, exact.effects), model.coefficients(beta, sds)
+
+
+def theta_variables(model: Model, theta: Theta) -> Named:
+    """sd_<g>, corr_<g>, what blocks report, sigma, and shares of variance at points (..., *)."""
     variables: Named = {}
-    shares, at, flat = {}, 0, 0
-    for term in model.terms:
-        q = term.shape[1]
-        sd = h[:, at : at + q]
-        K = corr[:, flat : flat + q * q].reshape(-1, q, q)
-        matrix = K @ K.transpose(0, 2, 1)
-        matrix[:, range(q), range(q)] = 1.0  # exactly, not to rounding
-        effect = f"{term.name}_effect"
-        variables[term.sd.name] = ((effect,), sd)
-        if term.correlated:
-            variables[term.correlation.name] = ((effect, f"{effect}_2"), matrix)
-        moment = term.second_moment(model.design.frequency)
-        shares[f"icc_{term.name}"] = np.einsum("ki,kij,kj,ij->k", sd, matrix, sd, moment)
-        at, flat = at + q, flat + q * q
-    for block in model.blocks:
-        own = block_factors(block, h, at)
-        variables |= block.law.reported(own, h[:, -1])
-        scales = block.law.scales(own, h[:, -1])
-        shares[f"h2_{block.name}"] = block.share(scales, model.design.frequency)
-        at += sum(p.size for p in block.law.parameters)
-    variables["sigma"] = ((), h[:, -1])
-    total = h[:, -1] ** 2 * model.noise_share + sum(shares.values())
-    for name, share in shares.items():
-        variables[name] = ((), share / total)
-    return variables
-
-
-def block_factors(block: BlockTerm, h: Array, at: int) -> dict[str, Array]:
-    """The factors of one block's scales by name, (k, size), from scales h that begin at `at`."""
-    found = {}
-    for parameter in block.law.parameters:
-        found[parameter.name] = h[:, at : at + parameter.size]
-        at += parameter.size
-    return found
+    for part in model.parts:
+        variables |= part.reported(theta)
+    variables |= model.residual.reported(theta)
+    frequency = model.design.frequency
+    shares = {part.share_name: part.share(theta, frequency) for part in model.parts}
+    total = model.residual.share(theta) + sum(shares.values())
+    return variables | {name: ((), share / total) for name, share in shares.items()}
 
 
 def theta_points(model: Model, posterior: "object") -> tuple[Array, Array]:
-    """Back from a posterior dataset to the solver's scales (k, .) and sigma (k,)."""
-    h, _, scales = points(model, posterior)
-    return scales, np.ascontiguousarray(h[:, -1])
+    """Back from a posterior dataset to what solvers take: roots (k, m) and sigma (k,)."""
+    return model.roots(points(model, posterior))
 
 
-def points(model: Model, posterior: "object") -> tuple[Array, Array, Array]:
-    """Back from a posterior dataset to scales h, correlation factors and L, each (k, .)."""
+def points(model: Model, posterior: "object") -> Theta:
+    """Back from a posterior dataset to theta at its draws, name -> (k, *shape)."""
     data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)  # type: ignore[attr-defined]
-    sigma = np.ascontiguousarray(data["sigma"].values, dtype=np.float64)
-    none = np.zeros((sigma.size, 0))
-    h, corr, scales = [none], [none], [none]
-    for term in model.terms:
-        sd = data[term.sd.name].values
-        K = np.broadcast_to(np.eye(term.shape[1]), (sigma.size, term.shape[1], term.shape[1]))
-        if term.correlated:
-            K = _factor(data[term.correlation.name].values)
-        h.append(sd)
-        corr.append(K.reshape(sigma.size, -1))
-        scales.append((sd[:, :, None] * K).reshape(sigma.size, -1))
-    for block in model.blocks:
-        values = {p.name: data[p.name].values for p in block.law.parameters}
-        own = block.law.factors(values, sigma)
-        h += [own[p.name] for p in block.law.parameters]
-        scales.append(block.law.scales(own, sigma))
-    return np.hstack([*h, sigma[:, None]]), np.hstack(corr), np.hstack(scales)
-
-
-def _factor(matrix: Array) -> Array:
-    """Cholesky factors of correlation matrices that may be singular to rounding."""
-    try:
-        return np.linalg.cholesky(matrix)
-    except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(matrix)
-        root = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        upper = np.linalg.qr(root.transpose(0, 2, 1), mode="r")
-        return upper.transpose(0, 2, 1)
+    names = [p.name for p in model.space.parameters if p.name in data]
+    reported = {name: np.asarray(data[name].values, dtype=np.float64) for name in names}
+    theta = model.residual.read(reported)
+    for part in model.parts:
+        theta |= part.read(reported)
+    return theta

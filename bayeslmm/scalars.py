@@ -5,20 +5,16 @@ What was plugged in has no draws of its own: its sd is the standard error that t
 interval needs no draws: mean +- z sd.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .normal import interval, reach
+from .estimates import Estimate, estimates
 from .types import Array
 
-PROB = 0.95
 MOST = 500  # numbers of one variable whose chains are judged; of loadings there may be thousands
-EXACT = {"beta": "fixed", "mu": "feature"}  # what has an exact normal law beside what is plugged in
-INTERVAL = f"{PROB:.0%} equal-tailed interval"
-Z = reach(PROB)
 
 
 @dataclass(frozen=True)
@@ -70,20 +66,40 @@ def scalars(tree: Any) -> list[Scalar]:
 
     What a block of columns has for every column, its scales and coefficients, is of no kind.
     """
-    posterior = tree["posterior"].dataset
-    errors = standard_errors(tree)
-    exact = exact_moments(tree)
-    chained = chains(tree) > 0
-    found = []
+    errors, chained = standard_errors(tree), chains(tree) > 0
+    held = [each for each in estimates(tree).values() if each.drawn is not None]
+    found: list[Scalar] = []
     for kind in KINDS:
-        for variable in posterior.data_vars:
-            if not kind.holds(str(variable)):
-                continue
-            for i, (name, draws) in enumerate(elements(posterior[variable], errors)):
-                normal, known = exact.get((variable, name)), errors.get(name)
-                judged = chained and i < MOST
-                found.append(_scalar(name, kind, draws, normal, known, judged))
+        for each in held:
+            if kind.holds(each.name):
+                # A correlation that is zero by declaration is left out.
+                rows = [
+                    (label, at)
+                    for label, at in each.elements()
+                    if not each.paired or label in errors or each.draws[(..., *at)].any()
+                ]
+                found += numbers(each, kind, rows, chained, errors)
     return found
+
+
+def numbers(
+    estimate: Estimate,
+    kind: Kind,
+    rows: Iterable[tuple[str, tuple[int, ...]]],
+    chained: bool,
+    errors: Mapping[str, tuple[float, float]] = {},
+) -> Iterator[Scalar]:
+    """Some numbers of one variable, by label and place; those of chains are judged."""
+    mean, sd, lower, upper = estimate.told
+    for i, (label, at) in enumerate(rows):
+        draws: Any = None if estimate.draws is None else estimate.draws[(..., *at)]
+        if draws is None or not estimate.still[at]:
+            judged = chained and i < MOST and estimate.exact is None
+            measures = diagnostics(draws) if judged else (np.nan, np.nan)
+            ends = float(mean[at]), float(sd[at]), float(lower[at]), float(upper[at])
+            yield Scalar(label, kind, *ends, *measures, draws)
+        else:
+            yield Scalar(label, kind, *errors.get(label, (float(mean[at]), np.nan)))
 
 
 def chains(tree: Any) -> int:
@@ -96,55 +112,6 @@ def chains(tree: Any) -> int:
     return count if markov and "log_weight" not in stats else 0
 
 
-def _scalar(
-    name: str,
-    kind: Kind,
-    draws: Array,
-    normal: tuple[float, float] | None,
-    known: tuple[float, float] | None,
-    chained: bool,
-) -> Scalar:
-    if normal is not None:
-        mean, sd = normal
-        return Scalar(name, kind, mean, sd, mean - Z * sd, mean + Z * sd, draws=draws)
-    if bool(np.ptp(draws) == 0.0):
-        value, sd = known or (float(draws.flat[0]), np.nan)
-        return Scalar(name, kind, value, sd)
-    lower, upper = interval(draws.ravel(), PROB)
-    rhat, ess = diagnostics(draws) if chained else (np.nan, np.nan)
-    return Scalar(name, kind, draws.mean(), draws.std(), lower, upper, rhat, ess, draws)
-
-
-def elements(array: Any, known: dict[str, tuple[float, float]]) -> Iterator[tuple[str, Array]]:
-    """The scalars of one variable: their names, and draws (chains, draws).
-
-    Names are those of the fixed effects themselves, sd_Subject[Days], corr_Subject[a, b] (each pair
-    once), W[column, PC1]; one effect alone needs no bracket. A correlation that is zero by
-    declaration is left out.
-    """
-    array = array.transpose("chain", "draw", ...)
-    values, name = np.asarray(array.values, dtype=np.float64), str(array.name)
-    dims = array.dims[2:]
-    if not dims:
-        yield name, values
-    elif len(dims) == 1:
-        labels = [str(v) for v in array[dims[0]].values]
-        for j, label in enumerate(labels):
-            bare = name == "beta"
-            yield (
-                (label if bare else name if len(labels) == 1 else f"{name}[{label}]"),
-                values[..., j],
-            )
-    else:
-        rows, columns = ([str(v) for v in array[d].values] for d in dims)
-        paired = dims[1] == f"{dims[0]}_2"
-        for j, first in enumerate(rows):
-            for i in range(j + 1 if paired else 0, len(columns)):
-                full, draws = f"{name}[{first}, {columns[i]}]", values[..., j, i]
-                if not paired or full in known or draws.any():
-                    yield full, draws
-
-
 def standard_errors(tree: Any) -> dict[str, tuple[float, float]]:
     """Estimate and standard error of each variance parameter, where the engine maximised."""
     if "variance_parameters" not in tree:
@@ -153,23 +120,6 @@ def standard_errors(tree: Any) -> dict[str, tuple[float, float]]:
     names = [str(v) for v in table["parameter"].values]
     pairs = zip(table["estimate"].values.tolist(), table["se"].values.tolist())
     return dict(zip(names, pairs))
-
-
-def exact_moments(tree: Any) -> dict[tuple[Any, str], tuple[float, float]]:
-    """Exact mean and sd of beta or mu beside what is plugged in; empty where that was drawn."""
-    if not tree["posterior"].attrs.get("fixed") or "posterior_moments" not in tree:
-        return {}
-    moments = tree["posterior_moments"].dataset
-    found: dict[tuple[Any, str], tuple[float, float]] = {}
-    for variable, dim in EXACT.items():
-        if f"{variable}_mean" not in moments or f"{variable}_sd" not in moments:
-            continue
-        labels = [str(v) for v in moments[dim].values]
-        pairs = zip(moments[f"{variable}_mean"].values, moments[f"{variable}_sd"].values)
-        names = [label if variable == "beta" else f"{variable}[{label}]" for label in labels]
-        names = [variable] if variable != "beta" and len(labels) == 1 else names
-        found |= {(variable, n): (float(m), float(sd)) for n, (m, sd) in zip(names, pairs)}
-    return found
 
 
 def diagnostics(draws: Array) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from pymc.distributions.shape_utils import change_dist_size
 
-from .space import Positive
+from .parameters import Positive
 
 
 def positive_variable(scale: Positive) -> Any:

@@ -9,18 +9,18 @@ plugged in at a maximum that sets most of them to zero (Tipping 2001), neither i
 is in where its scale is not zero.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .declared import check_prob, rows_only
 from .engines.convergence import FEWEST
+from .estimates import Estimate, estimates
 from .host.arithmetic import tiny_is_zero
 from .model import Model
-from .normal import reach
 from .options import one_of, shown
-from .reading import groups, is_block, local_scales, summary
-from .recover import theta_points
+from .recover import points
 from .tree import any_tree, model_of, read_tree
 from .types import Array
 
@@ -86,9 +86,11 @@ def selected(
         raise ValueError(f"selected(rule=...) is one of {', '.join(RULES)}; got {shown(rule)}")
     tree = any_tree(tree)
     name = _name(tree, name)
-    posterior, _ = groups(tree)
-    labels, mean, sd, median, lower, upper, sign = _table(tree, name, prob, FEWEST)
-    local = _local(posterior, name, labels.size)
+    held = estimates(tree, prob)
+    block = held[f"u_{name}"]
+    labels, (lower, upper) = block.labels(0), _enough(block, name).interval
+    mean, sd = block.moments
+    local = _local(held, name)
     zero = local is not None and bool((local == 0.0).all(axis=0).any())
     if local is not None and zero:
         included = ~(local == 0.0).all(axis=0)
@@ -97,6 +99,7 @@ def selected(
     else:
         known = _model(tree, model)
         included = kept_share(known, read_tree(known, tree), name) > 0.5
+    median, sign = _middle(block)
     numbers = {"mean": mean, "sd": sd, "median": median, "lower": lower, "upper": upper}
     index = pd.Index(labels, name=name)
     table = pd.DataFrame({**numbers, "sign": sign, "included": included}, index=index)
@@ -107,8 +110,8 @@ def selected(
 
 def kept_share(model: Model, tree: Any, name: str) -> Array:
     """E(1 - kappa_j | y) of every column, (P,)."""
-    scales, sigma = theta_points(model, tree["posterior"].dataset)
-    at = sum(term.shape[1] ** 2 for term in model.terms)
+    theta = points(model, tree["posterior"].dataset)
+    sigma = theta["sigma"]
     for block in model.blocks:
         if block.name == name:
             if block.law.kind not in ("horseshoe", "ard"):
@@ -119,32 +122,21 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
             weight = model.precision * model.design.frequency
             size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
             total = np.zeros(block.columns)
-            for s, e in zip(scales[:, at : at + block.entries], sigma):
+            for s, e in zip(block.root(theta), sigma):
                 signal = size * s**2
                 total += signal / (signal + e**2)
             return total / sigma.size
-        at += block.entries
     raise ValueError(f"the model has no block {name!r}")
 
 
 def block_names(tree: Any) -> list[str]:
     """Names of the blocks whose coefficients a tree holds."""
-    posterior, exact = groups(tree)
-    found = [str(v) for v in posterior.data_vars if str(v).startswith("u_")]
-    if exact is not None:
-        found += [str(v).removesuffix("_mean") for v in exact.data_vars if str(v)[:2] == "u_"]
-    names = dict.fromkeys(v.removeprefix("u_") for v in found)
-    return [n for n in names if _held(posterior, exact, n) and is_block(posterior, exact, n)]
+    return [each.name.removeprefix("u_") for each in estimates(tree).values() if each.block]
 
 
 def block_moments(tree: Any, name: str) -> tuple[Array, Array]:
     """Mean and sd of a block's coefficients, (P,) each, in the order of its columns."""
-    _, mean, sd, *_ = _table(tree, name, 0.95)
-    return mean, sd
-
-
-def _held(posterior: Any, exact: Any, name: str) -> bool:
-    return f"u_{name}" in posterior or (exact is not None and f"u_{name}_mean" in exact)
+    return estimates(tree)[f"u_{name}"].moments
 
 
 def _name(tree: Any, name: str | None) -> str:
@@ -166,45 +158,35 @@ def _model(tree: Any, given: Model | None) -> Model:
     return model
 
 
-def _local(posterior: Any, name: str, columns: int) -> Array | None:
+def _local(held: Mapping[str, Estimate], name: str) -> Array | None:
     """Draws (k, P) of the scales of a block's own columns, or None where they share one."""
-    for variable in local_scales(posterior):
-        array = posterior[variable]
-        if array.dims[-1] == f"{name}_column" and variable != "alpha":
-            return array.values.reshape(-1, columns)
+    for each in held.values():
+        if each.local and each.dims == (f"{name}_column",) and each.name != "alpha":
+            return each.draws.reshape(-1, each.mean.size)
     return None
 
 
-def _table(tree: Any, name: str, prob: float, least: int = 1) -> tuple[Array, ...]:
-    """Labels, mean, sd, median, lower, upper and certainty of the sign, in the columns' order."""
-    posterior, exact = groups(tree)
-    variable = f"u_{name}"
-    if exact is not None and f"{variable}_mean" in exact:
-        array = exact[f"{variable}_mean"]
-        labels = array[array.dims[0]].values
-        local = _local(posterior, name, labels.size)
-        still = local is None or not np.ptp(local, axis=0).any()
-        if variable not in posterior or (still and np.ptp(posterior["sigma"].values) == 0.0):
-            mean, sd = array.values, exact[f"{variable}_sd"].values
-            width = reach(prob)
-            return labels, mean, sd, mean, mean - width * sd, mean + width * sd, _sign(mean, sd)
-    array = posterior[variable]
-    labels, values = array[array.dims[-1]].values, array.values
-    count = values.shape[0] * values.shape[1]
-    if count < least:
+def _enough(block: Estimate, name: str) -> Estimate:
+    """The same, where something can be told of it."""
+    if block.exact is None and (count := block.draws[..., 0].size) < FEWEST:
         raise ValueError(
             f"{count} draws are too few to tell which columns of {name} matter; fit again with "
             f"draws=..."
         )
-    mean, sd, lower, upper = summary(values, prob)
-    flat = values.reshape(-1, labels.size)
-    sign = np.maximum((flat > 0.0).mean(axis=0), (flat < 0.0).mean(axis=0))
-    return labels, mean, sd, np.median(flat, axis=0), lower, upper, sign
+    return block
 
 
-def _sign(mean: Array, sd: Array) -> Array:
-    """P(the sign is the mean's) under N(mean, sd^2); zero for a coefficient that is zero."""
+def _middle(block: Estimate) -> tuple[Array, Array]:
+    """Median, and the certainty of the sign, max(P(u > 0), P(u < 0)).
+
+    Of a normal law P(the sign is the mean's); zero for a coefficient that is zero.
+    """
     from scipy.special import ndtr
 
+    if block.exact is None:
+        flat = block.draws.reshape(-1, block.mean.size)
+        sign = np.maximum((flat > 0.0).mean(axis=0), (flat < 0.0).mean(axis=0))
+        return np.median(flat, axis=0), sign
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(mean == 0.0, 0.0, ndtr(np.abs(mean) / sd))
+        sure = ndtr(np.abs(block.mean) / block.sd)
+    return block.mean, np.where(block.mean == 0.0, 0.0, sure)

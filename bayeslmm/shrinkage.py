@@ -1,26 +1,35 @@
 """The laws of a block's variances: from one shared by all columns to one for each of them.
 
-    u_j ~ N(0, s_j^2),    s_j = local_j common rate^-1/2 sigma^e,    s_j <- (s_j^-2 + slab^-2)^-1/2
+    u_j ~ N(0, s_j^2),    s_j = prod_f f_j^e_f,    s_j <- (s_j^-2 + slab^-1)^-1/2,   times sigma
 
-| law | parameters | source |
+| law | factors | source |
 |---|---|---|
 | ridge | common = sd | Hoerl & Kennard 1970; James & Stein 1961 |
 | ard | local = scale, one free variance per column | MacKay 1992; Tipping 2001 |
-| laplace | tau^2 = local^2 / lam^2 ~ Exponential(lam^2 / 2), times sigma | Park & Casella 2008 |
+| laplace | tau^2 = local^2 / rate ~ Exponential(rate / 2), times sigma | Park & Casella 2008 |
 | horseshoe | local ~ HalfCauchy(1), common ~ HalfNormal, times sigma | Carvalho et al. 2010 |
-| with a slab | slab^2 ~ InverseGamma | Piironen & Vehtari 2017, eq. 2.8 |
+| with a slab | slab ~ InverseGamma | Piironen & Vehtari 2017, eq. 2.8 |
 
-What is sampled are the factors, which are independent under the prior (`Positive`, in `space`).
-What is reported are the numbers of the textbooks: tau_j = local_j / lam, sd = common sigma.
+What is sampled are the factors, which are independent under the prior. What is reported are the
+numbers of the textbooks: tau_j = local_j / lam, sd = common sigma, alpha = local^-2. Scales and
+reports alike are monomials in the factors, so a law is one table of exponents (`EXPONENTS`, and
+`reports`), read by compiled code, by PyMC's graphs and by what recovers draws.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from .space import Positive, Product
-from .types import Array, Named
+from .parameters import Positive
+from .space import Product
+from .types import Array, Named, Theta
+
+type Monomial = Mapping[str, float]  # name of a parameter -> its exponent
+
+EXPONENTS = {"local": 1.0, "common": 1.0, "rate": -0.5}  # of the factors in a column's scale
+SIGMA = "sigma"
 
 
 @dataclass(frozen=True)
@@ -83,70 +92,81 @@ class Shrinkage:
         """Whether the scales are hidden under other parameters: a maximum integrates them."""
         return self.local is not None and self.local.free and not self.selects
 
+    @property
+    def monomial(self) -> Monomial:
+        """Exponents of the factors in a column's scale, before the slab and sigma."""
+        each = ((getattr(self, factor), e) for factor, e in EXPONENTS.items())
+        return {p.name: e for p, e in each if p is not None}
+
+    @property
+    def reports(self) -> dict[str, Monomial]:
+        """What is reported of the factors: name -> exponents of the factors, and of sigma."""
+        found: dict[str, Monomial] = {}
+        if self.local is not None:
+            found[self.local.name] = {self.local.name: 1.0}
+            if self.rate is not None:
+                found[self.local.name] = {self.local.name: 1.0, self.rate.name: -0.5}
+            if self.precision is not None:
+                found[self.precision] = {n: -2.0 * e for n, e in found[self.local.name].items()}
+        if self.common is not None:
+            found[self.common.name] = {self.common.name: 1.0} | ({SIGMA: 1.0} if self.noise else {})
+        for square in (self.rate, self.slab):
+            if square is not None:
+                found[square.name] = {square.name: 1.0}
+        if self.rate is not None and self.root is not None:
+            found[self.root] = {self.rate.name: 0.5}
+        return found
+
     def product(self, columns: int) -> Product:
         """How the scales follow from the parameters."""
-        names = {
-            f: getattr(self, f).name if getattr(self, f) else None
-            for f in ("local", "common", "rate", "slab")
-        }
-        return Product(1 if self.shared else columns, **names, noise=self.noise)
+        slab = self.slab.name if self.slab is not None else None
+        exponents = tuple(self.monomial.items())
+        return Product(1 if self.shared else columns, exponents, slab, self.noise)
 
-    def reported(self, h: Mapping[str, Array], sigma: Array) -> Named:
-        """The textbooks' variables from the factors h, name -> (k, size), and sigma (k,)."""
-        found: Named = {}
-        if self.local is not None:
-            values = h[self.local.name]
-            if self.rate is not None:
-                values = values / np.sqrt(h[self.rate.name])
-            found[self.local.name] = ((str(self.local.dim),), values)
-            if self.precision is not None:
-                with np.errstate(divide="ignore"):
-                    found[self.precision] = ((str(self.local.dim),), 1.0 / values**2)
-        if self.common is not None:
-            found[self.common.name] = ((), h[self.common.name][:, 0] * self._unit(sigma))
-        for square in (self.rate, self.slab):
-            if square is not None:
-                found[square.name] = ((), h[square.name][:, 0])
-        if self.rate is not None and self.root is not None:
-            found[self.root] = ((), np.sqrt(h[self.rate.name][:, 0]))
-        return found
+    def dims(self, name: str) -> tuple[str, ...]:
+        """Dims of what is reported under a name."""
+        own = self.local is not None and self.local.name in self.reports[name]
+        return (str(self.local.dim),) if own else ()  # type: ignore[union-attr]
 
-    def factors(self, reported: Mapping[str, Array], sigma: Array) -> dict[str, Array]:
-        """The inverse of `reported`: name -> (k, size)."""
-        found: dict[str, Array] = {}
-        for square in (self.rate, self.slab):
-            if square is not None:
-                found[square.name] = reported[square.name].reshape(-1, 1)
-        if self.local is not None:
-            values = reported[self.local.name].reshape(sigma.size, -1)
-            if self.rate is not None:
-                values = values * np.sqrt(found[self.rate.name])
-            found[self.local.name] = values
-        if self.common is not None:
-            ratio = reported[self.common.name].reshape(-1) / self._unit(sigma)
-            found[self.common.name] = ratio[:, None]
-        return found
+    def reported(self, theta: Theta) -> Named:
+        """The textbooks' variables at points (..., *shape) of theta."""
+        with np.errstate(divide="ignore"):
+            return {n: (self.dims(n), power(theta, m)) for n, m in self.reports.items()}
 
-    def scales(self, h: Mapping[str, Array], sigma: Array) -> Array:
-        """The scales of the columns, (k, 1 or P), from the factors h."""
-        total = np.ones((sigma.size, 1))
-        if self.local is not None:
-            total = total * h[self.local.name]
-        if self.common is not None:
-            total = total * h[self.common.name]
-        if self.rate is not None:
-            total = total / np.sqrt(h[self.rate.name])
+    def factors(self, reported: Mapping[str, Array]) -> Theta:
+        """The inverse of `reported`; sigma is among what is given."""
+        found: Theta = {SIGMA: np.asarray(reported[SIGMA])}
+        order = (self.rate, self.slab, self.local, self.common)
+        for name in (p.name for p in order if p is not None):
+            rest = {n: -e for n, e in self.reports[name].items() if n != name}
+            found[name] = power({**found, name: reported[name]}, {name: 1.0, **rest})
+        return {n: v for n, v in found.items() if n != SIGMA}
+
+    def scales(self, theta: Theta) -> Array:
+        """The scales of the columns, (..., 1 or P)."""
+        total = power(theta, self.monomial)
+        total = total[..., None] if self.shared else total
         if self.slab is not None:
-            total = total / np.sqrt(1.0 + total**2 / h[self.slab.name])
-        return total * self._unit(sigma)[:, None]
+            total = total / np.sqrt(1.0 + total**2 / theta[self.slab.name][..., None])
+        return total * theta[SIGMA][..., None] if self.noise else total
 
-    def jacobian(self, name: str, h: Mapping[str, Array], sigma: Array) -> Array | float:
+    def jacobian(self, name: str, theta: Theta) -> Array | float:
         """Log derivative of a factor in what is reported of it, per element."""
-        if self.local is not None and name == self.local.name and self.rate is not None:
-            return 0.5 * np.log(h[self.rate.name])
-        if self.common is not None and name == self.common.name and self.noise:
-            return -np.log(sigma)[:, None]
-        return 0.0
+        rest = {n: -e for n, e in self.reports[name].items() if n != name}
+        if not rest:
+            return 0.0
+        value = np.log(power(theta, rest))
+        return value[..., None] if self.dims(name) else value
 
-    def _unit(self, sigma: Array) -> Array:
-        return sigma if self.noise else np.ones_like(sigma)
+
+def power(values: Mapping[str, Any], monomial: Monomial) -> Any:
+    """The product of parameters (..., or ..., P) to their exponents; of arrays, or in a graph."""
+    wide = max((values[n].ndim for n in monomial), default=0)
+    total: Any = None
+    for name, exponent in monomial.items():
+        value = values[name]
+        if value.ndim < wide:
+            value = value[..., None]
+        value = value if exponent == 1.0 else value**exponent
+        total = value if total is None else total * value
+    return total

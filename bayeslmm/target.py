@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .coordinates import (
-    Layout,
     log_criterion,
     log_posterior,
     log_posterior_many,
@@ -24,8 +23,9 @@ from .coordinates import (
 from .gaussian.dual import Dual
 from .gaussian.primal import Primal
 from .laws import density, sized
-from .space import Positive, Space
-from .types import Array
+from .parameters import Positive
+from .space import Space
+from .types import Array, Theta
 
 type Evaluate = Callable[[Array], tuple[float, Array]]
 
@@ -40,7 +40,6 @@ class Target:
 
     solver: Primal | Dual
     space: Space
-    layout: Layout
     prior: bool = True
 
     @cached_property
@@ -49,11 +48,11 @@ class Target:
         return self.solver.work()
 
     @cached_property
-    def customs(self) -> tuple[tuple["CustomPrior", slice], ...]:
+    def customs(self) -> tuple[tuple["CustomPrior", Positive], ...]:
         """Priors that compiled code does not know, and the scales that they govern."""
         if not self.prior:
             return ()
-        return tuple((CustomPrior(s, d), at) for (d, at), s in _custom_scales(self.space))
+        return tuple((CustomPrior(s), s) for s in self.space.scales if s.custom is not None)
 
     @property
     def dimension(self) -> int:
@@ -65,9 +64,9 @@ class Target:
             value = self._dense(z, grad)
         else:
             evaluate = log_posterior if self.prior else log_criterion
-            value = evaluate(z, self.layout, self.solver.data, self.work, grad)
-        for custom, at in self.customs:
-            index = self.layout.at[at]
+            value = evaluate(z, self.space.layout, self.solver.data, self.work, grad)
+        for custom, scale in self.customs:
+            index = self.space.places[scale.name]
             h = np.exp(z[index])
             more, slope = custom(h)
             value += more
@@ -76,51 +75,62 @@ class Target:
 
     def _dense(self, z: Array, grad: Array) -> float:
         """The same where the solver's work lies in matrices of the rows, not in loops."""
-        h, corr, scales = (a[0] for a in unpack_many(z[None], self.layout))
+        h, corr, scales = (a[0] for a in unpack_many(z[None], self.space.layout))
         value, J, slope = self.solver.score(scales, h[-1], self.work)
         grad[:] = 0.0
         slopes = np.empty(scales.size)
-        slopes_of(scales, J, self.layout, slopes)
-        pull(z, self.layout, h, corr, slopes, slope, grad)
+        slopes_of(scales, J, self.space.layout, slopes)
+        pull(z, self.space.layout, h, corr, slopes, slope, grad)
         if self.prior:
-            value += log_prior(z, self.layout, h, grad)
+            value += log_prior(z, self.space.layout, h, grad)
         return value if np.isfinite(grad).all() else np.nan
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
         if isinstance(self.solver, Dual):
-            h, _, scales = unpack_many(Z, self.layout)
+            h, _, scales = unpack_many(Z, self.space.layout)
             each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
-            values = np.array(each) + log_prior_many(Z, self.layout)
+            values = np.array(each) + log_prior_many(Z, self.space.layout)
         else:
-            values = log_posterior_many(Z, self.layout, self.solver.data, self.work)
-        for custom, at in self.customs:
-            values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
+            values = log_posterior_many(Z, self.space.layout, self.solver.data, self.work)
+        for custom, scale in self.customs:
+            values += [custom(np.exp(z[self.space.places[scale.name]]))[0] for z in Z]
         return values
 
     def prior_many(self, Z: Array) -> Array:
         """Log prior density of the coordinates at points Z (k, d), Jacobian included."""
-        values = log_prior_many(Z, self.layout)
-        for custom, at in self.customs:
-            values += [custom(np.exp(z[self.layout.at[at]]))[0] for z in Z]
+        values = log_prior_many(Z, self.space.layout)
+        for custom, scale in self.customs:
+            values += [custom(np.exp(z[self.space.places[scale.name]]))[0] for z in Z]
         return values
 
-    def scale_prior(self, h: Array) -> tuple[float, Array]:
-        """Log prior of the scales h on their own scale, without Jacobian, and its slopes."""
-        total, slopes = 0.0, np.zeros_like(h)
-        for i, code in enumerate(self.layout.code):
-            if code >= 0:
-                a, b, constant = self.layout.parameters[i]
-                value, slopes[i] = density(code, a, b, constant, h[i])
+    def pulled(self, z: Array, slopes: Array, slope_sigma: float) -> Array:
+        """Gradient in z (d,) of a function with such slopes in the roots (m,), and in sigma."""
+        h, corr, _ = (a[0] for a in unpack_many(z[None], self.space.layout))
+        grad = np.zeros(z.size)
+        pull(z, self.space.layout, h, corr, slopes, slope_sigma, grad)
+        return grad
+
+    def scale_prior(self, theta: Theta) -> tuple[float, Theta]:
+        """Log prior of the free scales on their own scale, without Jacobian, and slopes by name."""
+        total, slopes = 0.0, {}
+        customs = {scale.name: custom for custom, scale in self.customs}
+        for scale in self.space.scales:
+            h = np.reshape(theta[scale.name], scale.size)
+            slope = np.zeros(scale.size)
+            if scale.name in customs:
+                value, slope = customs[scale.name](h)
                 total += value
-        for custom, at in self.customs:
-            value, slopes[at] = custom(h[at])
-            total += value
+            elif scale.free and scale.law is not None:
+                for i, (a, b, constant) in enumerate(scale.table):
+                    value, slope[i] = density(scale.code, a, b, constant, h[i])
+                    total += value
+            slopes[scale.name] = slope.reshape(scale.shape)
         return total, slopes
 
     def fresh(self) -> "Target":
         """A copy with scratch memory of its own, for another thread."""
-        return Target(self.solver, self.space, self.layout, self.prior)
+        return Target(self.solver, self.space, self.prior)
 
 
 def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:
@@ -137,13 +147,13 @@ def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:
 class CustomPrior:
     """Log density of a PyMC distribution on scales, compiled through PyTensor."""
 
-    def __init__(self, scale: Positive, dist: Any) -> None:
+    def __init__(self, scale: Positive) -> None:
         import pymc as pm
         import pytensor
         import pytensor.tensor as pt
 
         x = pt.vector("x", dtype="float64", shape=(scale.size,))
-        value = pm.logp(sized(dist, scale.size), x, warn_rvs=False).sum()
+        value = pm.logp(sized(scale.custom, scale.size), x, warn_rvs=False).sum()
         slope: Any = pytensor.grad(value, x)
         self._function = pytensor.function([x], [value, slope])
 
@@ -158,7 +168,3 @@ def foreign_log_density(scale: Positive, values: Array) -> Array:
 
     flat = values.reshape(-1, scale.size)
     return pm.logp(sized(scale.custom, *flat.shape), flat).eval().reshape(values.shape)
-
-
-def _custom_scales(space: Space) -> list[tuple[tuple[Any, slice], Positive]]:
-    return list(zip(space.customs, [s for s in space.scales if s.custom is not None]))

@@ -89,17 +89,14 @@ class Compiled:
 def dense_problem(model, z) -> Problem:
     """The model's rows and a point, as the dense oracle takes them."""
     d, theta = model.design, model.space.constrain(z)
-    factors = tuple(t.factor() for t in model.terms)
-    L, at = [], 0
-    for f in factors:
-        L.append(theta.scales[at : at + f.effects**2].reshape(f.effects, f.effects))
-        at += f.effects**2
+    factors = tuple(t.factor() for t in model.groups)
+    L = [theta[t.sd.name][:, None] * theta[t.correlation.name] for t in model.groups]
     return Problem(
         d.y,
         d.X,
         factors,
         tuple(L),
-        theta.sigma,
+        float(theta["sigma"]),
         d.offset,
         model.precision,
         d.frequency,

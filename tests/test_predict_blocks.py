@@ -188,7 +188,7 @@ def test_what_was_not_kept_is_drawn_again_with_the_same_law(wide):
     lost = posterior.drop_vars("u_snp")
     drawn = list(pieces(model, lost, np.random.default_rng(1)))
     assert [part.start for part, *_ in drawn] == sorted({part.start for part, *_ in drawn})
-    u = np.concatenate([effects[-1] for *_, effects in drawn])
+    u = np.concatenate([each["u_snp"] for _, each in drawn])
     held = posterior["u_snp"].values[0]
     error = np.sqrt((u.var(axis=0) + held.var(axis=0)) / 4000)
     assert np.all(np.abs(u.mean(axis=0) - held.mean(axis=0)) < 4.5 * error)

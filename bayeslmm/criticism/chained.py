@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts, measured
+from ..named import element
 from ..types import Array
 from .item import Check
 
@@ -84,5 +85,5 @@ def _scalars(posterior: Any) -> Iterator[tuple[str, Array]]:
         dims = array.dims[2:]
         every = list(np.ndindex(values.shape[2:]))
         for index in every[:: -(-len(every) // MOST)]:
-            labels = [str(array[d].values[i]) for d, i in zip(dims, index)]
-            yield (f"{name}[{', '.join(labels)}]" if labels else str(name)), values[(..., *index)]
+            labels = [array[d].values[i] for d, i in zip(dims, index)]
+            yield element(str(name), *labels), values[(..., *index)]

@@ -15,8 +15,8 @@ import numpy as np
 from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.determined import SHORT
+from ..estimates import estimates
 from ..host.arithmetic import tiny_is_zero
-from ..reading import local_scales
 from ..scalars import chains
 from ..tree import any_tree
 from ..types import Array
@@ -125,7 +125,8 @@ def check(tree: Any) -> Checks:
     if given is not None:
         rows.append(_plugged(given))
     if "variance_parameters" in tree:
-        rows += _boundary(tree["variance_parameters"].dataset, local_scales(posterior))
+        local = [each.name for each in estimates(tree).values() if each.local]
+        rows += _boundary(tree["variance_parameters"].dataset, local)
     rows += _by_priors(tree)
     rows += _finite(posterior)
     return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), _verdict(tree, rows))

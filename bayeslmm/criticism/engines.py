@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..engines.passed import passed
+from ..estimates import Estimate, estimates
 from ..host.arithmetic import tiny_is_zero
+from ..named import element
 from ..options import one_of, shown
-from ..reading import moments, ranef
 from ..scalars import Scalar, chains, scalars
-from ..selected import block_moments, block_names
 from ..tree import alike, any_tree, model_of, read_tree
 from ..types import Array
 from ..weights import limit, psis
@@ -179,27 +179,24 @@ def _quantities(tree: Any, told: list[Scalar]) -> list[Quantity]:
     found = [
         Quantity(s.name, np.array([s.mean]), np.array([s.sd]), _weighted(s, weights)) for s in told
     ]
-    for factor, table in ranef(tree).items():
-        effects = table.index.get_level_values("effect")
-        for effect in dict.fromkeys(effects):
-            own = table[effects == effect]
-            name = f"u_{factor}[{effect}]"
-            found.append(Quantity(name, own["mean"].to_numpy(), own["sd"].to_numpy()))
-    found += [Quantity(f"u_{b}", *block_moments(tree, b)) for b in block_names(tree)]
-    return [*found, *_matrix(tree)]
+    held = estimates(tree)
+    several = [each for each in held.values() if each.effects]
+    several += [each for each in held.values() if each.block]
+    several += [held[name] for name in ("z", "covariance") if name in held]
+    return found + [pooled for each in several for pooled in _pooled(each)]
 
 
-def _matrix(tree: Any) -> Iterator[Quantity]:
-    """Of a model of many columns the scores, by component, and the covariance, each pooled."""
-    scores, covariance = moments(tree, "z"), moments(tree, "covariance")
-    if scores is not None:
-        mean, sd = (array.transpose("row", "component") for array in scores)
-        for k, component in enumerate(mean["component"].values):
-            yield Quantity(f"z[{component}]", mean.values[:, k], sd.values[:, k])
-    if covariance is not None:
-        pairs = np.triu_indices(covariance[0].sizes["feature"])
-        mean, sd = (array.transpose("feature", "feature_2").values[pairs] for array in covariance)
-        yield Quantity("covariance", mean, sd)
+def _pooled(each: Estimate) -> Iterator[Quantity]:
+    """The levels of an effect, the rows' scores on a component, all columns, all pairs of them."""
+    mean, sd, *_ = each.told
+    if each.block:
+        yield Quantity(each.name, mean, sd)
+    elif each.paired:
+        pairs = np.triu_indices(len(mean))
+        yield Quantity(each.name, mean[pairs], sd[pairs])
+    else:
+        for j, label in enumerate(each.labels(1)):
+            yield Quantity(element(each.name, label), mean[:, j], sd[:, j])
 
 
 def _weighted(scalar: Scalar, weights: Array | None) -> tuple[float, float]:

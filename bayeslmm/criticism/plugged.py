@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..reading import plugged
+from ..estimates import plugged
 
 MOST_PLUGGED = 0.1  # of the numbers observed: a variance too small by k / n is an sd by half that
 

@@ -1,17 +1,17 @@
 """From a side of a formula to its terms: ``a * b - a`` is the terms b and a:b.
 
-A term is a tuple of factors, the intercept the empty tuple. Two terms are the same if they have the
-same factors in any order. The algebra is that of Wilkinson and Rogers (1973), as in R.
+A term is a tuple of variables, the intercept the empty tuple. Two terms are the same if they have
+the same variables in any order. The algebra is that of Wilkinson and Rogers (1973), as in R.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .emit import Factor, factor_of
 from .errors import FormulaError, formula_error
 from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, names
+from .variables import Variable, variable
 
-Term = tuple[Factor, ...]
+Term = tuple[Variable, ...]
 INTERCEPT: Term = ()
 _MAX_POWER = 6
 _MAX_TERMS = 100_000
@@ -27,7 +27,7 @@ class Side:
     @property
     def columns(self) -> list[str]:
         """The columns of the table that the terms use."""
-        found = [name for term in self.terms for factor in term for name in names(factor.node)]
+        found = [name for term in self.terms for item in term for name in names(item.node)]
         return list(dict.fromkeys(found))
 
 
@@ -64,20 +64,17 @@ _Terms = dict[frozenset[str], Term]
 def _unique(terms: Iterable[Term]) -> _Terms:
     found: _Terms = {}
     for term in terms:
-        found.setdefault(frozenset(factor.key for factor in term), term)
+        found.setdefault(frozenset(item.key for item in term), term)
     return found
 
 
 def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term, ...]:
-    """Factors of every term in the order in which they first appear on the side, as in R.
-
-    formulae sees that x:z and z:x:f share their numbers only if they come in one order.
-    """
+    """Variables of every term in the order in which they first appear on the side, as in R."""
     order: dict[str, int] = {}
     for term in written:
-        for factor in term:
-            order.setdefault(factor.key, len(order))
-    return tuple(tuple(sorted(term, key=lambda factor: order[factor.key])) for term in terms)
+        for item in term:
+            order.setdefault(item.key, len(order))
+    return tuple(tuple(sorted(term, key=lambda item: order[item.key])) for term in terms)
 
 
 def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:
@@ -86,8 +83,8 @@ def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:
 
 
 def _join(first: Term, second: Term) -> Term:
-    keys = {factor.key for factor in first}
-    return first + tuple(factor for factor in second if factor.key not in keys)
+    keys = {item.key for item in first}
+    return first + tuple(item for item in second if item.key not in keys)
 
 
 @dataclass(frozen=True)
@@ -100,7 +97,7 @@ class _Expander:
     def items(self, found: _Terms, items: Iterable[tuple[str, Node]]) -> _Terms:
         """Add and remove signed items. ``+ 0`` and ``- 1`` remove the intercept."""
         for sign, node in items:
-            zero = isinstance(node, Number) and float(node.text) == 0
+            zero = isinstance(node, Number) and node.value == 0
             terms = {frozenset[str](): INTERCEPT} if zero else self.expand(node)
             if (sign == "+") != zero:
                 for key, term in terms.items():
@@ -112,14 +109,14 @@ class _Expander:
 
     def expand(self, node: Node) -> _Terms:
         if isinstance(node, Name):
-            return _unique([(factor_of(node, self.formula),)])
+            return _unique([(variable(node, self.formula),)])
         if isinstance(node, Call):
             return self.call(node)
         if isinstance(node, Dot):
             columns = (Name(name, node.start) for name in self.dot)
-            return _unique((factor_of(name, self.formula),) for name in columns)
+            return _unique((variable(name, self.formula),) for name in columns)
         if isinstance(node, Number):
-            if float(node.text) != 1:
+            if node.value != 1:
                 raise self.error(f"the number {node.text} is no term; only 0 and 1 are", node)
             return _unique([INTERCEPT])
         if isinstance(node, Sum):
@@ -133,7 +130,7 @@ class _Expander:
     def call(self, node: Call) -> _Terms:
         if node.function == "offset":
             raise self.error("offset(...) stands by itself: y ~ x + offset(z)", node)
-        return _unique([(factor_of(node, self.formula),)])
+        return _unique([(variable(node, self.formula),)])
 
     def binary(self, node: Binary) -> _Terms:
         left = self.expand(node.left)
@@ -155,14 +152,14 @@ class _Expander:
 
     def power(self, left: _Terms, node: Binary) -> _Terms:
         exponent = node.right
-        if not (isinstance(exponent, Number) and exponent.text.isdigit() and int(exponent.text)):
+        if not (isinstance(exponent, Number) and exponent.text.isdigit() and exponent.value):
             raise self.error("a power of terms is a whole number: (a + b)**2; or I(x**0.5)", node)
-        if int(exponent.text) > _MAX_POWER:
+        if exponent.value > _MAX_POWER:
             raise self.error(f"interactions of order above {_MAX_POWER} are refused", node)
         if isinstance(node.left, Name | Call):
             raise self.error("between terms ** builds interactions; write I(x**2)", node)
         found = left
-        for _ in range(int(exponent.text) - 1):
+        for _ in range(int(exponent.value) - 1):
             self.refuse_many(len(found) * len(left), node)
             found = _unique([*found.values(), *_product(found.values(), left.values()).values()])
         return found

@@ -33,7 +33,7 @@ def expand_bar(bar: Bar, text: str, dot: Sequence[str]) -> list[RandomPart]:
 
 def describe(side: Side) -> str:
     """A side as text: ``1 + x + x:z``."""
-    terms = [":".join(factor.label for factor in term) for term in side.terms]
+    terms = [":".join(item.label for item in term) for term in side.terms]
     return " + ".join(["1" if side.intercept else "0", *terms])
 
 

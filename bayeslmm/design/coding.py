@@ -1,86 +1,109 @@
-"""Which factors of which terms get all their indicator columns, and which one fewer.
+"""How one variable becomes columns: numbers as they are, labels by contrasts of their levels."""
 
-A factor coded in full spans the constant; coded with one level fewer (by contrasts) it does not. A
-term of categorical factors S stands for all subsets of S coded by contrasts; those subsets that an
-earlier term has covered are left out, and the rest is merged wherever a subset and the same subset
-with one factor more can be one block with that factor in full. So the columns span exactly what
-the terms do, and none is redundant. This is the algorithm of patsy (Smith, 2011, its manual, "From
-terms to matrices"); formulae 0.9 loses columns at terms such as ``1 + a:b:c``.
-"""
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import combinations
+import numpy as np
 
-from .algebra import Term
+from ..types import Array, Index
+from .columns import Column
+from .contrasts import C, Categories, Contrast
+from .errors import DesignError, at_rows, quoted
+from .evaluate import Evaluator, computed
+from .levels import place_of
+from .nodes import Call, Name, Node
+from .transforms import CATEGORICAL
+from .variables import Variable
 
-# One block of columns: its factors, and the keys of those that are coded in full.
-Block = tuple[Term, frozenset[str]]
-_Coded = frozenset[tuple[str, bool]]  # factors by key, and whether in full
+type Columns = Mapping[str, Column]
+type Memory = dict[str, Any]  # transforms that saw the fitted table
 
 
-def blocks_of(
-    terms: Sequence[Term], intercept: bool, categorical: Collection[str]
-) -> list[tuple[Term, list[Block]]]:
-    """The blocks of columns of every term.
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """A variable as the fitted table has it: some columns of numbers, or levels and a contrast."""
 
-    Parameters
-    ----------
-    terms : sequence of Term
-        By degree, lowest first.
-    intercept : bool
-        Whether a column of ones comes before them.
-    categorical : collection of str
-        Keys of the factors that are categorical.
+    variable: Variable
+    width: int = 1
+    levels: tuple[Any, ...] | None = None
+    contrast: Contrast | None = None
 
-    Returns
-    -------
-    list of (Term, list of Block)
+    def read(self, columns: Columns, memory: Memory, rows: Index) -> Array:
+        """Numbers (n, width), or the level of each row, as an index into the fitted ones.
+
+        Raises
+        ------
+        DesignError
+            At a level that the fitted table did not have; the rows are named.
+        """
+        value = _value(self.variable, columns, memory, self.levels is not None)
+        if self.levels is None:
+            return np.asarray(value, dtype=float).reshape(len(rows), self.width)
+        given = value.values.tolist()
+        codes = place_of(given, self.levels)
+        if (new := codes < 0).any():
+            unseen = dict.fromkeys(label for label, is_new in zip(given, new) if is_new)
+            raise DesignError(
+                f"'{self.variable.label}' has the level {quoted(unseen)} in {at_rows(new, rows)}, "
+                f"which the fitted table did not have; its levels are {quoted(self.levels)}; "
+                "correct these rows, or fit a table that has the level"
+            )
+        return codes
+
+    def columns(self, read: Array, full: bool) -> Array:
+        """The columns of what was read, (n, k); all indicators, or one fewer."""
+        if self.contrast is None or self.levels is None:
+            return read
+        found: Array = self.contrast.columns(self.levels, full)[0][read]
+        return found
+
+    def names(self, full: bool) -> list[str]:
+        """The names of these columns."""
+        label = self.variable.label
+        if self.contrast is not None and self.levels is not None:
+            return [f"{label}[{name}]" for name in self.contrast.columns(self.levels, full)[1]]
+        return [label] if self.width == 1 else [f"{label}[{j}]" for j in range(self.width)]
+
+
+def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> Coding:
+    """Numeric or categorical: what its value decides.
+
+    Raises
+    ------
+    DesignError
+        If it cannot be computed, or has one level.
     """
-    # Terms with different numeric parts cannot overlap, so each part has its own account.
-    covered: dict[frozenset[str], set[frozenset[str]]] = {}
-    if intercept:
-        covered[frozenset()] = {frozenset()}
-    result = []
-    for term in terms:
-        numeric = frozenset(factor.key for factor in term if factor.key not in categorical)
-        labels = [factor.key for factor in term if factor.key in categorical]
-        account = covered.setdefault(numeric, set())
-        new = [subset for subset in _subsets(labels) if subset not in account]
-        account.update(new)
-        blocks = [_block(term, numeric, coded) for coded in _merged(new)]
-        result.append((term, blocks))
-    return result
+    column = _column_of(variable.node, columns)
+    value = _value(variable, columns, memory, column is not None and column.categorical)
+    with computed(variable.label):
+        if not isinstance(value, Categories):
+            shape, kind = np.shape(value), getattr(value, "dtype", np.dtype(object)).kind
+            if len(shape) not in (1, 2) or shape[0] != n or kind not in "biuf":
+                raise ValueError("it is no column of numbers, nor a factor by C(...)")
+            return Coding(variable, shape[1] if len(shape) == 2 else 1)
+        declared = column.levels if column else None
+        levels = tuple(declared or sorted(set(value.values.tolist())))
+        value.contrast.place(levels)
+    if len(levels) == 1:
+        raise DesignError(
+            f"the factor '{variable.label}' has one level, '{levels[0]}', so it has no effect to "
+            "estimate; drop it from the formula"
+        )
+    return Coding(variable, levels=levels, contrast=value.contrast)
 
 
-def _subsets(labels: Sequence[str]) -> Iterable[frozenset[str]]:
-    """Every subset, small ones first, in the order written."""
-    for size in range(len(labels) + 1):
-        for chosen in combinations(labels, size):
-            yield frozenset(chosen)
+def _value(variable: Variable, columns: Columns, memory: Memory, labels: bool) -> Any:
+    """Numbers, or Categories where a column is one by itself."""
+    with computed(variable.label):
+        evaluator = Evaluator(variable.label, columns, memory)
+        bare = labels and isinstance(variable.node, Name)
+        value = evaluator.of(variable.node, labels=bare)
+        return C(value) if bare else value
 
 
-def _merged(subsets: Iterable[frozenset[str]]) -> list[_Coded]:
-    """Merge pairs that differ by one contrast-coded factor, until none is left."""
-    coded: list[_Coded] = [frozenset((key, False) for key in subset) for subset in subsets]
-    while (pair := _first_pair(coded)) is not None:
-        short, long = pair
-        ((key, _),) = coded[long] - coded[short]
-        coded[long] = coded[short] | {(key, True)}
-        del coded[short]
-    return coded
-
-
-def _first_pair(coded: Sequence[_Coded]) -> tuple[int, int] | None:
-    for i, short in enumerate(coded):
-        for j in range(i + 1, len(coded)):
-            if len(coded[j]) == len(short) + 1 and coded[j] > short:
-                ((_, full),) = coded[j] - short
-                if not full:
-                    return i, j
-    return None
-
-
-def _block(term: Term, numeric: frozenset[str], coded: _Coded) -> Block:
-    keys = numeric | {key for key, _ in coded}
-    factors = tuple(factor for factor in term if factor.key in keys)
-    return factors, frozenset(key for key, full in coded if full)
+def _column_of(node: Node, columns: Columns) -> Column | None:
+    """The column that a variable is, whose declared levels are then its own."""
+    while isinstance(node, Call) and node.function in ("I", *CATEGORICAL):
+        node = node.args[0]
+    return columns[node.name] if isinstance(node, Name) else None

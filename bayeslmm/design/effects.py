@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .bars import RandomPart
+from .cells import check_columns
 from .columns import Column
 from .errors import DesignError
-from .evaluate import FittedSide, check_columns, fit_side
-from .grouping import Factor, fit_factor
+from .grouping import Factor, Grouping, NewGroup, fit_factor
 from .rank import check_rank
-from .records import Grouping, NewGroup
+from .sides import FittedSide, fit_side
 
 
 @dataclass(frozen=True)

@@ -1,198 +1,115 @@
-"""Terms and columns in, a named matrix and a way to make it again out."""
+"""The value of a variable in a table: its tree is walked, and what `transforms` allows is called.
 
-from collections.abc import Mapping
+Numbers that take part in arithmetic are floats: ``I(9**9**9**9 * x)`` then overflows at once, where
+exact integers would run for years, and an integer column cannot overflow silently. Text stands by
+itself, in C(...) and its kin, and beside ``==``.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .algebra import Side
-from .bridge import empty_cells, encoded, evaluated, forget_rows, labels_of
-from .checks import check_size
 from .columns import Column
-from .emit import Factor
-from .errors import DesignError, at_rows
-from .levels import level_values, place_of
-from .plain import products
-from .rank import check_rank
-from .text_use import as_categories, check_text_use
+from .errors import DesignError
+from .levels import level_values
+from .nodes import Binary, Call, Name, Node, Number, Sum, Text, Word
+from .text import meant
+from .transforms import FUNCTIONS, OPERATORS, STATEFUL, TAKES_LABELS, WORDS, stateful
 
 
 @dataclass(frozen=True)
-class FittedSide:
-    """The columns of one side as coded on the fitted table."""
+class Evaluator:
+    """Values of nodes in one table.
 
-    side: Side
-    names: tuple[str, ...]
-    labels: frozenset[str]  # columns whose values are labels, not numbers
-    terms: tuple[Any, ...]  # of formulae, in the order of the columns
-    written: tuple[str, ...] = ()  # the user's term that each column belongs to
-
-    def encode(self, columns: Mapping[str, Column], rows: np.ndarray) -> np.ndarray:
-        """A new table in the same columns.
-
-        Parameters
-        ----------
-        columns : mapping of str to Column
-            The columns that the side uses, without gaps.
-        rows : ndarray (m,)
-            Labels of the rows, for messages.
-
-        Returns
-        -------
-        ndarray (m, len(names))
-
-        Raises
-        ------
-        DesignError
-            At a level that the fitted table did not have, or a value that is not finite.
-        """
-        if not self.terms:
-            return np.ones((len(rows), len(self.names)))
-        frame = _frame(self.side, columns, self.labels, fitted=False)
-        blocks = [encoded(term, frame, rows) for term in self.terms]
-        return _finite(_stack(blocks), self.names, rows)
-
-
-def fit_side(
-    side: Side, columns: Mapping[str, Column], rows: np.ndarray
-) -> tuple[FittedSide, np.ndarray]:
-    """Code a side on the table that the model is fitted to.
-
-    Parameters
+    Attributes
     ----------
-    side : Side
-        The terms.
+    label : str
+        Of the whole, for messages.
     columns : mapping of str to Column
-        The columns that they use, without gaps.
-    rows : ndarray (n,)
-        Labels of the rows, for messages.
-
-    Returns
-    -------
-    FittedSide, ndarray (n, p)
-
-    Raises
-    ------
-    DesignError
-        If a transform fails or gives a value that is not finite, or a factor has one level.
+        Without gaps.
+    memory : dict
+        Transforms that remember the fitted table, by how they are written; filled as they are met.
     """
-    if not side.terms:
-        names: tuple[str, ...] = ("Intercept",) if side.intercept else ()
-        return FittedSide(side, names, frozenset(), ()), np.ones((len(rows), len(names)))
-    check_text_use(side, columns)
-    labels = frozenset(as_categories(side) | {n for n in side.columns if columns[n].categorical})
-    frame = _frame(side, columns, labels, fitted=True)
-    plain = products(side, columns)
-    if plain is not None:
-        names = tuple(term.name for term in plain)
-        matrix = _finite(_stack([term.eval_new_data(frame) for term in plain]), names, rows)
-        return FittedSide(side, names, labels, plain), matrix
-    found = evaluated(side, frame)
-    terms = [term for term, _ in found]
-    names = labels_of(terms, side)
-    written = tuple(label for term, label in found for _ in term.labels)
-    matrix = _finite(_stack([encoded(term, frame, rows) for term in terms]), names, rows)
-    for term in terms:
-        forget_rows(term)
-    return FittedSide(side, names, labels, tuple(terms), written), matrix
+
+    label: str
+    columns: Mapping[str, Column]
+    memory: dict[str, Any]
+
+    def of(self, node: Node, labels: bool = False) -> Any:
+        """The value of a node; with `labels`, columns have labels, not numbers."""
+        if isinstance(node, Name):
+            return self.column(self.columns[node.name], labels)
+        if isinstance(node, Number):
+            return int(node.value) if node.text.isdigit() else node.value
+        if isinstance(node, Text):
+            return node.value
+        if isinstance(node, Word):
+            return WORDS[node.word]
+        if isinstance(node, Sum):
+            return self.sum(node)
+        if isinstance(node, Binary):
+            either = self.compared if node.op in ("==", "!=") else self.of
+            return _operate(node.op, either(node.left), either(node.right))
+        assert isinstance(node, Call)
+        return self.call(node, labels)
+
+    def column(self, column: Column, labels: bool) -> Any:
+        """Labels as they are, numbers as floats; a copy."""
+        if labels:
+            return level_values(column, "the predictor")
+        if column.categorical:
+            raise DesignError(
+                f"`{self.label}` needs numbers, but column '{column.name}' holds text or categories"
+                f"{meant(column) or '; convert the column first'}"
+            )
+        return column.values.astype(float)
+
+    def compared(self, node: Node) -> Any:
+        """One side of ``==``, where text may stand."""
+        return self.of(node, isinstance(node, Name) and self.columns[node.name].categorical)
+
+    def sum(self, node: Sum) -> Any:
+        (sign, first), *others = node.items
+        total = self.of(first)
+        total = _negative(total) if sign == "-" else total
+        for sign, item in others:
+            total = _operate(sign, total, self.of(item))
+        return total
+
+    def call(self, node: Call, labels: bool) -> Any:
+        labels = node.function in TAKES_LABELS or (labels and node.function == "I")
+        args = [self.of(arg, labels) for arg in node.args]
+        options = {key: self.of(value, labels) for key, value in node.kwargs}
+        if node.function not in STATEFUL:
+            return FUNCTIONS[node.function](*args, **options)
+        written = repr(node)
+        if written not in self.memory:
+            self.memory[written] = stateful(node.function)
+        return self.memory[written](*args, **options)
 
 
-def check_columns(
-    side: FittedSide, matrix: np.ndarray, columns: Mapping[str, Column], where: str, rank: bool
-) -> None:
-    """Refuse columns that are zero, constant or made up of others, with a way out of the formula.
+def _negative(value: Any) -> Any:
+    """Minus of what is true or false is -1 or 0."""
+    return -1.0 * value if np.asarray(value).dtype.kind == "b" else -value
 
-    Parameters
-    ----------
-    side : FittedSide
-        The side whose columns they are.
-    matrix : ndarray (n, p)
-    columns : mapping of str to Column
-        The columns of the table.
-    where : str
-        What they are, for messages: "the fixed effects".
-    rank : bool
-        Whether all are looked at, or cells alone that no row is in.
 
-    Raises
-    ------
-    DesignError
-        Naming the columns, or the cells of an interaction that no row is in.
-    """
-    check_size(matrix, side.names, f"in {where} the column")
-    if not rank:
-        if (matrix == 0).all(axis=0).any():
-            _refuse_empty_cells(side, columns, where)
-        return
+def _operate(op: str, left: Any, right: Any) -> Any:
+    left, right = (float(side) if type(side) is int else side for side in (left, right))
+    if 0 not in (np.ndim(left), np.ndim(right)) and np.ndim(left) != np.ndim(right):
+        raise ValueError("one side has several columns, the other has one")
+    return OPERATORS[op](left, right)
+
+
+@contextlib.contextmanager
+def computed(label: str) -> Iterator[None]:
+    """Turn whatever a transform raises into an error that names the variable."""
     try:
-        check_rank(matrix, side.names, where, dict(zip(side.names, side.written)))
+        with np.errstate(all="ignore"):
+            yield
     except DesignError:
-        _refuse_empty_cells(side, columns, where)
         raise
-
-
-def _refuse_empty_cells(side: FittedSide, columns: Mapping[str, Column], where: str) -> None:
-    frame = _frame(side.side, columns, side.labels, fitted=False)
-    rows = np.arange(len(frame))
-    for term in reversed(side.terms):  # the highest interaction has the cells of the others
-        factors, empty = empty_cells(term, frame, rows) if side.written else ([], [])
-        if empty:
-            cell = " and ".join(f"{f} = '{level}'" for f, level in zip(factors, empty[0]))
-            others = len(empty) - 1
-            more = f" ({others} more such {'cell' if others == 1 else 'cells'})" if others else ""
-            one = "_".join(factors)
-            made = " + ':' + ".join(f"table['{factor}'].astype(str)" for factor in factors)
-            raise DesignError(
-                f"in {where}, no row has {cell}{more}, so not all coefficients of "
-                f"{':'.join(factors)} can be told. Use one factor of the cells that occur: "
-                f"table['{one}'] = {made}, and write {one} in place of {' * '.join(factors)} or "
-                f"{':'.join(factors)}"
-            )
-
-
-def fit_vector(
-    factor: Factor, columns: Mapping[str, Column], rows: np.ndarray
-) -> tuple[FittedSide, np.ndarray]:
-    """One numeric factor as a vector: the response, or an offset."""
-    fitted, matrix = fit_side(Side(((factor,),), False), columns, rows)
-    if matrix.shape[1] != 1:
-        raise DesignError(f"`{factor.label}` must be one column of numbers, got {matrix.shape[1]}")
-    return fitted, np.ascontiguousarray(matrix[:, 0])
-
-
-def _frame(side: Side, columns: Mapping[str, Column], labels: frozenset[str], fitted: bool) -> Any:
-    """The columns as formulae takes them: numbers as floats, labels as what they are."""
-    import pandas as pd
-
-    found = {}
-    for name in side.columns:
-        column = columns[name]
-        if name not in labels:
-            found[name] = pd.Series(column.values.astype(float))
-            continue
-        values = level_values(column, "the predictor").tolist()
-        if fitted and column.categorical:  # ordered, formulae keeps the order of the levels
-            levels = list(column.levels or sorted(set(values)))
-            codes = place_of(values, levels)
-            found[name] = pd.Series(pd.Categorical.from_codes(codes, levels, ordered=True))
-        else:
-            found[name] = pd.Series(values, dtype=object if column.kind == "text" else None)
-    return pd.DataFrame(found)
-
-
-def _stack(blocks: list[Any]) -> np.ndarray:
-    columns = [np.asarray(block, dtype=float) for block in blocks]
-    return np.ascontiguousarray(np.column_stack(columns))
-
-
-def _finite(matrix: np.ndarray, labels: tuple[str, ...], rows: np.ndarray) -> np.ndarray:
-    """Columns of data are finite by now; what is not finite was made by a transform."""
-    for label, column in zip(labels, matrix.T, strict=True):
-        bad = ~np.isfinite(column)
-        if bad.any():
-            raise DesignError(
-                f"`{label}` is {column[bad][0]} in {at_rows(bad, rows)}; "
-                "the transform is not defined there"
-            )
-    return matrix
+    except Exception as error:
+        raise DesignError(f"`{label}` could not be computed: {error}") from error

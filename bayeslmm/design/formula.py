@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
-from .emit import Factor, as_factor
 from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
-from .nodes import Bar, Call, Dot, Name, Node, Sum, names, walk
+from .nodes import Bar, Call, Dot, Name, Node, Sum, children, names, walk
 from .parser import parse
+from .transforms import CATEGORICAL
 from .unnamed import refuse_unnamed
+from .variables import Variable, as_variable
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,10 @@ class Formula:
     """What a formula says."""
 
     text: str
-    response: Factor
+    response: Variable
     response_name: str
     fixed: Side
-    offsets: tuple[Factor, ...]
+    offsets: tuple[Variable, ...]
     random: tuple[RandomPart, ...]
 
     @property
@@ -49,8 +50,8 @@ class Formula:
     def bare_predictors(self) -> list[str]:
         """Columns that are predictors by themselves, outside any transform."""
         sides = [self.fixed, *(part.side for part in self.random)]
-        factors = [factor for side in sides for term in side.terms for factor in term]
-        return list(dict.fromkeys(f.node.name for f in factors if isinstance(f.node, Name)))
+        nodes = [item.node for side in sides for term in side.terms for item in term]
+        return list(dict.fromkeys(node.name for node in nodes if isinstance(node, Name)))
 
 
 def read_formula(text: str, columns: Sequence[str], reserved: Sequence[str] = ()) -> Formula:
@@ -96,9 +97,9 @@ def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula
     if any(isinstance(node, Dot) for node in walk(right)):
         refuse_unnamed(dot, "the table, all columns of which `.` takes,")
     name = response_name(left, text)
-    response = as_factor(left, text, name)
+    response = as_variable(left, text, name)
     side = expand_side(fixed, text, dot)
-    if any(factor.key == response.key for term in side.terms for factor in term):
+    if any(item.key == response.key for term in side.terms for item in term):
         raise FormulaError(
             f"the response '{name}' is also a predictor; drop it from the right side"
         )
@@ -107,7 +108,7 @@ def _read(text: str, columns: Sequence[str], reserved: Sequence[str]) -> Formula
         response=response,
         response_name=name,
         fixed=side,
-        offsets=tuple(as_factor(item.args[0], text, item.label) for item in offsets),
+        offsets=tuple(as_variable(item.args[0], text, item.label) for item in offsets),
         random=tuple(part for bar in bars for part in expand_bar(bar, text, dot)),
     )
 
@@ -164,3 +165,39 @@ def split(right: Node, text: str) -> tuple[Node, list[Call], list[Bar]]:
         else:
             fixed.append((sign, node))
     return Sum(tuple(fixed), right.start), offsets, bars
+
+
+def label_columns(formula: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Columns whose values are labels by what a formula says, and those that it uses otherwise.
+
+    Grouping factors, and what stands in C(...) and its kin; a column may be both. A ``.`` stands
+    for itself.
+
+    Raises
+    ------
+    FormulaError
+        If the formula cannot be read.
+    """
+    labels: set[str] = set()
+    others: set[str] = set()
+
+    def look(node: Node) -> None:
+        if isinstance(node, Bar):
+            labels.update(names(node.group))
+            look(node.left)
+        elif isinstance(node, Call) and node.function in CATEGORICAL:
+            labels.update(names(node))
+        elif isinstance(node, Name):
+            others.add(node.name)
+        elif isinstance(node, Dot):
+            others.add(".")
+        else:
+            for child in children(node):
+                look(child)
+
+    try:
+        for side in parse(formula):
+            look(side)
+    except RecursionError:
+        raise nests_too_deep(formula) from None
+    return frozenset(labels), frozenset(others)

@@ -1,13 +1,20 @@
 """What a formula is made of once it is read: a tree of plain records.
 
 The same tree serves the algebra of terms (``a * b`` is a + b + a:b) and the arithmetic inside a
-call (``I(a * b)`` is a product); which one is meant is decided by whoever walks it.
+call (``I(a * b)`` is a product); which one is meant is decided by whoever walks it. Nodes that
+differ in place and spelling only are equal, and have one repr.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
+
+
+def _apart() -> Any:
+    """A field that says how a node was written, not what it is."""
+    return field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -15,15 +22,16 @@ class Name:
     """A column of the table."""
 
     name: str
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number as written."""
+    """A number."""
 
-    text: str
-    start: int
+    value: float
+    text: str = _apart()
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Text:
     """A quoted text, an argument of a transform."""
 
     value: str
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -39,14 +47,14 @@ class Word:
     """A word with a meaning of its own inside a call: True, False, None, Treatment, Sum."""
 
     word: str
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
 class Dot:
     """``.``: every column that plays no other part."""
 
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Sum:
     """``a + b - c``: signed items, flat, so that a thousand columns do not nest a thousand deep."""
 
     items: tuple[tuple[str, Node], ...]
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class Binary:
     op: str
     left: Node
     right: Node
-    start: int
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ class Call:
     function: str
     args: tuple[Node, ...]
     kwargs: tuple[tuple[str, Node], ...]
-    label: str
-    start: int
+    label: str = _apart()
+    start: int = _apart()
 
 
 @dataclass(frozen=True)
@@ -85,7 +93,7 @@ class Bar:
     left: Node
     group: Node
     double: bool
-    start: int
+    start: int = _apart()
 
 
 Node = Name | Number | Text | Word | Dot | Sum | Binary | Call | Bar

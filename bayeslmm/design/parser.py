@@ -21,7 +21,7 @@ from .errors import FormulaError, formula_error
 from .explain import COMPARISONS, missing, unexpected
 from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, Text, Word
 from .tokens import Token, tokenize
-from .transforms import CONTRASTS, KNOWN, known_calls
+from .transforms import CONTRASTS, KNOWN, WORDS, known_calls
 
 _MAX_DEPTH = 50
 
@@ -163,7 +163,7 @@ class _Reader:
         if token.kind == "name":
             return self.name(token)
         if token.kind == "number":
-            return Number(token.text, token.start)
+            return Number(float(token.text), token.text, token.start)
         if token.kind == "string":
             if not self.inside_call:
                 raise self.error("a quoted text is not a column; use backticks: `a name`", token)
@@ -217,14 +217,12 @@ class _Reader:
     def name(self, token: Token) -> Node:
         if self.at("(") and not token.quoted:
             return self.call(token)
-        if self.inside_call and not token.quoted and token.text in ("True", "False", "None"):
-            return Word(token.text, token.start)
-        if self.inside_call and not token.quoted and token.text in CONTRASTS:
+        if self.inside_call and not token.quoted and token.text in WORDS:
             return Word(token.text, token.start)
         return Name(token.text, token.start)
 
     def call(self, token: Token) -> Node:
-        if token.text not in (KNOWN | CONTRASTS if self.inside_call else KNOWN):
+        if token.text not in (KNOWN | set(CONTRASTS) if self.inside_call else KNOWN):
             raise self.error(
                 f"the call `{token.text}(...)` is not a known transform; "
                 f"known: {known_calls()}; or add the column to the table first",

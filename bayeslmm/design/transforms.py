@@ -4,10 +4,19 @@ A formula is data, often from a file or a form; so nothing in it is ever evaluat
 are columns of the table, and calls are looked up here.
 """
 
-from types import SimpleNamespace
+import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from .contrasts import C, S, Sum, T, Treatment
+
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
+    "**": operator.pow, "==": operator.eq, "!=": operator.ne, "<": operator.lt,
+    "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}  # fmt: skip
 
 # Row by row; also as np.<name>.
 _PLAIN = (
@@ -16,16 +25,42 @@ _PLAIN = (
 )  # fmt: skip
 _NUMPY_ONLY = ("absolute", "arctan", "deg2rad", "maximum", "minimum", "power", "reciprocal")
 
-# These remember what they saw in the fitted table (means, knots, levels), so that a new table is
-# encoded alike. The names are those of the formulae package.
-STATEFUL = ("center", "scale", "standardize", "bs", "cc", "cr", "tp", "poly", "binary", "B")
-CATEGORICAL = ("C", "T", "S")
-IDENTITY = ("I",)
-
-ELEMENTWISE = frozenset(_PLAIN) | {f"np.{name}" for name in (*_PLAIN, *_NUMPY_ONLY)}
-KNOWN = ELEMENTWISE | set(STATEFUL) | set(CATEGORICAL) | set(IDENTITY) | {"offset"}
 # Contrasts, only inside C(...).
-CONTRASTS = frozenset({"Treatment", "Sum"})
+CONTRASTS: dict[str, Callable[..., Any]] = {"Treatment": Treatment, "Sum": Sum}
+WORDS: dict[str, Any] = {"True": True, "False": False, "None": None, **CONTRASTS}
+CATEGORICAL: dict[str, Callable[..., Any]] = {"C": C, "T": T, "S": S}
+# These remember what they saw in the fitted table (means, knots, levels), so that a new table is
+# encoded alike. All but the last are classes of the formulae package.
+BASES = ("bs", "cc", "cr", "tp", "poly")
+BINARY = ("binary", "B")
+STATEFUL = ("center", "scale", "standardize", *BASES, *BINARY)
+
+
+def _elementwise(name: str) -> Callable[..., Any]:
+    ufunc = getattr(np, name)
+
+    def apply(*columns: Any, **options: Any) -> Any:
+        if options or len(columns) != ufunc.nin:  # numpy would write to one more
+            raise TypeError(f"it takes {ufunc.nin} values, and no options")
+        return ufunc(*columns)
+
+    return apply
+
+
+def I(x: Any) -> Any:  # noqa: E743
+    """Arithmetic, as it is."""
+    return x
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "I": I,
+    **{name: _elementwise(name) for name in _PLAIN},
+    **{f"np.{name}": _elementwise(name) for name in (*_PLAIN, *_NUMPY_ONLY)},
+    **CATEGORICAL,
+    **CONTRASTS,
+}
+TAKES_LABELS = (*CATEGORICAL, *BINARY)
+KNOWN = (set(FUNCTIONS) - set(CONTRASTS)) | {*STATEFUL, "offset"}
 
 
 class Binary:
@@ -34,8 +69,6 @@ class Binary:
     formulae's own `binary` takes the first level of whatever table it is given, so a new table
     without that level would silently be coded the other way round.
     """
-
-    __stateful_transform__ = True
 
     def __init__(self) -> None:
         self.success: Any = None
@@ -51,22 +84,20 @@ class Binary:
         if values - self.levels:
             unseen = ", ".join(sorted(repr(value) for value in values - self.levels))
             raise ValueError(f"the fitted table did not have the value {unseen}")
-        return np.where(np.asarray(x == self.success), 1.0, 0.0)
+        return np.where(x == self.success, 1.0, 0.0)
 
 
-def namespace() -> dict[str, Any]:
-    """The functions that formulae may resolve a call to, beside its own transforms."""
-    numpy_only = {name: getattr(np, name) for name in (*_PLAIN, *_NUMPY_ONLY)}
-    plain = {name: getattr(np, name) for name in _PLAIN}
-    return {**plain, "np": SimpleNamespace(**numpy_only), "bayeslmm_binary": Binary}
+def stateful(name: str) -> Callable[..., Any]:
+    """A transform that has seen nothing yet."""
+    if name in BINARY:
+        return Binary()
+    from formulae.transforms import TRANSFORMS  # slow to import
 
-
-def resolved_name(function: str) -> str:
-    """The name under which formulae finds a transform."""
-    return "bayeslmm_binary" if function in ("binary", "B") else function
+    made: Callable[..., Any] = TRANSFORMS[name]()
+    return made
 
 
 def known_calls() -> str:
     """The transforms, for an error message."""
-    first = [*IDENTITY, *CATEGORICAL, *STATEFUL[:-1], *sorted(_PLAIN), "offset"]
+    first = ["I", *CATEGORICAL, *STATEFUL[:-1], *sorted(_PLAIN), "offset"]
     return ", ".join(first) + ", and np.log, np.exp, ... of these"

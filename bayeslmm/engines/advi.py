@@ -78,7 +78,7 @@ class ADVI:
         judged = verdict(model, log_weight, found.judged, found.ratios, rng, settled)
         tables, coords = ascent.trace()
         return Outcome(
-            thetas=found.thetas,
+            theta=found.theta,
             variables=found.variables,
             sample_stats={"log_weight": log_weight[None]},
             attrs={**ascent.attrs, **judged},

@@ -13,27 +13,41 @@ from functools import cached_property
 
 import numpy as np
 
-from ..coordinates import pull
 from ..model import Model
-from ..space import Theta
 from ..target import Target
-from ..types import Array
+from ..terms import BlockTerm, GroupTerm
+from ..types import Array, Theta
 
 FAR, HUGE = 300.0, 1e100  # log scales, and coordinates, whose squares leave float64
 
 
 @dataclass(frozen=True)
-class Block:
-    """One factor in the chart, or one scale of many columns: where its free entries of L are."""
+class Free:
+    """A term whose root is free, and where its free entries are."""
 
-    factor: int  # number of the factor; -1 for a scale of columns
+    number: int  # of the term among all
+    term: GroupTerm | BlockTerm
     q: int
-    base: int  # start of L in the flat scales
-    h: int  # start of its standard deviations in h
     at: int  # start of its coordinates in x
-    rows: np.ndarray  # (k,) rows and columns of the free entries
+    rows: np.ndarray  # (k,) rows and columns of the free entries of the root
     cols: np.ndarray
     unit: Array  # (q,) r_i
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Parameters that the root stands for."""
+        return tuple(p.name for p in self.term.parameters)
+
+    @property
+    def coordinates(self) -> slice:
+        """Its coordinates in x."""
+        return slice(self.at, self.at + self.rows.size)
+
+    def relative(self, x: Array) -> Array:
+        """r_i L_ij / sigma, (q, q), at x."""
+        L = np.zeros((self.q, self.q))
+        L[self.rows, self.cols] = x[self.coordinates]
+        return L
 
 
 @dataclass(frozen=True, repr=False)
@@ -47,38 +61,30 @@ class Chart:
     target: Target
 
     @cached_property
-    def blocks(self) -> tuple[Block, ...]:
-        found, base, at, h = [], 0, 0, 0
-        for number, term in enumerate(self.model.terms):
-            q = term.shape[1]
-            if term.sd.free and (term.correlation.free or not term.correlated):
-                rows, cols = _pattern(term.correlation.blocks)
-                unit = np.sqrt(np.mean(term.grouping.Z**2, axis=0))
-                found.append(Block(number, q, base, h, at, rows, cols, unit))
-                at += rows.size
-            base, h = base + q * q, h + q
-        one = np.zeros(1, np.int64)
-        for columns in self.model.blocks:
-            law = columns.law
-            common = law.common
-            if common is not None and common.free and law.parameters == (common,) and not law.noise:
-                unit = np.sqrt([np.mean((columns.Z**2).sum(axis=1))])
-                found.append(Block(-1, 1, base, h, at, one, one, unit))
-                at += 1
-            base += columns.entries
-            h += sum(p.size for p in law.parameters)
+    def blocks(self) -> tuple[Free, ...]:
+        found: list[Free] = []
+        for number, part in enumerate(self.model.parts):
+            at = found[-1].coordinates.stop if found else 0
+            if isinstance(part, GroupTerm):
+                if part.sd.free and (part.correlation.free or not part.correlated):
+                    rows, cols = _pattern(part.correlation.blocks)
+                    unit = np.sqrt(np.mean(part.grouping.Z**2, axis=0))
+                    found.append(Free(number, part, unit.size, at, rows, cols, unit))
+                continue
+            common = part.law.common
+            alone = common is not None and part.law.parameters == (common,)
+            if alone and common.free and not part.law.noise:  # type: ignore[union-attr]
+                one = np.zeros(1, np.int64)
+                unit = np.sqrt([np.mean((part.Z**2).sum(axis=1))])
+                found.append(Free(number, part, 1, at, one, one, unit))
         return tuple(found)
 
     @cached_property
     def others(self) -> np.ndarray:
         """Coordinates of `space` that stay as they are (log sigma among them)."""
-        layout = self.model.layout
-        taken = {int(i) for b in self.blocks for i in layout.at[b.h : b.h + b.q]}
-        owners = {b.factor for b in self.blocks}
-        for factor, size, _, first in layout.blocks:
-            if factor in owners:
-                taken |= set(range(first, first + size * (size - 1) // 2))
-        return np.array([i for i in range(self.model.space.size) if i not in taken], np.int64)
+        places, own = self.model.space.places, {n for b in self.blocks for n in b.names}
+        kept = [place for name, place in places.items() if name not in own]
+        return np.concatenate([*kept, np.zeros(0, np.int64)])
 
     @property
     def natural(self) -> int:
@@ -89,95 +95,93 @@ class Chart:
     def size(self) -> int:
         return self.natural + self.others.size
 
-    def theta(self, x: Array) -> Theta:
-        """The variances at x."""
+    def _others(self, x: Array) -> Array:
+        """Coordinates of `space`, those of the blocks' own parameters at zero."""
         z = np.zeros(self.model.space.size)
         z[self.others] = x[self.natural :]
-        theta = self.model.space.constrain(z, self.model.layout)
-        h, corr, scales = theta.h.copy(), theta.corr.copy(), theta.scales.copy()
-        for b in self.blocks:
-            L = np.zeros((b.q, b.q))
-            entries = x[b.at : b.at + b.rows.size]
-            L[b.rows, b.cols] = entries * theta.sigma / b.unit[b.rows]
-            with np.errstate(over="ignore"):  # a density there is not finite, which is told
-                sd = np.sqrt((L**2).sum(axis=1))
-            h[b.h : b.h + b.q] = sd
-            scales[b.base : b.base + b.q * b.q] = L.ravel()
-            if b.factor >= 0:
-                K = np.divide(L, sd[:, None], out=np.eye(b.q), where=sd[:, None] > 0)
-                corr[b.base : b.base + b.q * b.q] = K.ravel()
-        return Theta(h, corr, scales)
+        return z
+
+    def _at(self, x: Array) -> tuple[Theta, list[Array]]:
+        """The variances at x, and the blocks' roots as they are there, with their signs."""
+        theta = self.model.space.constrain(self._others(x))
+        sigma = float(theta["sigma"])
+        roots = [b.relative(x) * sigma / b.unit[:, None] for b in self.blocks]
+        with np.errstate(over="ignore"):  # a density there is not finite, which is told
+            for b, L in zip(self.blocks, roots):
+                theta |= b.term.at_root(L)
+        return theta, roots
+
+    def theta(self, x: Array) -> Theta:
+        """The variances at x."""
+        return self._at(x)[0]
 
     def coordinates(self, theta: Theta) -> Array:
         """x at the variances theta."""
-        x = np.zeros(self.size)
+        x, sigma = np.zeros(self.size), float(theta["sigma"])
         for b in self.blocks:
-            L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
+            L = b.term.root(theta).reshape(b.q, b.q)
             with np.errstate(over="ignore"):
-                x[b.at : b.at + b.rows.size] = L[b.rows, b.cols] * b.unit[b.rows] / theta.sigma
+                x[b.coordinates] = L[b.rows, b.cols] * b.unit[b.rows] / sigma
         if self.others.size:
-            x[self.natural :] = self.model.space.coordinates(self._inner(theta))[self.others]
+            x[self.natural :] = self.model.space.unconstrain(self._inner(theta))[self.others]
         return x
 
     def _inner(self, theta: Theta) -> Theta:
-        """theta with the blocks' own scales at one: at a boundary they have no logarithm."""
-        h, corr = theta.h.copy(), theta.corr.copy()
+        """theta with the blocks' own roots at one: at a boundary they have no logarithm."""
+        found = dict(theta)
         for b in self.blocks:
-            h[b.h : b.h + b.q] = 1.0
-            if b.factor >= 0:
-                corr[b.base : b.base + b.q * b.q] = np.eye(b.q).ravel()
-        return Theta(h, corr, theta.scales)
+            found |= b.term.at_root(np.eye(b.q))
+        return found
 
     def value(self, x: Array) -> tuple[float, Array]:
         """The criterion and its gradient at x; NaN where float64 cannot hold it."""
         size = np.abs(x)
         if not (size.max(initial=0.0) < HUGE and size[self.natural :].max(initial=0.0) < FAR):
             return np.nan, np.zeros(x.size)
-        theta = self.theta(x)
-        value, J, slope_sigma = self.target.solver.score(
-            theta.scales, theta.sigma, self.target.work
-        )
-        slopes = np.zeros_like(theta.scales)
-        at = 0
-        for term in self.model.terms:
-            q = term.shape[1]
-            L = theta.scales[at : at + q * q].reshape(q, q)
-            slopes[at : at + q * q] = np.tril(J[at : at + q * q].reshape(q, q) @ L).ravel()
-            at += q * q
-        slopes[at:] = J[at:] * theta.scales[at:]
-        by_scale = np.zeros(theta.h.size)
+        model, (theta, own) = self.model, self._at(x)
+        roots = [part.root(theta) for part in model.parts]
+        for b, L in zip(self.blocks, own):
+            roots[b.number] = L
+        scales, sigma = model.entries.join(roots), float(theta["sigma"])
+        value, J, slope_sigma = self.target.solver.score(scales, sigma, self.target.work)
+        flat = np.zeros_like(J)
+        slopes = model.entries.split(flat)
+        for slope, j, L in zip(slopes, model.entries.split(J), model.entries.split(scales)):
+            slope += np.tril(j @ L) if j.ndim == 2 else j * L
+        by_scale: Theta = {}
         if self.target.prior:
-            more, by_scale = self.target.scale_prior(theta.h)
-            value += more + self._add_prior(theta, by_scale, slopes)
-            slope_sigma += by_scale[-1]
-        grad = np.zeros(self.size)
-        z, full = np.zeros(self.model.space.size), np.zeros(self.model.space.size)
-        z[self.others] = x[self.natural :]
-        layout = self.model.layout
-        plain = self.model.space.constrain(z, layout)
-        total = slope_sigma
-        for b in self.blocks:
-            own = slopes[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
-            grad[b.at : b.at + b.rows.size] = own[b.rows, b.cols] * theta.sigma / b.unit[b.rows]
-            L = theta.scales[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
-            total += float((own * L).sum()) / theta.sigma
-        pull(z, layout, plain.h, plain.corr, slopes, total, full)
-        for i in range(int(layout.widths.sum()), theta.h.size - 1):
-            if layout.at[i] >= 0:  # of the terms above the prior is in `slopes`
-                full[layout.at[i]] += by_scale[i] * theta.h[i]
+            more, by_scale = self.target.scale_prior(theta)
+            value += more + self._add_prior(theta, own, by_scale, slopes)
+            slope_sigma += float(by_scale["sigma"])
+        grad, total = np.zeros(self.size), slope_sigma
+        for b, L in zip(self.blocks, own):
+            slope = slopes[b.number].reshape(b.q, b.q)
+            grad[b.coordinates] = slope[b.rows, b.cols] * sigma / b.unit[b.rows]
+            total += float((slope * L).sum()) / sigma
+        full = self.target.pulled(self._others(x), flat, total)
+        for name, place in model.space.places.items():
+            if name in by_scale and name not in self._grouped and name != "sigma":
+                full[place] += np.ravel(by_scale[name] * theta[name])
         grad[self.natural :] = full[self.others]
         return value, grad
 
-    def _add_prior(self, theta: Theta, by_scale: Array, slopes: Array) -> float:
+    @cached_property
+    def _grouped(self) -> frozenset[str]:
+        """Scales whose prior is added to the slopes of roots."""
+        return frozenset(t.sd.name for t in self.model.groups)
+
+    def _add_prior(
+        self, theta: Theta, roots: list[Array], by_scale: Theta, slopes: list[Array]
+    ) -> float:
         """Add the prior's slopes in L; the log prior of the correlations, no Jacobian."""
-        total, at, base = float(self.model.layout.eta[:, 1].sum()), 0, 0
-        for term in self.model.terms:
-            q = term.shape[1]
-            L = theta.scales[base : base + q * q].reshape(q, q)
-            own = slopes[base : base + q * q].reshape(q, q)
-            sd = theta.h[at : at + q]
+        total = float(self.model.space.layout.eta[:, 1].sum())
+        for b, root in zip(self.blocks, roots):
+            if isinstance(b.term, BlockTerm):
+                slopes[b.number] += by_scale[b.names[0]] * np.sign(root[0])
+        for term, own in zip(self.model.groups, slopes):
+            L, sd = term.root(theta), theta[term.sd.name]
             safe = np.where(sd > 0.0, sd, 1.0)
-            own += (by_scale[at : at + q] * (sd > 0.0) / safe)[:, None] * L
+            own += (by_scale[term.sd.name] * (sd > 0.0) / safe)[:, None] * L
             power = 2.0 * (term.correlation.eta - 1.0)
             for part in term.correlation.parts if term.correlation.free and power else ():
                 for i in part[1:]:
@@ -186,11 +190,6 @@ class Chart:
                         total += power * (np.log(abs(L[i, i])) - np.log(sd[i]))
                         own[i] -= power * L[i] / sd[i] ** 2
                         own[i, i] += power / L[i, i]
-            at += q
-            base += q * q
-        for b in self.blocks:
-            if b.factor < 0:
-                slopes[b.base] += by_scale[b.h] * np.sign(theta.scales[b.base])
         return total
 
 

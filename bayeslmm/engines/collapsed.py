@@ -22,40 +22,16 @@ import numpy as np
 from ..model import Model
 from ..target import Target
 from ..types import Array, Index
+from .protocol import most_draws
 from .sweeps import Block
 from .sweeps.sampler import prepare
-from .sweeps.scales import COMMON, draw_block
+from .sweeps.scales import draw_block
 from .sweeps.sweep import Laws
 
 MOST = 100  # steps by which an interval may grow
 WIDE, LEAST = 1.0, 1e-3  # first width of an interval, on the log scale, and the smallest
 REACH = 3.0  # width of an interval, in typical moves
 SPREAD = 0.7  # sd about a typical value at which a chain starts
-
-
-@dataclass(frozen=True, repr=False)
-class Places:
-    """Where a block's factors lie among the scales h of the space, -1 where there is none."""
-
-    columns: int
-    local: int
-    heads: tuple[int, int, int]  # common, rate, slab^2
-
-    def read(self, h: Array) -> tuple[Array, Array]:
-        """Local scales (columns,) and heads (3,); an absent slab is infinitely wide."""
-        local = np.ones(self.columns)
-        if self.local >= 0:
-            local = h[self.local : self.local + self.columns].copy()
-        absent = (1.0, 1.0, np.inf)
-        return local, np.array([h[i] if i >= 0 else a for i, a in zip(self.heads, absent)])
-
-    def write(self, h: Array, local: Array, heads: Array) -> None:
-        """The same back."""
-        if self.local >= 0:
-            h[self.local : self.local + self.columns] = local
-        for i, value in zip(self.heads, heads):
-            if i >= 0:
-                h[i] = value
 
 
 @dataclass(repr=False)
@@ -65,7 +41,6 @@ class Chain:
     model: Model
     target: Target
     laws: Laws | None
-    places: tuple[Places, ...]
     shared: Index  # coordinates of step 1
     z: Array
     rng: np.random.Generator
@@ -102,20 +77,21 @@ class Chain:
 
     def _blocks(self, laws: Laws) -> None:
         """Steps 2 and 3."""
-        layout, thetas = self.target.layout, self.model.thetas(self.z[None, None])
-        h = thetas.h[0, 0].copy()
-        scales = np.ascontiguousarray(thetas.scales[0])
-        _, drawn = self.target.solver.draws(scales, h[-1:].copy(), self.rng, groups=False)
-        for b, (place, u) in enumerate(zip(self.places, drawn[-len(self.places) :])):
-            local, heads = place.read(h)
-            at = slice(laws.starts[b], laws.starts[b + 1])
-            own = np.ascontiguousarray(u[0, :, 0])
-            law = laws.local[at], laws.heads[b], laws.power[b]
-            draw_block(self.rng, own, local, heads, *law, h[-1])
-            place.write(h, local, heads)
-        free = layout.at >= 0
-        with np.errstate(divide="ignore"):
-            self.z[layout.at[free]] = np.log(h[free])
+        model, theta = self.model, self.model.thetas(self.z[None])
+        _, drawn = self.target.solver.draws(*model.roots(theta), self.rng, groups=False)
+        sigma = float(theta["sigma"][0])
+        for b, (block, u) in enumerate(zip(model.blocks, drawn[-len(model.blocks) :])):
+            law, at = block.law, slice(laws.starts[b], laws.starts[b + 1])
+            local = theta[law.local.name][0].copy() if law.local else np.ones(block.columns)
+            factors = ((law.common, 1.0), (law.rate, 1.0), (law.slab, np.inf))
+            heads = np.array([float(theta[p.name][0]) if p else absent for p, absent in factors])
+            own = np.ascontiguousarray(u[0].ravel())
+            given = laws.local[at], laws.heads[b], laws.power[b]
+            draw_block(self.rng, own, local, heads, *given, sigma)
+            for p, value in ((law.local, local), *zip((f for f, _ in factors), heads)):
+                if p is not None and p.free:
+                    with np.errstate(divide="ignore"):
+                        self.z[model.space.places[p.name]] = np.log(value)
         if not np.isfinite(self.z).all():
             raise ArithmeticError(
                 "a chain left float64: columns are collinear, or sigma runs to zero; give sigma a "
@@ -149,60 +125,37 @@ def begin(
     model: Model, blocks: Sequence[Block], rngs: Sequence[np.random.Generator]
 ) -> list[Chain]:
     """Chains that start about typical values of the priors, sigma about the residuals' sd."""
-    layout = model.layout
-    laws = prepare(blocks, 1.0)[0] if blocks else None
-    places = tuple(
-        Places(b.columns, int(row[1]), (int(row[2]), int(row[3]), int(row[4])))
-        for b, row in zip(blocks, layout.products)
-    )
-    typical = np.concatenate(
-        [
-            np.ones(p.size) * (p.law.typical if p.law is not None else 1.0)
-            for p in model.space.scales
-        ]
-    )
-    rest = model.design.y - model.design.offset
-    if model.design.fixed:
-        rest = rest - model.design.X @ np.linalg.lstsq(model.design.X, rest, rcond=None)[0]
-    typical[-1] = max(float(np.sqrt(np.mean(rest**2))), 1e-150)
-    free = layout.at >= 0
+    laws, places = prepare(blocks, 1.0)[0] if blocks else None, model.space.places
     z = np.zeros(model.space.size)
-    z[layout.at[free]] = np.log(typical[free])
-    shared = _shared(model, laws, places)
+    for p in model.space.scales:
+        if p.free and p.law is not None:
+            z[places[p.name]] = np.log(p.law.typical)
+    X, rest = model.design.X, model.design.y - model.design.offset
+    if X.shape[1]:
+        rest = rest - X @ np.linalg.lstsq(X, rest, rcond=None)[0]
+    if "sigma" in places:
+        z[places["sigma"]] = np.log(max(float(np.sqrt(np.mean(rest**2))), 1e-150))
+    shared = _shared(model, laws)
     return [
-        Chain(
-            model,
-            model.target(),
-            laws,
-            places,
-            shared,
-            z + SPREAD * rng.standard_normal(z.size),
-            rng,
-        )
+        Chain(model, model.target(), laws, shared, z + SPREAD * rng.standard_normal(z.size), rng)
         for rng in rngs
     ]
 
 
-def _shared(model: Model, laws: Laws | None, places: Sequence[Places]) -> Index:
-    """Coordinates of step 1: all but those of blocks, and common scales that the blocks hold."""
-    layout = model.layout
-    own = np.zeros(layout.at.size, bool)
-    for b, place in enumerate(places):
-        if place.local >= 0:
-            own[place.local : place.local + place.columns] = True
-        own[[i for i in place.heads if i >= 0]] = True
-        if laws is not None and laws.moved[b]:
-            own[place.heads[COMMON]] = False
-    held = set(layout.at[own].tolist())
-    return np.array([i for i in range(model.space.size) if i not in held], np.intp)
+def _shared(model: Model, laws: Laws | None) -> Index:
+    """Coordinates of step 1: all but those of blocks, and common scales of wide blocks."""
+    held = {p.name for block in model.blocks for p in block.law.parameters}
+    for b, block in enumerate(model.blocks):
+        if laws is not None and laws.moved[b] and block.law.common is not None:
+            held.discard(block.law.common.name)
+    places = model.space.places.items()
+    return np.concatenate([np.zeros(0, np.intp), *(at for name, at in places if name not in held)])
 
 
 def sampled(
     model: Model, blocks: Sequence[Block], draws: int, tune: int, chains: int, rng: Any
 ) -> tuple[Array, bool]:
     """Coordinates (chains, draws, d), and whether nothing interrupted: else what was drawn."""
-    from .protocol import most_draws
-
     z, counts = np.empty((chains, draws, model.space.size)), np.zeros(chains, np.int64)
     try:
         for c, chain in enumerate(begin(model, blocks, rng.spawn(chains))):

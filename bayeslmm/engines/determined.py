@@ -83,7 +83,7 @@ def _followed(best: Optimum) -> tuple[Finding, ...]:
     model, design = best.model, best.model.design
     spread = float(np.std(design.y - design.offset))
     wide = sum(p.columns for p in model.parts) >= design.y.size - len(design.fixed)
-    looked = best.theta.sigma <= TINY * spread or (wide and best.criterion == "ml")
+    looked = _sigma(best) <= TINY * spread or (wide and best.criterion == "ml")
     if not model.space.sigma.free or not looked:
         return ()
     exact = exact_fit(model, integrated=best.criterion != "ml")
@@ -121,25 +121,27 @@ def _at_zero(best: Optimum, name: str) -> Finding:
     return Finding((name,), words, f"drop it or keep a prior ({keep})", "boundary")
 
 
+def _sigma(best: Optimum) -> float:
+    return float(best.theta["sigma"])
+
+
 def _noiseless(best: Optimum) -> list[Finding]:
     """Sigma so small that a far larger one is as good: its logarithm ran away."""
     space, design = best.model.space, best.model.design
     end = float(np.std(design.y - design.offset)) / FAR
-    if not space.sigma.free or best.theta.sigma >= end:
+    if not space.sigma.free or _sigma(best) >= end:
         return []
-    z = space.coordinates(best.theta)
-    at = int(best.model.layout.at[-1])
+    z = space.unconstrain(best.theta)
+    at = int(space.places["sigma"][0])
     return [_at_zero(best, "sigma")] if _loss(best, z, at, np.log(end)) < LOSS else []
 
 
 def _singular(best: Optimum) -> list[Finding]:
     """Correlations of a covariance that is singular though all its variances are positive."""
-    found, at, base, theta = [], 0, 0, best.theta
+    found, theta = [], best.theta
     names = dict(zip(labels(best.model), values(best.model, theta)))
-    for term in best.model.terms:
-        q = term.shape[1]
-        L = theta.scales[base : base + q * q].reshape(q, q)
-        alive = theta.h[at : at + q] > 0.0
+    for term in best.model.groups:
+        L, alive = term.root(theta), theta[term.sd.name] > 0.0
         own = {n: v for n, v in names.items() if n.startswith(f"{term.correlation.name}[")}
         if (term.correlation.free and (np.diag(L)[alive] == 0.0).any()) or _at_one(own):
             found.append(
@@ -150,7 +152,6 @@ def _singular(best: Optimum) -> list[Finding]:
                     "boundary",
                 )
             )
-        at, base = at + q, base + q * q
     return found
 
 
@@ -183,11 +184,10 @@ def _flat(best: Optimum) -> list[Finding]:
 
 def _sides(best: Optimum, index: int) -> tuple[bool, bool]:
     """Whether a scale can be far smaller, and far larger, than it and usual scales are."""
-    place = places(best.model)[index]
-    coordinate = int(best.model.layout.at[place]) if place >= 0 else -1
+    coordinate = places(best.model)[index]
     if coordinate < 0:
         return False, False
-    z = best.model.space.coordinates(best.theta)
+    z = best.model.space.unconstrain(best.theta)
     both = z[coordinate], best.model.centre[coordinate]
     ends = min(both) - np.log(FAR), max(both) + np.log(FAR)
     down, up = (_loss(best, z, coordinate, end) < LOSS for end in ends)
@@ -200,6 +200,6 @@ def _loss(best: Optimum, z: Array, coordinate: int, end: float) -> float:
     z[coordinate] = end
     if np.isnan(z).any() or (z == np.inf).any():
         return np.inf
-    theta = best.model.space.constrain(z, best.model.layout)
+    theta = best.model.space.constrain(z)
     value = best.chart.value(best.chart.coordinates(theta))[0]
     return best.value - value if np.isfinite(value) else np.inf

@@ -16,9 +16,9 @@ import numpy as np
 
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
-from ..recover import Thetas, theta_variables
-from ..space import Theta
-from ..types import Array, Named
+from ..recover import moments_of, theta_variables
+from ..space import flattened, repeated
+from ..types import Array, Named, Theta
 from .approximation import TRUSTED, verdict
 from .determined import Finding, findings, undetermined, why
 from .exact import refuse_exact
@@ -131,7 +131,7 @@ class EmpiricalBayes:
             attrs |= _evidence(model, rng)
         thetas = model.plugged(best, self.draws)
         fixed = (*model.parameters, *(("mu",) if thetas.mean is not None else ()))
-        return Outcome(thetas=thetas, attrs=attrs, fixed=fixed, criterion=self.criterion)
+        return Outcome(theta=thetas, attrs=attrs, fixed=fixed, criterion=self.criterion)
 
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
@@ -151,9 +151,9 @@ class EmpiricalBayes:
             attrs |= _evidence(model, rng)
         fixed, stats = tuple(p for p in model.parameters), {}
         if self.laplace:
-            thetas, log_weight = _laplace(best, found, self.draws, rng)
+            draws, log_weight = _laplace(best, found, self.draws, rng)
             fixed, stats = (), {"log_weight": log_weight[None]}
-            drawn = theta_variables(model, thetas.h[0], thetas.corr[0])
+            drawn = theta_variables(model, flattened(draws))
             settled = "" if best.converged else "the maximum was not found"
             judged = verdict(model, log_weight, drawn, [], rng, settled)
             told = [
@@ -162,13 +162,13 @@ class EmpiricalBayes:
             attrs |= {**judged, "converged": attrs["converged"]}
             attrs["message"] = "; ".join(told) or "converged"
         else:
-            thetas = Thetas.repeat(theta, 1, self.draws)
+            draws = repeated(theta, 1, self.draws)
         table, coords = estimates(best, why(found))
         tables = {"variance_parameters": table}
         if not self.laplace:
             tables["posterior_moments"] = moments(model, self, theta)
         return Outcome(
-            thetas=thetas,
+            theta=draws,
             sample_stats=stats,
             attrs=attrs,
             fixed=fixed,
@@ -205,11 +205,11 @@ def message(best: Optimum, found: tuple[Finding, ...]) -> str:
 
 def _few_digits(best: Optimum) -> str:
     """Why float64 holds few digits of the criterion, and what to do."""
-    design, sigma = best.model.design, best.theta.sigma
+    design, sigma = best.model.design, float(best.theta["sigma"])
     y = design.y - design.offset
     spread = float(np.std(y))
     told = f"the log likelihood is known to {best.rounding:.0e} only"
-    if len(best.model.terms) > 1:
+    if len(best.model.groups) > 1:
         why = "the noise is tiny beside crossed random effects"
     elif abs(float(np.mean(y))) > 100.0 * spread:
         why = (
@@ -224,25 +224,21 @@ def _few_digits(best: Optimum) -> str:
 def moments(model: Model, engine: EmpiricalBayes, theta: Theta) -> Named:
     """Exact means and sds of the coefficients at the maximum (BLUE and BLUP are the means)."""
     solver = model.solver("reml" if engine.criterion in ("ml", "reml") else engine.criterion)
-    exact = solver.condition(theta.scales, theta.sigma)
+    exact = solver.condition(*model.roots(theta))
+    means, sds = moments_of(model, exact)
     found: Named = {}
-    if model.design.fixed:
-        found["beta_mean"] = (("fixed",), exact.beta)
-        found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))
-        found["beta_cov"] = (("fixed", "fixed_2"), exact.beta_cov)
-    means = model.in_units(exact.effects)
-    sds = model.in_units(
-        tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
-    )
-    for term, mean, sd in zip(model.parts, means, sds):
-        found[f"{term.coefficients}_mean"] = (term.dims, mean)
-        found[f"{term.coefficients}_sd"] = (term.dims, sd)
+    for term in model.terms:
+        name = term.coefficients
+        found |= {f"{name}_mean": (term.dims, means[name]), f"{name}_sd": (term.dims, sds[name])}
+    if model.fixed:
+        dims = model.fixed.dims[0], f"{model.fixed.dims[0]}_2"
+        found[f"{model.fixed.coefficients}_cov"] = (dims, exact.beta_cov)
     return found
 
 
 def _laplace(
     best: Optimum, found: tuple[Finding, ...], draws: int, rng: np.random.Generator
-) -> tuple[Thetas, Array]:
+) -> tuple[Theta, Array]:
     """Draws of theta from the Gaussian around the maximum, and their log importance ratios.
 
     Under "map" it is the maximum in the coordinates of the Gaussian, its Jacobian included. The
@@ -262,7 +258,7 @@ def _laplace(
         )
     model = best.model
     target = model.target(best.criterion, prior=with_prior)
-    z = posterior_mode(model, target) if with_prior else model.space.coordinates(best.theta)
+    z = posterior_mode(model, target) if with_prior else model.space.unconstrain(best.theta)
     values, vectors = np.linalg.eigh(-hessian(target, z))
     if z.size and values[0] <= 0.0:
         raise ValueError(
@@ -272,4 +268,4 @@ def _laplace(
     white = rng.standard_normal((z.size, draws))
     points = np.ascontiguousarray((z[:, None] + (vectors / np.sqrt(values)) @ white).T)
     log_q = 0.5 * np.log(values / (2.0 * np.pi)).sum() - 0.5 * (white**2).sum(axis=0)
-    return Thetas.at(model, points[None]), model.target().many(points) - log_q
+    return model.space.constrain(points[None]), model.target().many(points) - log_q

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from ..space import Positive
+from ..parameters import Positive
 from ..terms import BlockTerm, GroupTerm
 from ..types import Array
 

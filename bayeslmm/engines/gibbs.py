@@ -15,8 +15,8 @@ import numpy as np
 
 from ..laws import Law
 from ..model import Model
+from ..parameters import Positive
 from ..recover import one_chain, theta_variables
-from ..space import Positive
 from ..types import Array, Named
 from .collapsed import sampled
 from .convergence import judge
@@ -67,7 +67,7 @@ class Gibbs:
         refuse_matrix(self, model)
         refuse_unknown(model)
         refuse_improper(model)
-        if model.terms:
+        if model.groups:
             return self._beside(model, rng)
         data, centre = rows_of(model)
         options: dict[str, Any] = {"draws": self.draws, "tune": self.tune, "chains": self.chains}
@@ -78,14 +78,12 @@ class Gibbs:
     def _beside(self, model: Model, rng: np.random.Generator) -> Outcome:
         """Beside random effects: what terms share is drawn with all coefficients integrated out."""
         z, whole = sampled(model, blocks_of(model), self.draws, self.tune, self.chains, rng)
-        thetas = model.thetas(z)
-        judged = judge(model.judged(thetas, z), {}, ("z", *model.moving))
+        theta = model.thetas(z)
+        judged = judge(model.judged(theta, z), {}, ("z", *model.moving))
         del judged["divergences"]
-        columns = sum(b.columns for b in model.blocks)
-        rest = model.design.y - model.design.y.mean()
-        spread = float(np.sqrt(np.mean(rest**2)))
-        more = advice(columns, float(model.design.frequency.sum()), spread, thetas.h[..., -1])
-        return Outcome(thetas=thetas, attrs=_attrs(judged, more, z.shape[:2], whole))
+        columns, rows = sum(b.columns for b in model.blocks), float(model.design.frequency.sum())
+        more = advice(columns, rows, float(model.design.y.std()), theta["sigma"])
+        return Outcome(theta=theta, attrs=_attrs(judged, more, z.shape[:2], whole))
 
 
 def _attrs(
@@ -115,13 +113,13 @@ def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> 
 
 def refuse_unknown(model: Model) -> None:
     """What the sampler has no draw for."""
-    if not model.terms and not model.blocks:
+    if not model.parts:
         raise ValueError(
             "Gibbs draws the scales of grouping factors and of blocks of columns, and this model "
             "has no factor and no block of columns; use NUTS()"
         )
     own = [p for b in model.blocks for p in b.law.parameters]
-    for p in own if model.terms else model.space.scales:
+    for p in own if model.groups else model.space.scales:
         if p.custom is not None:
             raise ValueError(
                 f"Gibbs knows laws by name, and the prior of {p.name} is another one; use NUTS()"
@@ -175,19 +173,22 @@ def _law(p: Positive | None, absent: float) -> Any:
 def variables_of(model: Model, found: Draws) -> Named:
     """The posterior's variables from the sampler's draws, (chains, draws, ...)."""
     shape = found.sigma.shape
-    h, at = [], 0
+    theta, at = {"sigma": found.sigma.ravel()}, 0
     for number, block in enumerate(model.blocks):
         heads = found.heads[:, :, number]
-        own = (found.local[:, :, at : at + block.columns], heads[..., :1])
-        factors = (*own, heads[..., 1:2], heads[..., 2:3])
+        own = (found.local[:, :, at : at + block.columns], heads[..., 0])
+        factors = (*own, heads[..., 1], heads[..., 2])
         law = block.law
         given = zip((law.local, law.common, law.rate, law.slab), factors)
-        h += [values for p, values in given if p is not None]
+        theta |= {
+            p.name: values.reshape(found.sigma.size, *p.shape)
+            for p, values in given
+            if p is not None
+        }
         at += block.columns
-    flat = np.concatenate([*h, found.sigma[..., None]], axis=2).reshape(found.sigma.size, -1)
-    variables = theta_variables(model, flat, np.zeros((found.sigma.size, 0)))
+    variables = theta_variables(model, theta)
     ends = np.cumsum([b.columns for b in model.blocks])
     u = np.split(found.u.reshape(found.sigma.size, -1), ends[:-1], axis=1)
-    effects = [v / b.unit for v, b in zip(u, model.blocks)]
-    every = one_chain(model, variables, found.beta.reshape(found.sigma.size, -1), effects)
+    beta = found.beta.reshape(found.sigma.size, -1)
+    every = one_chain(model, variables, model.coefficients(beta, [v[..., None] for v in u]))
     return {n: (dims, v[0].reshape(*shape, *v.shape[2:])) for n, (dims, v) in every.items()}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from ..space import RAW
+from ..parameters import RAW
 from ..types import Array
 from .convergence import judge
 from .protocol import Outcome
@@ -41,7 +41,7 @@ def sample_marginal(
     z = z.reshape(settings["chains"], settings["draws"], model.space.size)
     stats, thetas = _stats(tree), model.thetas(z)
     attrs = {"sampler": "pymc", **judge(model.judged(thetas, z), stats, ("z", *model.moving))}
-    return Outcome(thetas=thetas, sample_stats=stats, attrs=attrs)
+    return Outcome(theta=thetas, sample_stats=stats, attrs=attrs)
 
 
 def _sample(graph: Any, settings: Mapping[str, Any], rng: Any, progress: bool, sampler: str) -> Any:

@@ -11,10 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..model import Model
-from ..space import Theta
 from ..target import Evaluate, Target
-from ..types import Array
-from .chart import Block, Chart
+from ..types import Array, Theta
+from .chart import Chart, Free
 from .exact import ADVICE, exact_fit
 from .peaks import rough_maxima
 
@@ -107,7 +106,7 @@ def _climbed(chart: Chart, negative, x: Array) -> tuple[Array, Array]:  # type: 
 
 def _rounding(chart: Chart, x: Array) -> float:
     theta = chart.theta(x)
-    return chart.target.solver.rounding(theta.scales, theta.sigma)
+    return chart.target.solver.rounding(*chart.model.roots(theta))
 
 
 def step_for(rounding: float) -> float:
@@ -121,11 +120,7 @@ def _rough(model: Model, criterion: str, close: float = CLOSE) -> list[Theta]:
     inner = _with_scales(model, target) if criterion == "map" else target
     ends = rough_maxima(model, target, inner)
     top = inner(ends[0])[0]
-    return [
-        model.space.constrain(z, model.layout)
-        for z in ends[:NEWTONS]
-        if not inner(z)[0] < top - close
-    ]
+    return [model.space.constrain(z) for z in ends[:NEWTONS] if not inner(z)[0] < top - close]
 
 
 def near(best: Optimum, close: float) -> list[Array]:
@@ -142,15 +137,14 @@ def near(best: Optimum, close: float) -> list[Array]:
 
 def _with_scales(model: Model, target: Target) -> Evaluate:
     """The target plus the prior of the scales on their own scale, without Jacobian."""
-    layout, prior = model.layout, replace(target, prior=True)
-    free = layout.at >= 0
+    places, prior = model.space.places, replace(target, prior=True)
 
     def evaluate(z: Array) -> tuple[float, Array]:
         value, grad = target(z)
-        h = layout.value.copy()
-        h[free] = np.exp(z[layout.at[free]])
-        more, slopes = prior.scale_prior(h)
-        grad[layout.at[free]] += slopes[free] * h[free]
+        theta = model.space.constrain(z)
+        more, slopes = prior.scale_prior(theta)
+        for name in slopes.keys() & places.keys():
+            grad[places[name]] += np.ravel(slopes[name] * theta[name])
         return value + more, grad
 
     return evaluate
@@ -239,13 +233,14 @@ def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped
 def _ascend(chart: Chart, x: Array) -> Array | None:
     """A higher point off the boundary in the steepest direction that ascends, or None."""
     theta = chart.theta(x)
-    J = chart.target.solver.score(theta.scales, theta.sigma)[1]
+    sigma = float(theta["sigma"])
+    J = chart.target.solver.score(*chart.model.roots(theta))[1]
+    each = chart.model.entries.split(J)
     value = chart.value(x)[0]
     for b in chart.blocks:
-        own = J[b.base : b.base + b.q * b.q].reshape(b.q, b.q)
-        own = own * theta.sigma**2 / np.outer(b.unit, b.unit)
+        own = each[b.number].reshape(b.q, b.q) * sigma**2 / np.outer(b.unit, b.unit)
         for part in _parts(b):
-            direction = _climb(own[np.ix_(part, part)], _relative(b, x)[np.ix_(part, part)])
+            direction = _climb(own[np.ix_(part, part)], b.relative(x)[np.ix_(part, part)])
             if direction is None:
                 continue
             for size in STEPS:
@@ -255,16 +250,10 @@ def _ascend(chart: Chart, x: Array) -> Array | None:
     return None
 
 
-def _parts(b: Block) -> list[np.ndarray]:
+def _parts(b: Free) -> list[np.ndarray]:
     """Effects that may be correlated with each other."""
     first = [int(b.cols[b.rows == i].min()) for i in range(b.q)]
     return [np.flatnonzero(np.array(first) == f) for f in sorted(set(first))]
-
-
-def _relative(b: Block, x: Array) -> Array:
-    L = np.zeros((b.q, b.q))
-    L[b.rows, b.cols] = x[b.at : b.at + b.rows.size]
-    return L
 
 
 def _climb(J: Array, L: Array) -> Array | None:
@@ -279,13 +268,13 @@ def _climb(J: Array, L: Array) -> Array | None:
     return null @ turns[:, -1]
 
 
-def _raised(b: Block, x: Array, part: np.ndarray, direction: Array) -> Array:
+def _raised(b: Free, x: Array, part: np.ndarray, direction: Array) -> Array:
     """x with a small variance added along a direction of one block."""
-    L = _relative(b, x)
+    L = b.relative(x)
     own = L[np.ix_(part, part)]
     size = max(1.0, np.abs(own).max())
     raised = np.linalg.qr(np.column_stack([own, size * direction]).T, mode="r").T
     L[np.ix_(part, part)] = raised[:, : part.size]
     x = x.copy()
-    x[b.at : b.at + b.rows.size] = L[b.rows, b.cols]
+    x[b.coordinates] = L[b.rows, b.cols]
     return x

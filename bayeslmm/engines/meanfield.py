@@ -15,10 +15,11 @@ import numpy as np
 from ..densities import log_complete, log_prior
 from ..gaussian.primal import Primal
 from ..model import Model
+from ..parameters import Positive
 from ..recover import theta_variables
-from ..space import Positive
+from ..space import repeated
 from ..terms import GroupTerm
-from ..types import Array, Named
+from ..types import Array, Coefficients, Named, Theta
 from .conjugate import Covariance
 from .peaks import rough_maxima
 
@@ -50,43 +51,38 @@ class State:
     def begin(cls, model: Model) -> "State":
         """Start at the highest mode of the marginal likelihood: few sweeps are left from there."""
         target = model.target("evidence", prior=False)
-        theta = model.space.constrain(rough_maxima(model, target, target)[0], model.layout)
-        parts, at = [], 0
-        for number, term in enumerate(model.terms):
-            q = term.shape[1]
-            L = theta.scales[at : at + q * q].reshape(q, q)
-            parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * theta.sigma**2))
-            at += q * q
+        theta = model.space.constrain(rough_maxima(model, target, target)[0])
+        parts, noise = [], float(theta["sigma"]) ** 2
+        for number, term in enumerate(model.groups):
+            L = term.root(theta)
+            parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * noise))
         n = model.sums.n
         sigma = model.space.sigma
-        guess = np.full((1, 1), theta.sigma**2)
+        guess = np.full((1, 1), noise)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
-        noise = Part(-1, (0,), law, guess)
-        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), noise)
+        residual = Part(-1, (0,), law, guess)
+        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), residual)
 
     @property
-    def point(self) -> tuple[Array, float]:
-        """The solver's scales and sigma at which q of the coefficients is the conditional."""
-        factors = [np.zeros((t.shape[1], t.shape[1])) for t in self.model.terms]
+    def theta(self) -> Theta:
+        """The variances at which q of the coefficients is their conditional."""
+        roots = [np.zeros(t.root_shape) for t in self.model.groups]
         for part in self.parts:
-            factors[part.term][np.ix_(part.members, part.members)] = _root(part.effective)
-        flat = [L.ravel() for L in factors]
-        return np.concatenate([*flat, np.zeros(0)]), float(np.sqrt(self.noise.effective[0, 0]))
+            roots[part.term][np.ix_(part.members, part.members)] = _root(part.effective)
+        return _theta(self.model, roots, np.sqrt(self.noise.effective[0, 0]))
 
     def sweep(self) -> tuple[float, "State"]:
         """The bound here, and the state after every factor was updated once."""
-        scales, sigma = self.point
+        scales, sigma = self.model.roots(self.theta)
         value, J, slope = self.solver.score(scales, sigma)
         bound = value + sum(_share(p.law) for p in (*self.parts, self.noise) if p.law)
-        starts = np.concatenate([[0], np.cumsum([t.shape[1] ** 2 for t in self.model.terms])])
+        each = self.model.entries.split(J)
         parts = []
         for part in self.parts:
             if part.law is None:
                 parts.append(part)
                 continue
-            q = self.model.terms[part.term].shape[1]
-            own = J[starts[part.term] : starts[part.term + 1]].reshape(q, q)
-            own = own[np.ix_(part.members, part.members)]
+            own = each[part.term][np.ix_(part.members, part.members)]
             psi = part.effective
             squares = psi @ own @ psi + part.law.count * psi
             parts.append(replace(part, law=part.law.update(squares)))
@@ -98,50 +94,42 @@ class State:
 
     def draw(self, draws: int, rng: np.random.Generator) -> "Draws":
         """Draws of everything from q, and their log importance ratios."""
-        model, at_mean = self.model, self.point
-        psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.terms]
+        model, at_mean = self.model, self.theta
+        psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.groups]
         log_q = np.zeros(draws)
         for part in self.parts:
-            drawn = np.broadcast_to(part.effective, (draws, *part.effective.shape))
+            own = np.broadcast_to(part.effective, (draws, *part.effective.shape))
             if part.law is not None:
-                drawn = part.law.draw(draws, rng)
-                log_q += part.law.log_density(drawn)
-            psi[part.term][np.ix_(range(draws), part.members, part.members)] = drawn
+                own = part.law.draw(draws, rng)
+                log_q += part.law.log_density(own)
+            psi[part.term][np.ix_(range(draws), part.members, part.members)] = own
         noise = np.full(draws, self.noise.effective[0, 0])
         if self.noise.law is not None:
-            drawn = self.noise.law.draw(draws, rng)
-            noise = drawn[:, 0, 0]
-            log_q += self.noise.law.log_density(drawn)
-        roots = [_root(p) for p in psi]
-        sds = [np.sqrt(np.diagonal(p, axis1=1, axis2=2)) for p in psi]
-        corr = [_unit(L, sd).reshape(draws, -1) for L, sd in zip(roots, sds)]
-        empty = np.zeros((draws, 0))
-        h = np.hstack([*sds, np.sqrt(noise)[:, None]])
-        scales = np.hstack([*(L.reshape(draws, -1) for L in roots), empty])
-        many = np.tile(at_mean[0], (draws, 1)), np.full(draws, at_mean[1])
-        beta, effects = self.solver.draws(*many, rng)
-        found = theta_variables(model, h, np.hstack([*corr, empty]))
+            own = self.noise.law.draw(draws, rng)
+            noise = own[:, 0, 0]
+            log_q += self.noise.law.log_density(own)
+        theta = _theta(model, [_root(p) for p in psi], np.sqrt(noise))
+        many = model.roots(repeated(at_mean, draws))
+        drawn = model.coefficients(*self.solver.draws(*many, rng))
+        found = theta_variables(model, theta)
         prior = sum(v.reshape(draws, -1).sum(axis=1) for _, v in log_prior(model, found).values())
         # q of the coefficients by Bayes' rule: p(y, b) / p(y) at the variances' means.
-        log_b = log_complete(model, at_mean[0][None], np.array([at_mean[1]]), beta, effects)
-        log_b -= self.solver.value(*at_mean)
-        log_p = prior + log_complete(model, scales, h[:, -1], beta, effects)
+        log_b = log_complete(model, repeated(at_mean, 1), drawn)
+        log_b -= self.solver.value(*model.roots(at_mean))
+        log_p = prior + log_complete(model, theta, drawn)
         work = self.solver.work()
-        log_y = [self.solver.value(*point, work) for point in zip(scales, h[:, -1])]
-        return Draws(
-            found, h, scales, beta, effects, log_p - log_q - log_b, prior + np.array(log_y) - log_q
-        )
+        log_y = np.array([self.solver.value(*p, work) for p in zip(*model.roots(theta))])
+        ratios = log_p - log_q - log_b, prior + log_y - log_q
+        return Draws(theta, found, drawn, *ratios)
 
 
 @dataclass(frozen=True, repr=False)
 class Draws:
     """Draws of the variances and coefficients, with their log importance ratios."""
 
-    theta: Named
-    h: Array
-    scales: Array
-    beta: Array
-    effects: tuple[Array, ...]
+    theta: Theta
+    told: Named  # theta as the tree has it
+    drawn: Coefficients
     log_weight: Array
     log_weight_theta: Array  # of theta alone, the coefficients integrated out: less noisy
 
@@ -201,8 +189,9 @@ def _root(psi: Array) -> Array:
     return L
 
 
-def _unit(L: Array, sd: Array) -> Array:
-    """Factors of the correlation matrices; the identity where an sd is zero."""
-    return np.where(
-        sd[..., None] > 0.0, L / np.where(sd > 0.0, sd, 1.0)[..., None], np.eye(sd.shape[1])
-    )
+def _theta(model: Model, roots: list[Array], sigma: Array) -> Theta:
+    """The variances with these factors of every term's covariance."""
+    found: Theta = {"sigma": np.asarray(sigma)}
+    for term, L in zip(model.groups, roots):
+        found |= term.at_root(L)
+    return found

@@ -39,7 +39,7 @@ def posterior_modes(model: Any, target: Any) -> list[Array]:
         found = rough_maxima(model, replace(target, prior=False), target)
     for criterion in ("reml", "map") if model.advice else ():
         try:
-            z = model.space.coordinates(maximise(model, criterion).theta)
+            z = model.space.unconstrain(maximise(model, criterion).theta)
         except ArithmeticError:
             continue
         inside = np.where(np.isfinite(z), np.clip(z, begin - 40.0, begin + 40.0), begin)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..named import elements
 from ..tree import model_of
 from ..types import Array
 
@@ -63,10 +64,10 @@ def _entries(posterior: Any, name: str, labels: list[str], free: set[str]) -> tu
         values[:] = posterior[f"corr_{name}"].values.reshape(-1, q, q)[0]
     np.fill_diagonal(values, posterior[f"sd_{name}"].values.reshape(-1, q)[0])
     loose = np.zeros((q, q), bool)
-    for i, one in enumerate(labels):
-        loose[i, i] = (f"sd_{name}" if q == 1 else f"sd_{name}[{one}]") in free
-        for j in range(i):
-            loose[i, j] = loose[j, i] = f"corr_{name}[{labels[j]}, {one}]" in free
+    for label, (i,) in elements(f"sd_{name}", [labels]):
+        loose[i, i] = label in free
+    for label, (j, i) in elements(f"corr_{name}", [labels, labels], paired=True):
+        loose[i, j] = loose[j, i] = label in free
     return np.where(loose, 0.0, values), loose
 
 
@@ -77,7 +78,7 @@ def _columns(tree: Any, name: str) -> Array:
         return np.asarray(data[f"columns_{name}"].values, float)
     if posterior[f"{name}_effect"].values.tolist() == ["Intercept"]:
         return np.ones((data.sizes["row"], 1))
-    found = [t for t in getattr(model_of(tree), "terms", ()) if t.name == name]
+    found = [t for t in getattr(model_of(tree), "groups", ()) if t.name == name]
     if not found:
         raise ValueError(
             f"the file of this fit does not hold the columns of its random effects by {name}, so "

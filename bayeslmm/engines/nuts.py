@@ -98,7 +98,7 @@ class NUTS:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
             return Outcome(
-                thetas=model.thetas(np.zeros((self.chains, self.draws, 0))),
+                theta=model.thetas(np.zeros((self.chains, self.draws, 0))),
                 attrs={
                     "message": "all variances are fixed: every draw is exact and independent",
                     "converged": 1,
@@ -114,7 +114,7 @@ class NUTS:
         judged["message"] += "".join(f"; {advice}" for advice in model.advice)
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
-        return Outcome(thetas=thetas, sample_stats=stats, attrs={**attrs, **judged})
+        return Outcome(theta=thetas, sample_stats=stats, attrs={**attrs, **judged})
 
 
 type Begins = list[tuple[Array, Array]]

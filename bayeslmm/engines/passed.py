@@ -34,6 +34,6 @@ def passed(model: Any, plugged: Any, drawn: Any) -> float:
     values = np.array([target(z)[0] for z in points])
     if not values.size or not np.isfinite(values).any():
         return 0.0
-    begin = model.space.constrain(points[int(np.nanargmax(values))], model.layout)
+    begin = model.space.constrain(points[int(np.nanargmax(values))])
     more = maximise(model, criterion, begin).value - float(plugged.attrs["log_marginal"])
     return more if more > HIGHER else 0.0

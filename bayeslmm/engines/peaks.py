@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..space import Space
-from ..types import Array
+from ..types import Array, Index
 from .start import mode
 
 type Cells = tuple[tuple[float, ...], ...]
@@ -131,12 +131,13 @@ def _directions(space: Space) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
 
     Many scales of one name move together; what is in units of sigma anyway is not on the ray.
     """
-    held = {n for p in space.products if p.noise for n in (p.local, p.common, p.rate)}
-    axes, ray, at = [], [], 0
+    held = {name for p in space.products if p.noise for name, _ in p.exponents}
+    axes: list[Index] = []
+    ray: list[int] = []
     for scale in space.scales[:-1]:
         if scale.free:
-            own = np.arange(at, at + scale.size)
-            axes += [own] if scale.size > WIDE else list(own[:, None])
+            own = space.places[scale.name]
+            axes += [own] if own.size > WIDE else list(own[:, None])
             ray += [] if scale.name in held else own.tolist()
-            at += scale.size
-    return tuple(axes), np.array([*ray, at] if space.sigma.free else [], np.int64)
+    free = space.sigma.free
+    return tuple(axes), np.array([*ray, *space.places["sigma"]] if free else [], np.int64)

@@ -205,7 +205,7 @@ class _Profile:
     def _scale(self) -> float:
         if self.limits[0] == -1.0:
             return 1.0
-        return max(abs(self.estimate), 1e-3 * self.best.theta.sigma)
+        return max(abs(self.estimate), 1e-3 * float(self.best.theta["sigma"]))
 
 
 def _off_zero(x: Array) -> Array:

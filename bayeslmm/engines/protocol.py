@@ -15,11 +15,11 @@ class Outcome:
 
     Attributes
     ----------
-    thetas : Thetas or Loadings, optional
-        Draws of theta, as the model's `thetas` makes them; all else is then recovered exactly. None
+    theta : Theta, optional
+        Draws of theta, name -> (chains, draws, ...); all else is then recovered exactly. None
         where the engine has drawn all variables itself (`variables`).
     variables : dict
-        Name -> (dims, values with leading chain and draw), in place of `thetas`.
+        Name -> (dims, values with leading chain and draw), in place of `theta`.
     sample_stats : dict
         Name -> array (chains, draws, ...).
     attrs : dict
@@ -32,7 +32,7 @@ class Outcome:
         Further datasets, name -> {variable: (dims, values)}, with their coords in `coords`.
     """
 
-    thetas: Any = None
+    theta: Any = None
     variables: Named = field(default_factory=dict)
     sample_stats: dict[str, Array] = field(default_factory=dict)
     attrs: dict[str, Any] = field(default_factory=dict)

@@ -18,8 +18,10 @@ import numpy as np
 
 from ..gaussian.relevance import Relevance, search
 from ..model import Model
+from ..parameters import Positive
 from ..recover import recover
-from ..space import Positive, Theta
+from ..terms import BlockTerm
+from ..types import Theta
 from .maximise import Optimum, maximise
 from .protocol import Outcome
 from .whitening import whitened
@@ -39,19 +41,19 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
     price = np.concatenate([np.full(b.columns, b.law.price) for b in chosen_of])
     kept: Kept = {name: np.zeros(0, np.int64) for name in names}
     flat = criterion in ("ml", "reml") or not model.design.fixed
-    alone = flat and not model.terms and len(names) == len(model.blocks)
-    before: tuple[Model, Theta] | None = None
+    alone = flat and not model.groups and len(names) == len(model.blocks)
+    before: Theta | None = None
     best: tuple[float, Model, Optimum, Kept] | None = None
     if not alone:  # nothing kept is one answer, and its variances whiten the rows
         small = model.restricted(kept)
         top = maximise(small, criterion)
-        before, best = (small, top.theta), (top.value, small, top, kept)
+        before, best = top.theta, (top.value, small, top, kept)
     asked = kept
     for number in range(1 if alone else ROUNDS):
         sigma = float(model.space.sigma.fixed[0]) if model.space.sigma.fixed is not None else None
         if before is not None:  # a noise that may be too large at first
             sigma = 1.0 if number else None
-        columns, y, count = whitened(model, before[1] if before else None, names, criterion)
+        columns, y, count = whitened(model, before, names, criterion)
         found = search(columns, y, sigma=sigma, price=price, starts=STARTS, count=count)
         chosen = _by_block(model, names, found.active)
         if any(_same(chosen, old) for old in (kept, asked) if number):
@@ -59,7 +61,7 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
         asked = chosen
         begin = _begin(model.restricted(chosen), found, before)
         kept, small, top = _worthwhile(model, criterion, chosen, begin)
-        before = small, top.theta
+        before = top.theta
         value = top.value - sum(b.law.price * kept[b.name].size for b in chosen_of)
         if best is None or value > best[0]:
             best = value, small, top, kept
@@ -99,28 +101,32 @@ def _worthwhile(
 
 def _losses(small: Model, top: Optimum) -> list[tuple[float, str, int]]:
     """What each column brings beyond its price: (nats, block, which of its columns)."""
-    solver, theta = top.chart.target.solver, top.theta
-    found, first = [], int(small.layout.start.size)
-    for block in small.blocks:
-        for j in range(block.columns if block.law.selects else 0):
-            scales = theta.scales.copy()
-            scales[first + j] = 0.0
-            worth = top.value - solver.value(scales, theta.sigma)
+    solver, found = top.chart.target.solver, []
+    for block in (b for b in small.blocks if b.law.selects):
+        for j in range(block.columns):
+            less = _at_zero(block, top.theta, j)
+            worth = top.value - solver.value(*small.roots(less))
             found.append((float(worth - block.law.price), block.name, j))
-        first += block.entries
     return found
+
+
+def _at_zero(block: BlockTerm, theta: Theta, j: int) -> Theta:
+    """The point where one column has a scale of zero."""
+    name = _scale_of(block)
+    scale = theta[name].copy()
+    scale[j] = 0.0
+    return {**theta, name: scale}
+
+
+def _scale_of(block: BlockTerm) -> str:
+    """Name of the scales by which a block chooses columns."""
+    return str(block.law.local.name)  # type: ignore[union-attr]
 
 
 def _without(small: Model, theta: Theta, name: str, at: int) -> Theta:
     """The same point of the model that lacks one column."""
-    h, scales = theta.h, theta.scales
-    place, entry = int(small.layout.widths.sum()), int(small.layout.start.size)
-    for block in small.blocks:
-        if block.name == name:
-            return Theta(np.delete(h, place + at), theta.corr, np.delete(scales, entry + at))
-        place += sum(p.size for p in block.law.parameters)
-        entry += block.entries
-    raise KeyError(name)
+    scale = next(_scale_of(b) for b in small.blocks if b.name == name)
+    return {**theta, scale: np.delete(theta[scale], at)}
 
 
 def _by_block(model: Model, names: Sequence[str], active: np.ndarray) -> Kept:
@@ -134,35 +140,28 @@ def _by_block(model: Model, names: Sequence[str], active: np.ndarray) -> Kept:
     return found
 
 
-def _begin(small: Model, found: Relevance, before: tuple[Model, Theta] | None) -> Theta:
+def _begin(small: Model, found: Relevance, before: Theta | None) -> Theta:
     """Where the maximum over all variances starts: what the search found, in the units of y.
 
     The noise found stretches all that whitened the rows.
     """
-    held, at = {}, 0
-    for scale in before[0].space.scales if before else ():
-        held[scale.name] = before[1].h[at : at + scale.size] * found.sigma  # type: ignore[index]
-        at += scale.size
-    left, h = found.scale, []
-    for scale in small.space.scales[:-1]:
+    left, theta = found.scale, {}
+    for scale in small.space.scales:
         if _chosen(small, scale):
-            h.append(left[: scale.size])
-            left = left[scale.size :]
-        else:
-            h.append(held[scale.name])
-    h.append(held.get("sigma", np.array([found.sigma])))
-    free = small.layout.at[: sum(v.size for v in h)] >= 0
-    z = np.zeros(small.space.size)
-    z[: free.sum()] = np.log(np.maximum(np.concatenate(h), TINY))[free]
-    theta = small.space.constrain(z, small.layout)
-    if before is None:
-        return theta
-    random, triangles = int(small.layout.widths.sum()), small.layout.start.size
-    return Theta(  # correlations as they are: at a boundary they have no coordinates
-        np.concatenate([before[1].h[:random] * found.sigma, theta.h[random:]]),
-        before[1].corr,
-        np.concatenate([before[1].scales[:triangles] * found.sigma, theta.scales[triangles:]]),
-    )
+            theta[scale.name], left = left[: scale.size], left[scale.size :]
+        elif before is not None:
+            theta[scale.name] = before[scale.name] * found.sigma
+        elif scale is small.space.sigma:
+            theta[scale.name] = np.asarray(found.sigma)
+        if scale.free:
+            theta[scale.name] = np.maximum(theta[scale.name], TINY)
+        elif scale.fixed is not None:
+            theta[scale.name] = np.reshape(scale.fixed, scale.shape)
+    for c in small.space.correlations:  # as they are: at a boundary they have no coordinates
+        theta[c.name] = before[c.name]  # type: ignore[index]
+    for term in small.groups:  # zero is an ordinary point of these
+        theta[term.sd.name] = before[term.sd.name] * found.sigma  # type: ignore[index]
+    return theta
 
 
 def _chosen(model: Model, scale: Positive) -> bool:
@@ -174,9 +173,9 @@ def widened(
     model: Model, small: Model, kept: Kept, outcome: Outcome, rng: np.random.Generator
 ) -> Outcome:
     """The outcome with all columns: those that were not kept have scale and coefficient zero."""
-    if outcome.thetas is None:
+    if outcome.theta is None:
         raise RuntimeError("the maximum has no draws of the variances")
-    found = recover(small, outcome.thetas, rng, criterion=outcome.criterion)
+    found = recover(small, outcome.theta, rng, criterion=outcome.criterion)
     variables = dict(found.variables)
     lead = variables["sigma"][1].shape
     tables = {name: dict(table) for name, table in outcome.tables.items()}
@@ -211,5 +210,5 @@ def widened(
     attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
     fixed = tuple(p for p in model.parameters)
     return replace(
-        outcome, fixed=fixed, thetas=None, variables=variables, attrs=attrs, tables=tables
+        outcome, fixed=fixed, theta=None, variables=variables, attrs=attrs, tables=tables
     )

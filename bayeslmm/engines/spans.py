@@ -15,6 +15,7 @@ from functools import partial
 import numpy as np
 
 from ..model import Model
+from ..named import element, elements
 from ..terms import BlockTerm, GroupTerm
 from ..types import Array
 
@@ -107,7 +108,7 @@ def _off(basis: Array, W: Array) -> Array:
 
 def _components(model: Model, rows: np.ndarray) -> Iterator[Component]:
     """Every free variance and covariance, the noise last."""
-    for term in model.terms:
+    for term in model.groups:
         yield from _of_factor(term, rows)
     for block in model.blocks:
         yield from _of_block(block, rows)
@@ -125,13 +126,12 @@ def _of_factor(term: GroupTerm, rows: np.ndarray) -> Iterator[Component]:
     def times(i: int, j: int, W: Array) -> Array:
         return Z[:, [i]] * _by_group(codes, levels, Z[:, [j]] * W)[codes]
 
-    for i, effect in enumerate(effects):
-        name = term.sd.name if len(effects) == 1 else f"{term.sd.name}[{effect}]"
+    for name, (i,) in elements(term.sd.name, [effects]):
         yield Component(f"(... | {term.name})", name, partial(times, i, i))
     for part in term.correlation.parts if term.correlation.free else ():
         for k, i in enumerate(part):
             for j in part[:k]:
-                name = f"{term.correlation.name}[{effects[j]}, {effects[i]}]"
+                name = element(term.correlation.name, effects[j], effects[i])
                 yield Component(f"(... | {term.name})", name, partial(_both, times, i, j))
 
 
@@ -152,7 +152,7 @@ def _of_block(block: BlockTerm, rows: np.ndarray) -> Iterator[Component]:
         yield Component(block.name, law.common.name, lambda W: Z @ (Z.T @ W))
     if law.selects and law.local is not None and block.columns <= LOCAL:
         for label, z in zip(block.labels, Z.T):
-            yield Component(block.name, f"{law.local.name}[{label}]", partial(_alone, z))
+            yield Component(block.name, element(law.local.name, label), partial(_alone, z))
 
 
 def _alone(z: Array, W: Array) -> Array:

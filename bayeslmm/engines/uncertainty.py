@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from ..recover import block_factors
-from ..space import Theta
-from ..types import Array
+from ..named import element, elements
+from ..parameters import Correlation
+from ..types import Array, Theta
 from .maximise import Optimum, free_coordinates
 
 FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit costs 0.01
@@ -24,73 +24,52 @@ FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit cos
 def labels(model: Model) -> list[str]:
     """Names of the free scalar variance parameters, such as sd_Subject[Days]."""
     names: list[str] = []
-    for term in model.terms:
+    for term in model.groups:
         effects = term.grouping.effects
         if term.sd.free:
-            names += [
-                term.sd.name if len(effects) == 1 else f"{term.sd.name}[{e}]" for e in effects
-            ]
+            names += [label for label, _ in elements(term.sd.name, [effects])]
         if term.correlation.free:
             for part in term.correlation.parts:
-                names += [
-                    f"{term.correlation.name}[{effects[j]}, {effects[i]}]"
-                    for k, i in enumerate(part)
-                    for j in part[:k]
-                ]
+                own = [effects[i] for i in part]
+                pairs = elements(term.correlation.name, [own, own], paired=True)
+                names += [label for label, _ in pairs]
     for block in model.blocks:
         for p in block.law.parameters:
-            names += _called(p.name, block.labels if p.dim else ()) if p.free else []
+            if p.free:
+                names += [element(p.name, e) for e in block.labels] if p.dim else [p.name]
     return [*names, "sigma"] if model.space.sigma.free else names
-
-
-def _called(name: str, labels: tuple[str, ...]) -> list[str]:
-    return [f"{name}[{label}]" for label in labels] or [name]
 
 
 def values(model: Model, theta: Theta) -> Array:
     """The parameters of `labels` at a point; NaN for the correlation with an effect of sd zero."""
     found: list[float] = []
-    at = base = 0
-    for term in model.terms:
-        q = term.shape[1]
-        L = theta.scales[base : base + q * q].reshape(q, q)
-        sd = np.sqrt((L**2).sum(axis=1))
+    for term in model.groups:
         if term.sd.free:
-            found += list(sd)
+            found += list(theta[term.sd.name])
         if term.correlation.free:
+            L = term.root(theta)
+            sd = np.sqrt((L**2).sum(axis=1))
             with np.errstate(invalid="ignore", divide="ignore"):
                 corr = L @ L.T / np.outer(sd, sd)
             for part in term.correlation.parts:
                 found += [corr[j, i] for k, i in enumerate(part) for j in part[:k]]
-        at, base = at + q, base + q * q
     for block in model.blocks:
-        size = sum(p.size for p in block.law.parameters)
-        own = block_factors(block, theta.h[None], at)
-        shown = block.law.reported(own, theta.h[-1:])
+        shown = block.reported(theta)
         for p in block.law.parameters:
             found += list(np.ravel(shown[p.name][1])) if p.free else []
-        at += size
     if model.space.sigma.free:
-        found.append(theta.sigma)
+        found.append(float(theta["sigma"]))
     return np.array(found)
 
 
 def places(model: Model) -> list[int]:
-    """Where in theta.h each parameter of `labels` stands; -1 for correlations."""
-    found, at = [], 0
-    for term in model.terms:
-        q = term.shape[1]
-        found += list(range(at, at + q)) if term.sd.free else []
-        if term.correlation.free:
-            found += [
-                -1 for part in term.correlation.parts for k in range(len(part)) for _ in range(k)
-            ]
-        at += q
-    for block in model.blocks:
-        for p in block.law.parameters:
-            found += list(range(at, at + p.size)) if p.free else []
-            at += p.size
-    return [*found, at] if model.space.sigma.free else found
+    """Where in theta's coordinates each parameter of `labels` stands; -1 for correlations."""
+    found: list[int] = []
+    for p in model.space.parameters:
+        if p.free:
+            own = model.space.places[p.name]
+            found += [-1] * own.size if isinstance(p, Correlation) else own.tolist()
+    return found
 
 
 @dataclass(frozen=True)

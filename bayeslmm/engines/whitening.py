@@ -12,8 +12,7 @@ from scipy.linalg.lapack import dormqr
 
 from ..gaussian.memory import memory
 from ..model import Model
-from ..space import Theta
-from ..types import Array
+from ..types import Array, Theta
 
 
 def whitened(
@@ -34,12 +33,12 @@ def whitened(
         everything[:n, at : at + Z.shape[1]] = Z
         at += Z.shape[1]
     weight = model.precision * d.frequency
-    if theta is not None and (model.terms or any(b.name not in names for b in model.blocks)):
+    if theta is not None and (model.groups or any(b.name not in names for b in model.blocks)):
         V = covariance(model, theta, names)
-        V[np.diag_indices_from(V)] += theta.sigma**2 / weight
+        V[np.diag_indices_from(V)] += theta["sigma"] ** 2 / weight
         everything[:n] = solve_triangular(cholesky(V, lower=True), everything[:n], lower=True)
     else:
-        everything[:n] *= (np.sqrt(weight) / (1.0 if theta is None else theta.sigma))[:, None]
+        everything[:n] *= (np.sqrt(weight) / (1.0 if theta is None else theta["sigma"]))[:, None]
     if known:
         everything[n:, :p] = prior.H / prior.scale[:, None]
         everything[n:, -1] = prior.location / prior.scale
@@ -64,7 +63,7 @@ def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
 
     theta is a point of a model in which these blocks may have any number of columns.
     """
-    n, at = model.design.y.size, 0
+    n = model.design.y.size
     limit = memory()
     if limit is not None and 24.0 * n * n > limit:
         raise ValueError(
@@ -73,15 +72,11 @@ def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
             f"or a ridge term"
         )
     V = np.zeros((n, n))
-    for term in model.terms:
-        q = term.shape[1]
-        half = term.grouping.Z @ theta.scales[at : at + q * q].reshape(q, q)
+    for term in model.groups:
+        half = term.grouping.Z @ term.root(theta)
         V += (half @ half.T) * (term.grouping.codes[:, None] == term.grouping.codes)
-        at += q * q
-    own = theta.scales[at:]
     for block in model.blocks:
         if block.name not in without:
-            half = block.Z * own[: block.entries]
+            half = block.Z * block.root(theta)
             V += half @ half.T
-            own = own[block.entries :]
     return V

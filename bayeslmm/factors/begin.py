@@ -22,7 +22,7 @@ import numpy as np
 
 from ..gaussian.expectation import NoNoise
 from ..laws import Law
-from ..space import Positive
+from ..parameters import Positive
 from ..target import foreign_log_density
 from ..types import Array
 from .chart import coordinates

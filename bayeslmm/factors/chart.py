@@ -31,7 +31,7 @@ from ..gaussian import complete, patterns
 from ..gaussian.compiled import jit
 from ..gaussian.patterns import Rows
 from ..laws import density
-from ..space import CUSTOM, FIXED, Positive
+from ..parameters import CUSTOM, FIXED, Positive
 from ..types import Array
 
 BEND = 4.0  # how sharply lengths bend at c

@@ -130,7 +130,7 @@ class Flat:
             slope = -float(np.log(np.abs(factor)).sum())
             thetas = model.thetas(z[None])
             judged = {n: (dims, a[0]) for n, (dims, a) in theta_variables(model, thetas).items()}
-            return Reading(model.target().many(z) + slope, judged, [], thetas=thetas)
+            return Reading(model.target().many(z) + slope, judged, [], theta=thetas)
         drawn: Named = {}
         for rv in self.graph.free_RVs:
             dims = self.graph.named_vars_to_dims.get(rv.name, ())

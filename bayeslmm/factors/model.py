@@ -20,7 +20,7 @@ from ..design.matrix import Matrix
 from ..gaussian.complete import ML, REML, Complete, MeanPrior, Scatter
 from ..gaussian.patterns import Patterns, gather
 from ..named import Recovered
-from ..space import Positive
+from ..parameters import Positive
 from ..types import Array, Named
 from . import begin, words
 from .canonical import facing, upright

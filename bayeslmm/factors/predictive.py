@@ -40,7 +40,7 @@ def prior_draws(model: FactorModel, draws: int, rng: np.random.Generator) -> tup
     """All variables by name, and Y (draws, n, d), from the prior; loadings in canonical form."""
     n, d = model.design.y.shape
     q, unit = model.components, model.unit
-    h = [np.concatenate([s.sample(rng) for s in model.scales]) for _ in range(draws)]
+    h = [np.concatenate([np.atleast_1d(s.sample(rng)) for s in model.scales]) for _ in range(draws)]
     mu = np.array([draw_mean(model, rng) for _ in range(draws)])
     scales, sigma = np.array(h)[:, :-1], np.array(h)[:, -1]
     W = (scales[:, None, :] if q else np.zeros((draws, d, 0))) * rng.standard_normal((draws, d, q))

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..space import Positive, Space
+from ..parameters import Positive
+from ..space import Space
 from .chart import Chart, size
 
 
@@ -12,6 +13,7 @@ class FactorSpace:
 
     scales: tuple[Positive, ...]
     chart: Chart
+    correlations = ()
 
     @property
     def size(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..gaussian.complete import Complete
 from ..gaussian.patterns import Patterns
-from ..space import Positive
+from ..parameters import Positive
 from ..target import CustomPrior
 from ..types import Array
 from .chart import Chart, of_complete, of_patterns, prior_at, size, unpack_many
@@ -47,7 +47,7 @@ class FactorTarget:
         found, at = [], 0
         for scale in self.scales:
             if scale.custom is not None and self.mode:
-                found.append((CustomPrior(scale, scale.custom), slice(at, at + scale.size)))
+                found.append((CustomPrior(scale), slice(at, at + scale.size)))
             at += scale.size
         return tuple(found)
 

@@ -28,8 +28,8 @@ from ..priors import (
     scales_of,
     spans_a_constant,
 )
-from ..space import Space
-from ..terms import GroupTerm
+from ..residual import Independent
+from ..terms import FixedTerm, GroupTerm
 from .memory import refuse_too_large
 
 LOST = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
@@ -146,12 +146,8 @@ def declare(
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
-    space = Space(
-        scales=(*(t.sd for t in random), *(p for b in columns for p in b.law.parameters), sigma),
-        correlations=tuple(t.correlation for t in random),
-        products=tuple(b.product() for b in columns),
-    )
-    fixed, table = fixed_prior(design, scales, priors)
+    prior, table = fixed_prior(design, scales, priors)
+    fixed = (FixedTerm(design.fixed, design.X, prior),) if design.fixed else ()
     by_name = {t.name: t for t in random}
     for grouping in design.groups:
         term = by_name[grouping.name]
@@ -161,7 +157,8 @@ def declare(
     for block in columns:
         table |= block.law.words
     table["sigma"] = sigma.prior
-    return Model(kind, design, random, space, fixed, table, columns)
+    residual = Independent(sigma, design.precision, design.frequency)
+    return Model(kind, design, (*fixed, *random, *columns), residual, table)
 
 
 def _refuse_taken(blocks: Sequence[Block], design: Design) -> None:

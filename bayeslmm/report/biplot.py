@@ -4,14 +4,16 @@ Scores are posterior means with the ellipse that holds 95% of their posterior; l
 all lengthened alike so that they fill the picture. One component alone has a plot of dots.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL, PROB
+from ..estimates import INTERVAL, PROB, Estimate
 from ..types import Array
 from .drawing import COLOURS, FAINT, WIDTH, Image, draw, name_axes
 from .factors import Factors
+from .forest import forest, marks
 from .placing import Placed, placed
 from .show import labels
 from .view import View
@@ -29,17 +31,17 @@ REACH = 0.85  # length of the longest arrow beside the furthest row
 def biplot(view: View) -> tuple[list[Image], str]:
     """One figure of the first engine; nothing where its tree holds no scores."""
     found = view.factors
-    scores = None if found is None else found.estimate(found.first, "z")
+    scores = None if found is None else found.estimates[found.first].get("z")
     if found is None or scores is None or not found.loadings.get(found.first):
         return [], ""
     partial = not found.there.all()
     note = f"By {found.first}."
     note += " Hollow: rows with missing entries." if partial else ""
     if scores.mean.shape[1] == 1:
-        image, told = _dots(found, scores.mean[:, 0], scores.lower[:, 0], scores.upper[:, 0])
+        image, told = _dots(found, scores)
         return [image], f"{note} {told}"
     mean = scores.mean[:, :2]
-    covariance = _covariances(found, scores.sd[:, :2])
+    covariance = _covariances(scores)
     circled, told = ellipses(mean, covariance)
     some = np.arange(len(mean))
     if some.size > POINTS:
@@ -57,12 +59,12 @@ def biplot(view: View) -> tuple[list[Image], str]:
     return [image], f"{note} {told} Arrows are {factor:.2g} times the loadings{found.unit[1]}."
 
 
-def _covariances(found: Factors, sd: Array) -> Array:
+def _covariances(scores: Estimate) -> Array:
     """Covariances of the first two scores of every row, (n, 2, 2)."""
-    draws = found.draws(found.first, "z")
-    if draws is None:
-        return sd[:, :, None] ** 2 * np.eye(2)
-    centred = draws[:, :, :2] - draws[:, :, :2].mean(axis=0)
+    if scores.draws is None:
+        return scores.sd[:, :2, None] ** 2 * np.eye(2)
+    draws = scores.draws[..., :2].reshape(-1, len(scores.mean), 2)
+    centred = draws - draws.mean(axis=0)
     return np.asarray(np.einsum("kni,knj->nij", centred, centred) / len(draws))
 
 
@@ -169,29 +171,19 @@ def _ring(mean: Array, covariance: Array) -> Array:
     return np.asarray(mean + RADIUS * (axes @ circle).T)
 
 
-def _dots(found: Factors, mean: Array, lower: Array, upper: Array) -> tuple[Image, str]:
+def _dots(found: Factors, scores: Estimate) -> tuple[Image, str]:
     """Scores on the one component, in their order."""
+    mean = scores.mean[:, 0]
     order = np.argsort(mean, kind="stable")
     told = f"Mean and {INTERVAL} of each row's score."
     if order.size > LEVELS:
         half = LEVELS // 2
         order = np.concatenate([order[:half], order[-half:]])
         told += f" Of {mean.size:,} rows the {half} lowest and the {half} highest are shown."
-    place, whole = np.arange(order.size, dtype=float), found.there.all(axis=1)[order]
-    rows = found.trees[found.first]["observed_data"]["row"].values[order]
-
-    def paint(axes: Any) -> None:
-        axes.axvline(0.0, color=FAINT, linewidth=0.8)
-        axes.hlines(place, lower[order], upper[order], color=COLOURS[0], linewidth=1.1, alpha=0.75)
-        for own, face in ((whole, COLOURS[0]), (~whole, "white")):
-            axes.plot(
-                mean[order][own], place[own], "o", color=COLOURS[0], mfc=face, ms=3.4, mew=0.9
-            )
-        axes.set_yticks(place, labels(rows, 18), parse_math=False)
-        axes.tick_params(axis="y", length=0, labelsize=7.5)
-        axes.set_ylim(-0.8, order.size - 0.2)
-        name_axes(axes, "score on PC1", "", "Scores")
-
+    own = replace(marks(scores, (order, 0)), filled=found.there.all(axis=1)[order])
+    rows = found.trees[found.first]["observed_data"]["row"].values[order].tolist()
     words = f"Scores of {order.size} rows on PC1: mean and {INTERVAL}"
     words += f"; from {mean.min():.3g} to {mean.max():.3g}"
-    return draw(paint, words, height=0.9 + 0.155 * order.size), told
+    axis, title = "score on PC1", "Scores"
+    by = {found.first: own}
+    return forest(rows, by, by, words, axis=axis, title=title, rising=True), told

@@ -1,13 +1,11 @@
 """Panel: random effects, level by level, in the order of their size."""
 
-from typing import Any
-
 import numpy as np
 
-from ..scalars import INTERVAL
-from .drawing import FAINT, Image, draw, name_axes, styles
-from .show import labels
-from .view import Block, View
+from ..estimates import INTERVAL, Estimate
+from .drawing import Image
+from .forest import forest, marks
+from .view import View
 
 LEVELS = 40  # of one factor; more would not be read
 FIGURES = 6  # of one factor
@@ -16,46 +14,29 @@ FIGURES = 6  # of one factor
 def caterpillar(view: View) -> tuple[list[Image], str]:
     """One figure a factor and effect; the factor with fewest levels first."""
     images, notes = [], []
-    for factor, by_engine in view.blocks.items():
+    held = [each for each in view.estimates.values() if next(iter(each.values())).effects]
+    for by_engine in sorted(held, key=lambda each: len(next(iter(each.values())).mean)):
         first = next(iter(by_engine.values()))
-        for j, effect in enumerate(first.effects[:FIGURES]):
-            images.append(_figure(factor, effect, j, by_engine, list(view.trees)))
-        if len(first.levels) > LEVELS:
+        factor, (levels, effects) = first.name.removeprefix("u_"), first.mean.shape
+        for j, effect in enumerate(first.labels(1)[:FIGURES]):
+            images.append(_figure(effect, j, by_engine, list(view.trees)))
+        if levels > LEVELS:
             notes.append(
-                f"{factor}: of {len(first.levels)} levels the {LEVELS // 2} lowest and the "
+                f"{factor}: of {levels} levels the {LEVELS // 2} lowest and the "
                 f"{LEVELS // 2} highest are shown."
             )
-        if len(first.effects) > FIGURES:
-            notes.append(f"{factor}: of {len(first.effects)} effects {FIGURES} are shown.")
+        if effects > FIGURES:
+            notes.append(f"{factor}: of {effects} effects {FIGURES} are shown.")
     return images, " ".join(notes)
 
 
-def _figure(
-    factor: str, effect: str, j: int, by_engine: dict[str, Block], engines: list[str]
-) -> Image:
-    first = next(iter(by_engine.values()))
+def _figure(effect: str, j: int, found: dict[str, Estimate], engines: list[str]) -> Image:
+    first = next(iter(found.values()))
     order = np.argsort(first.mean[:, j], kind="stable")
     if order.size > LEVELS:
         order = np.concatenate([order[: LEVELS // 2], order[-LEVELS // 2 :]])
-    place = np.arange(order.size, dtype=float)
-    step = 0.5 / max(len(by_engine), 1)
-    style = styles(engines)
-
-    def paint(axes: Any) -> None:
-        axes.axvline(0.0, color=FAINT, linewidth=0.8)
-        for number, engine in enumerate(engines):
-            if engine not in by_engine:
-                continue
-            block, (colour, mark) = by_engine[engine], style[engine]
-            y = place - (number - 0.5 * (len(engines) - 1)) * step
-            lower, upper = block.lower[order, j], block.upper[order, j]
-            axes.hlines(y, lower, upper, color=colour, linewidth=1.1, alpha=0.75)
-            axes.plot(block.mean[order, j], y, mark, color=colour, markersize=3.2)
-        axes.set_yticks(place, labels([first.levels[i] for i in order], 18), parse_math=False)
-        axes.tick_params(axis="y", length=0, labelsize=7.5)
-        axes.set_ylim(-0.8, order.size - 0.2)
-        axes.locator_params(axis="x", nbins=6)
-        name_axes(axes, title=f"{factor}: {effect}")
-
+    factor, own = first.name.removeprefix("u_"), {e: marks(u, (order, j)) for e, u in found.items()}
     told = f"Random effect {effect} of {order.size} levels of {factor}: mean and {INTERVAL}"
-    return draw(paint, told, height=0.9 + 0.155 * order.size)
+    names = first.labels(0)[order].tolist()
+    title = f"{factor}: {effect}"
+    return forest(names, own, engines, told, title=title, rising=True, room=0.155)

@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL
+from ..estimates import INTERVAL
 from .columns import MOST, Columns
-from .drawing import FAINT, Image, draw, log_ranks, name_axes, styles
-from .show import labels
+from .drawing import Image, draw, log_ranks, name_axes, styles
+from .forest import Marks, forest
 from .view import View
 
 
@@ -37,40 +37,19 @@ def _gaps(found: Columns) -> bool:
 
 def _forest(view: View, found: Columns, unit: Any, axis: str) -> Image:
     shown = found.order[:MOST]
-    place = np.arange(shown.size, dtype=float)[::-1]
-    engines, style = list(view.trees), styles(view.trees)
-    step = 0.6 / max(len(engines), 1)
-
-    def paint(axes: Any) -> None:
-        axes.axvline(0.0, color=FAINT, linewidth=0.8)
-        for number, engine in enumerate(engines):
-            if engine not in found.tables:
-                continue
-            table, (colour, mark) = found.tables[engine].iloc[shown], style[engine]
-            y = place - (number - 0.5 * (len(engines) - 1)) * step
-            mean, lower, upper = (
-                table[c].to_numpy() * unit[shown] for c in ("mean", "lower", "upper")
-            )
-            there = table["sd"].to_numpy() > 0.0  # what was left out has no mark
-            axes.hlines(y[there], lower[there], upper[there], color=colour, lw=1.1, alpha=0.75)
-            inside = table["included"].to_numpy()
-            for chosen, face in ((there & inside, colour), (there & ~inside, "white")):
-                axes.plot(
-                    mean[chosen], y[chosen], mark, color=colour, mfc=face, markersize=3.8, mew=0.9
-                )
-        names = labels([found.block.labels[j] for j in shown], 18)
-        axes.set_yticks(place, names, parse_math=False)
-        axes.tick_params(axis="y", length=0, labelsize=7.5)
-        axes.set_ylim(-0.8, shown.size - 0.2)
-        axes.locator_params(axis="x", nbins=6)
-        name_axes(axes, axis, "", f"{found.name} ({found.block.law.kind})")
-
+    own = {}
+    for engine, table in found.tables.items():
+        there = table["sd"].to_numpy() > 0.0  # what was left out has no mark
+        numbers = (np.where(there, table[c], np.nan) * unit for c in ("mean", "lower", "upper"))
+        mean, lower, upper = (each[shown] for each in numbers)
+        own[engine] = Marks(mean, lower, upper, table["included"].to_numpy()[shown])
     told = (
         f"Coefficients of {shown.size} of {found.block.columns:,} columns of {found.name}: mean "
         f"and {INTERVAL}"
     )
-    # With several engines a row needs room for one mark below the other.
-    return draw(paint, told, height=1.05 + (0.12 + 0.045 * len(engines)) * shown.size)
+    title = f"{found.name} ({found.block.law.kind})"
+    names = [found.block.labels[j] for j in shown]
+    return forest(names, own, view.trees, told, axis=axis, title=title)
 
 
 def _sizes(view: View, found: Columns, unit: Any, times: str) -> Image:

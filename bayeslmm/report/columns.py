@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL, PROB, Kind, Scalar, chains, diagnostics
+from ..estimates import INTERVAL, PROB, estimates
+from ..scalars import Kind, Scalar, chains, numbers
 from ..selected import block_names, selected
 from ..terms import BlockTerm
 from ..types import Array
@@ -114,22 +115,9 @@ class Columns:
 
     def scalars(self, engine: str) -> list[Scalar]:
         """The first columns in the order of the page as named numbers, with their draws."""
-        table, tree = self.tables[engine], self.trees[engine]
-        posterior, variable = tree["posterior"].dataset, f"u_{self.name}"
-        kind = Kind(self.title, variable)
-        found = []
-        for j in self.order[: self.listed]:
-            row = table.iloc[j]
-            draws, rhat, ess = None, np.nan, np.nan
-            if chains(tree) and variable in posterior:
-                array = posterior[variable].isel({f"{self.name}_column": j})
-                draws = array.transpose("chain", "draw").values
-                if np.ptp(draws) > 0.0:
-                    rhat, ess = diagnostics(draws)
-            mean, sd, lower, upper = (float(row[c]) for c in ("mean", "sd", "lower", "upper"))
-            label = self.block.labels[j]
-            found.append(Scalar(label, kind, mean, sd, lower, upper, rhat, ess, draws))
-        return found
+        tree, kind = self.trees[engine], Kind(self.title, f"u_{self.name}")
+        rows = [(self.block.labels[j], (j,)) for j in self.order[: self.listed].tolist()]
+        return list(numbers(estimates(tree)[f"u_{self.name}"], kind, rows, chains(tree) > 0))
 
 
 def columns_of(blocks: tuple[BlockTerm, ...], trees: Mapping[str, Any]) -> dict[str, Columns]:

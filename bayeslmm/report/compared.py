@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..engines.approximation import NARROW, WIDE
-from .drawing import BAND, FAINT, Image, draw, name_axes, styles
-from .show import label, labels
+from .drawing import BAND, FAINT, Image
+from .forest import Marks, forest
+from .show import label
 from .view import View
 
 MOST = 24  # parameters; more would not be read
@@ -54,38 +55,30 @@ def _pooled(view: View) -> str:
     if not view.one_response:
         scored = "; z rows pool the scores of all rows" if view.model.components else ""
         return f"The row covariance pools all pairs of columns{scored}."
-    what = ["the levels of an effect"] if view.model.terms or not view.model.blocks else []
+    what = ["the levels of an effect"] if view.model.groups or not view.model.blocks else []
     what += ["the columns of a block"] if view.model.blocks else []
     return f"u_ rows pool {' or '.join(what)}."
 
 
 def _figure(view: View, table: Any, title: str, axis: str) -> Image:
-    style, ratio = styles(view.trees), title == "sd ratio"
-    names = list(table.index)
-    place = np.arange(len(names), dtype=float)[::-1]
-    step = 0.5 / max(len(table.columns), 1)
+    ratio, values = title == "sd ratio", table.to_numpy(dtype=float)
+    shown = np.where(values > 0.0, values, np.nan) if ratio else values
+    none = np.full(len(table), np.nan)
+    own = {engine: Marks(x, none, none) for engine, x in zip(table.columns, shown.T)}
 
-    def paint(axes: Any) -> None:
+    def ground(axes: Any) -> None:
+        place = np.arange(len(table))
         axes.hlines(place, 0, 1, transform=axes.get_yaxis_transform(), color=BAND, linewidth=0.7)
         if ratio:
             axes.axvspan(NARROW, WIDE, color=BAND, linewidth=0)
             axes.axvline(1.0, color=FAINT, linewidth=0.9)
-        for i, engine in enumerate(table.columns):
-            values = table[engine].to_numpy(dtype=float)
-            shown = np.isfinite(values) & ((values > 0.0) | (not ratio))
-            y = place[shown] - (i - 0.5 * (len(table.columns) - 1)) * step
-            colour, mark = style[engine]
-            axes.plot(values[shown], y, mark, color=colour, markersize=4.5, mew=0)
-        axes.set_yticks(place, labels(names, 24), parse_math=False)
-        axes.tick_params(axis="y", length=0, labelsize=8)
-        axes.set_ylim(-0.7, len(names) - 0.3)
-        _scale(axes, table.to_numpy(dtype=float), ratio)
-        name_axes(axes, axis, "", title)
+        _scale(axes, values, ratio)
 
     worst = table.max().max() if not ratio else table.min().min()
-    told = f"{title} of {len(names)} parameters by {', '.join(map(str, table.columns))}"
+    told = f"{title} of {len(table)} parameters by {', '.join(map(str, table.columns))}"
     told += f"; {'smallest' if ratio else 'largest'} {worst:.3g}"
-    return draw(paint, told, height=0.85 + 0.19 * len(names))
+    look: Any = {"axis": axis, "title": title, "longest": 24, "room": 0.19, "ground": ground}
+    return forest(list(table.index), own, list(view.trees), told, **look)
 
 
 def _scale(axes: Any, values: Any, ratio: bool) -> None:

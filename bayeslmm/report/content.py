@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..reading import plugged
-from ..scalars import INTERVAL
+from ..estimates import INTERVAL, plugged
 from . import tables
 from .biplot import biplot
 from .bound import bound

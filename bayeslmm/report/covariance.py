@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..estimates import PROB
 from ..normal import interval
-from ..scalars import PROB
 from ..types import Array
 from .drawing import COLOURS, FAINT, Image, draw, name_axes
 from .factors import Factors

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..estimates import plugged
 from ..normal import log_normal
-from ..reading import plugged
 from ..scalars import Scalar
 from ..types import Array
 from .drawing import Image, curve, draw, name_axes, no_height, styles

@@ -11,21 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..normal import interval
-from ..reading import moments
-from ..scalars import PROB, Z
+from ..estimates import Estimate, estimates
 from ..types import Array
 from .columns import ALIKE
-
-
-@dataclass(frozen=True, eq=False)
-class Estimate:
-    """Mean, sd and interval of a variable; NaN but for the mean where it was plugged in."""
-
-    mean: Array
-    sd: Array
-    lower: Array
-    upper: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,36 +55,18 @@ class Factors:
             return np.ones(self.spread.size), ""
         return self.spread, " / sd of its column"
 
-    def draws(self, engine: str, name: str) -> Array | None:
-        """Draws of a variable (k, ...), chains together; None where they were not kept."""
-        posterior = self.trees[engine]["posterior"].dataset
-        if name not in posterior:
-            return None
-        array = posterior[name].transpose("chain", "draw", ...).values
-        return array.reshape(-1, *array.shape[2:])
-
-    def estimate(self, engine: str, name: str) -> Estimate | None:
-        """Mean, sd and interval of a variable; None where the tree has it in no form."""
-        found = moments(self.trees[engine], name)
-        if found is None:
-            return None
-        mean, sd = (array.values for array in found)
-        lower, upper = mean - Z * sd, mean + Z * sd
-        draws = self.draws(engine, name)
-        exact = self.trees[engine].get("posterior_moments", {})
-        if draws is not None and f"{name}_mean" not in exact and np.isfinite(sd).any():
-            lower, upper = interval(draws, PROB)
-        return Estimate(mean, sd, lower, upper)
+    @cached_property
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """Engine -> what it says of every variable."""
+        return {engine: estimates(tree) for engine, tree in self.trees.items()}
 
     @cached_property
     def loadings(self) -> dict[str, Estimate]:
         """Engine -> loadings (d, q), in units that share an axis."""
-        found = {engine: self.estimate(engine, "W") for engine in self.trees}
-        by = self.unit[0][:, None]
         return {
-            engine: Estimate(e.mean / by, e.sd / by, e.lower / by, e.upper / by)
-            for engine, e in found.items()
-            if e is not None and e.mean.size
+            engine: held["W"].per(self.unit[0])
+            for engine, held in self.estimates.items()
+            if "W" in held and held["W"].mean.size
         }
 
     def longest(self, most: int) -> np.ndarray:

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..scalars import INTERVAL
+from ..estimates import INTERVAL
 from ..types import Array
 from .drawing import INK, Image, draw, name_axes, styles
-from .factors import Estimate, Factors
+from .factors import Factors
 from .view import View
 
 MOST = 20  # eigenvalues that are drawn
@@ -23,10 +23,10 @@ FEWEST = 2  # complete rows for each column, for these to stand for all
 
 @dataclass(frozen=True, eq=False)
 class Spectrum:
-    """What one engine says: eigenvalues (q,), and the noise's."""
+    """What one engine says: mean and both ends of eigenvalues (3, q), and of the noise's (3,)."""
 
-    along: Estimate | None
-    noise: Estimate
+    along: Array
+    noise: Array
 
 
 def scree(view: View) -> tuple[list[Image], str]:
@@ -44,10 +44,10 @@ def scree(view: View) -> tuple[list[Image], str]:
 
 
 def _spectrum(found: Factors, engine: str) -> Spectrum:
-    sigma = found.estimate(engine, "sigma")
-    assert sigma is not None
-    noise = Estimate(sigma.mean**2, sigma.sd, sigma.lower**2, sigma.upper**2)
-    return Spectrum(found.estimate(engine, "explained_variance"), noise)
+    held = found.estimates[engine]
+    sigma, along = np.delete(held["sigma"].told, 1, 0), held.get("explained_variance")
+    none = np.zeros((3, 0))
+    return Spectrum(none if along is None else np.delete(along.told, 1, 0)[:, :MOST], sigma**2)
 
 
 def sample_eigenvalues(found: Factors) -> tuple[Array, str]:
@@ -92,21 +92,19 @@ def of_pairs(X: Array, seen: Array, count: Array) -> Array:
 
 def _figure(view: View, spectra: dict[str, Spectrum], sample: Array) -> Image:
     style = styles(view.trees)
-    told = [s.along for s in spectra.values() if s.along is not None]
-    shown = min(max([sample.size, *(e.mean.size for e in told)]), MOST)
+    shown = max([sample.size, *(len(s.along.T) for s in spectra.values())])
     step = 0.16
 
     def paint(axes: Any) -> None:
         for number, (engine, spectrum) in enumerate(spectra.items()):
-            (colour, mark), noise, along = style[engine], spectrum.noise, spectrum.along
-            if np.isfinite(noise.lower):
-                axes.axhspan(noise.lower, noise.upper, color=colour, alpha=0.15, linewidth=0)
-            axes.axhline(noise.mean, color=colour, linewidth=1.1, linestyle=("-", "--")[number > 0])
-            if along is None:
-                continue
-            x = np.arange(1, along.mean.size + 1)[:MOST] + step * (number + 1)
-            axes.vlines(x, along.lower[:MOST], along.upper[:MOST], color=colour, lw=1.2, alpha=0.8)
-            axes.plot(x, along.mean[:MOST], mark, color=colour, markersize=4.2, mew=0)
+            (colour, mark), (noise, *span) = style[engine], spectrum.noise
+            if np.isfinite(span).all():
+                axes.axhspan(*span, color=colour, alpha=0.15, linewidth=0)
+            axes.axhline(noise, color=colour, linewidth=1.1, linestyle=("-", "--")[number > 0])
+            mean, lower, upper = spectrum.along
+            x = np.arange(1, mean.size + 1) + step * (number + 1)
+            axes.vlines(x, lower, upper, color=colour, lw=1.2, alpha=0.8)
+            axes.plot(x, mean, mark, color=colour, markersize=4.2, mew=0)
         rank = np.arange(1, sample.size + 1)
         axes.plot(rank, sample, "x", color=INK, markersize=4.5, mew=1.1)
         axes.set_xlim(0.5, max(shown, 1) + 0.5 + step * len(spectra))
@@ -114,10 +112,10 @@ def _figure(view: View, spectra: dict[str, Spectrum], sample: Array) -> Image:
         _height(axes, sample, spectra)
         name_axes(axes, "component", "variance", "Eigenvalues")
 
-    words = [f"noise {s.noise.mean:.3g} by {engine}" for engine, s in spectra.items()]
+    words = [f"noise {s.noise[0]:.3g} by {engine}" for engine, s in spectra.items()]
     for engine, s in spectra.items():
-        if s.along is not None:
-            values = ", ".join(f"{v:.3g}" for v in s.along.mean[:MOST])
+        if s.along.size:
+            values = ", ".join(f"{v:.3g}" for v in s.along[0])
             words.append(f"components {values} by {engine}")
     if sample.size:
         words.append(f"sample {', '.join(f'{v:.3g}' for v in sample)}")
@@ -128,8 +126,7 @@ def _height(axes: Any, sample: Array, spectra: dict[str, Spectrum]) -> None:
     """A logarithmic axis in plain numbers where eigenvalues differ much."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    ends = [s.noise.mean for s in spectra.values()]
-    ends += [v for s in spectra.values() if s.along is not None for v in s.along.mean]
+    ends = [v for s in spectra.values() for v in (s.noise[0], *s.along[0])]
     values = np.array([*ends, *sample], dtype=float)
     if values.max() <= WIDE * values.min():
         axes.set_ylim(bottom=0.0)

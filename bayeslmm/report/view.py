@@ -8,23 +8,11 @@ from typing import Any
 from ..criticism.check import Checks, check
 from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
-from ..reading import ranef
-from ..scalars import PROB, Scalar, scalars
+from ..estimates import Estimate, estimates
+from ..scalars import Scalar, scalars
 from ..types import Array
 from .columns import Columns, columns_of
 from .factors import Factors
-
-
-@dataclass(frozen=True, eq=False)
-class Block:
-    """The random effects of one factor: labels, and mean and interval of each (levels, effects)."""
-
-    name: str
-    levels: list[str]
-    effects: list[str]
-    mean: Array
-    lower: Array
-    upper: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,14 +53,13 @@ class View:
         return None if self.one_response else Factors(self.model.observed[1], self.trees)
 
     @cached_property
-    def blocks(self) -> dict[str, dict[str, Block]]:
-        """Factor -> engine -> its random effects; the factor with fewest levels first."""
-        found: dict[str, dict[str, Block]] = {}
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """Variable -> engine -> what it says of it."""
+        found: dict[str, dict[str, Estimate]] = {}
         for engine, tree in self.trees.items():
-            for block in blocks(tree):
-                found.setdefault(block.name, {})[engine] = block
-        fewest = sorted(found, key=lambda name: len(next(iter(found[name].values())).levels))
-        return {name: found[name] for name in fewest}
+            for each in estimates(tree).values():
+                found.setdefault(each.name, {})[engine] = each
+        return found
 
     @cached_property
     def columns(self) -> dict[str, Columns]:
@@ -91,14 +78,3 @@ class View:
     def fitted(self) -> Array:
         """Posterior mean of every row's mean, (n,), by the first engine."""
         return mean_by_row(self.model, self.first[1])
-
-
-def blocks(tree: Any) -> list[Block]:
-    """The random effects that a tree holds, as draws or as moments."""
-    found = []
-    for factor, table in ranef(tree, prob=PROB).items():
-        levels, effects = (list(dict.fromkeys(table.index.get_level_values(i))) for i in (0, 1))
-        shape = len(levels), len(effects)
-        columns = (table[c].to_numpy().reshape(shape) for c in ("mean", "lower", "upper"))
-        found.append(Block(factor, [str(v) for v in levels], [str(v) for v in effects], *columns))
-    return found

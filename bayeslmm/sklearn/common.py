@@ -50,7 +50,7 @@ def _with_noise(model: Any) -> Any:
     """The model with a noise that is next to nothing, where the rows of a fold leave none."""
     y = model.design.y
     sigma = replace(model.space.sigma, law=None, fixed=np.array([LEAST * (np.std(y) or 1.0)]))
-    return replace(model, space=replace(model.space, scales=(*model.space.scales[:-1], sigma)))
+    return replace(model, residual=replace(model.residual, sigma=sigma))
 
 
 def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any:
@@ -87,6 +87,20 @@ def informative(X: Array) -> Any:
     rounding = 2.0 * np.finfo(float).eps * np.maximum(np.abs(low), np.abs(high))
     varies = 0.5 * high - 0.5 * low > rounding
     return np.array([j for j in np.flatnonzero(varies) if j not in repeats], dtype=np.intp)
+
+
+def split(X: Array, all_of_them: bool = False) -> tuple[Any, Any]:
+    """Places of the features that are taken, and of those that are not."""
+    everything = np.arange(X.shape[1])
+    kept = everything if all_of_them else informative(X)
+    return kept, np.setdiff1d(everything, kept)
+
+
+def spread(values: Array, places: Any, size: int) -> Array:
+    """Values at their places, zeros elsewhere."""
+    whole = np.zeros(size)
+    whole[places] = values
+    return whole
 
 
 class ScoresRows:

@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ..engines.evidence import EmpiricalBayes
 from ..engines.nuts import NUTS
+from ..estimates import estimates
 from ..factors.rows import density_at
 from ..gaussian.expectation import expected_scores
 from ..impute import impute, log_density
 from ..models.ppca import ppca
-from ..reading import moments
 from ..types import Array
 from .common import infer, named
 
@@ -244,7 +244,4 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
 
 def _mean(tree: Any, name: str) -> Array:
     """Posterior mean of a variable, exact where it is kept."""
-    found = moments(tree, name)
-    assert found is not None
-    mean: Array = found[0].values
-    return mean
+    return estimates(tree)[name].told[0]

@@ -10,8 +10,7 @@ import numpy as np
 
 from ..model import Model
 from ..normal import LOG_2PI, log_normal
-from ..space import Theta
-from ..types import Array
+from ..types import Array, Theta
 
 
 def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
@@ -20,19 +19,16 @@ def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
     root = prior.H / prior.scale[:, None]
     columns: list[Array] = [design.X]
     blocks: list[Array] = [root.T @ root]
-    at = 0
-    for term in model.terms:
+    for term in model.groups:
         levels, q = term.shape
-        L = theta.scales[at : at + q * q].reshape(q, q)
+        L = term.root(theta)
         Z = np.zeros((design.y.size, levels * q))
         for j in range(q):
             Z[np.arange(design.y.size), term.grouping.codes * q + j] = term.grouping.Z[:, j]
         columns.append(Z)
         blocks.append(np.asarray(np.kron(np.eye(levels), np.linalg.inv(L @ L.T)), float))
-        at += q * q
     for block in model.blocks:
-        s = theta.scales[at : at + block.entries] / block.unit
-        at += block.entries
+        s = block.root(theta) / block.unit
         columns.append(block.Z * block.unit)
         blocks.append(np.diag(1.0 / s**2))
     size = sum(b.shape[0] for b in blocks)
@@ -47,7 +43,7 @@ def conditional(model: Model, theta: Theta) -> tuple[Array, Array]:
     """Mean (k,) and precision (k, k) of all coefficients given theta, by dense algebra."""
     C, precision = coefficient_columns(model, theta)
     design, prior = model.design, model.fixed_prior
-    weight = model.precision * design.frequency / theta.sigma**2
+    weight = model.precision * design.frequency / float(theta["sigma"]) ** 2
     total = C.T @ (C * weight[:, None]) + precision
     known = np.zeros(C.shape[1])
     known[: design.X.shape[1]] = prior.H.T @ (prior.location / prior.scale**2)
@@ -66,7 +62,7 @@ def dense_evidence(model: Model, theta: Theta) -> float:
     log_prior += prior.log_det - np.log(prior.scale).sum() + 0.5 * np.linalg.slogdet(random)[1]
     log_prior -= 0.5 * (r + random.shape[0]) * LOG_2PI
     error = design.y - design.offset - C @ mean
-    sd = theta.sigma / np.sqrt(model.precision)
+    sd = float(theta["sigma"]) / np.sqrt(model.precision)
     rows = log_normal(error, sd)
     log_conditional = 0.5 * np.linalg.slogdet(total)[1] - 0.5 * mean.size * LOG_2PI
     return float(log_prior + rows @ design.frequency - log_conditional)

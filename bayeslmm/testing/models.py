@@ -14,8 +14,8 @@ import numpy as np
 from ..factors import FactorModel
 from ..model import Model
 from ..normal import LOG_2PI
-from ..space import Theta
-from ..types import Array
+from ..recover import moments_of
+from ..types import Array, Theta
 from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
 
@@ -65,7 +65,7 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
 
 
 def _dense(model: Model, theta: Theta) -> None:
-    ours = model.solver().value(theta.scales, theta.sigma)
+    ours = model.solver().value(*model.roots(theta))
     truth = dense_evidence(model, theta)
     condition = np.linalg.cond(conditional(model, theta)[1])
     allowed = max(1e-9, 10.0 * np.finfo(float).eps * condition) * max(1.0, abs(truth))
@@ -73,17 +73,16 @@ def _dense(model: Model, theta: Theta) -> None:
 
 
 def _moments(model: Model, theta: Theta) -> None:
-    exact = model.solver().condition(theta.scales, theta.sigma)
+    exact = model.solver().condition(*model.roots(theta))
     mean, precision = conditional(model, theta)
     cov = np.linalg.inv(precision)
     p = len(model.design.fixed)
-    ours = np.concatenate([exact.beta, *(u.ravel() for u in model.in_units(exact.effects))])
+    means, sds = moments_of(model, exact)
+    ours = np.concatenate([means[t.coefficients].ravel() for t in model.terms])
     sd = np.sqrt(np.diag(cov))
     worst = float(np.abs((ours - mean) / sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
-    variances = [np.diag(exact.beta_cov)]
-    sds = tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
-    variances += [s.ravel() ** 2 for s in model.in_units(sds)]
+    variances = [sds[t.coefficients].ravel() ** 2 for t in model.terms]
     ratio = float(np.abs(np.concatenate(variances) / sd**2 - 1.0).max())
     close(ratio, 0.0, 1e-6, f"conditional variance of {p} fixed and all random effects, relative")
 
@@ -91,11 +90,11 @@ def _moments(model: Model, theta: Theta) -> None:
 def _refit(model: Model, rng: np.random.Generator) -> None:
     y = model.design.y + np.std(model.design.y) * rng.standard_normal(model.design.y.size)
     other = model.with_data(y)
-    if other.space is not model.space or other.fixed_prior is not model.fixed_prior:
+    if other.space is not model.space or other.terms is not model.terms:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
     theta = model.space.constrain(model.centre)
-    values = [m.solver().value(theta.scales, theta.sigma) for m in (model, back)]
+    values = [m.solver().value(*m.roots(theta)) for m in (model, back)]
     close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
 
 
@@ -125,32 +124,16 @@ class _Graphs:
 
     def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
         """Values of the graph's free variables at theta (and coefficients b)."""
-        model, at, base = self.model, 0, 0
-        natural: dict[str, Any] = {}
-        for term in model.terms:
-            q = term.shape[1]
-            natural[term.sd.name] = theta.h[at : at + q]
-            K = theta.corr[base : base + q * q].reshape(q, q)
-            parts = term.correlation.parts
-            for number, part in enumerate(parts):
-                suffix = f"_{number}" if len(parts) > 1 else ""
-                natural[f"chol_{term.correlation.name}{suffix}"] = K[np.ix_(part, part)]
-            at, base = at + q, base + q * q
-        for block in model.blocks:
-            for parameter in block.law.parameters:
-                value = theta.h[at : at + parameter.size]
-                natural[parameter.variable] = value if parameter.dim else np.float64(value[0])
-                at += parameter.size
-        natural["sigma"] = np.float64(theta.sigma)
+        model = self.model
+        natural: dict[str, Any] = {s.variable: theta[s.name] for s in model.space.scales}
+        for c in model.space.correlations:
+            for name, part in zip(c.variables, c.parts):
+                natural[name] = theta[c.name][np.ix_(part, part)]
         if b is not None:
-            p = len(model.design.fixed)
-            natural["beta"], at = b[:p], p
+            at = 0
             for term in model.terms:
                 natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
                 at += term.columns
-            for block in model.blocks:
-                natural[block.coefficients] = b[at : at + block.columns]
-                at += block.columns
         point = {}
         for rv in graph.free_RVs:
             value, transform = natural[rv.name], graph.rvs_to_transforms[rv]

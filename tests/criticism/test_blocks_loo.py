@@ -13,7 +13,6 @@ from bayeslmm.criticism.leave_out import theta_draws
 from bayeslmm.criticism.leave_out.refit import without
 from bayeslmm.criticism.leave_out.units import UnitsOf
 from bayeslmm.engines.integral import quadrature
-from bayeslmm.recover import Thetas
 
 PRIORS = {
     "Intercept": "Normal(0, 3)",
@@ -60,8 +59,8 @@ def by_nodes(model, unit):
     """-log E[1 / p(y_I | y_-I, theta)] over the nodes of a quadrature: no Monte Carlo error."""
     nodes = nodes_of(model)
     kept = nodes.weights > 1e-12
-    thetas, way = Thetas.at(model, nodes.z[kept][None]), UnitsOf.of(model, unit).way(model, None)
-    points = zip(thetas.scales[0], thetas.h[0, :, -1], strict=True)
+    way = UnitsOf.of(model, unit).way(model, None)
+    points = zip(*model.roots(model.space.constrain(nodes.z[kept])), strict=True)
     logs = np.array([way.at(scales, float(sigma)).log_density for scales, sigma in points])
     return -logsumexp(np.log(nodes.weights[kept])[:, None] - logs, axis=0)
 

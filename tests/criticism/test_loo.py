@@ -13,7 +13,6 @@ from bayeslmm.criticism.leave_out import passes
 from bayeslmm.criticism.leave_out.refit import without
 from bayeslmm.criticism.leave_out.units import UnitsOf
 from bayeslmm.engines.integral import quadrature
-from bayeslmm.recover import Thetas
 
 PRIORS = {
     "Intercept": "Normal(250, 100)",
@@ -74,8 +73,7 @@ def test_effective_parameters_are_the_in_sample_density_less_elpd(few):
     model, tree = few
     nodes = quadrature(model)
     kept = nodes.weights > 1e-9
-    thetas = Thetas.at(model, nodes.z[kept][None])
-    scales, sigma = thetas.scales[0], thetas.h[0, :, -1]
+    scales, sigma = model.roots(model.space.constrain(nodes.z[kept]))
     way = UnitsOf.of(model, "Subject").way(model, None)
     logs = [way.at(L, float(s)).in_sample for L, s in zip(scales, sigma, strict=True)]
     truth = np.log(nodes.weights[kept] @ np.exp(logs))
@@ -127,7 +125,7 @@ def test_plugged_in_variances_have_no_weights_and_say_so(few):
     value = model.solver("reml").value
     posterior = eb["posterior"].isel(chain=0, draw=0)
     L, sigma = posterior["sd_Subject"].values, float(posterior["sigma"])
-    for j, level in enumerate(model.terms[0].grouping.levels):
+    for j, level in enumerate(model.groups[0].grouping.levels):
         rest = without(model, model.design.groups[0].codes == j).solver("reml").value(L, sigma)
         assert found.elpd_i.sel(Subject=level) == pytest.approx(value(L, sigma) - rest, abs=1e-8)
 
@@ -172,12 +170,12 @@ def test_draws_of_an_approximation_are_corrected_by_their_log_weight(few):
     mean = nodes.weights @ nodes.z
     sd = 1.5 * np.sqrt(nodes.weights @ (nodes.z - mean) ** 2)
     z = mean + sd * rng.standard_normal((4000, 2))
-    thetas = Thetas.at(model, z[None])
+    theta = model.space.constrain(z[None])
     log_weight = target.many(z) - norm.logpdf(z, mean, sd).sum(axis=1)
     other = tree.isel(chain=slice(0, 1), draw=np.zeros(4000, int))
     posterior = other["posterior"].dataset.copy()
-    posterior["sd_Subject"] = (posterior["sd_Subject"].dims, thetas.h[:, :, :1])
-    posterior["sigma"] = (posterior["sigma"].dims, thetas.h[:, :, 1])
+    posterior["sd_Subject"] = (posterior["sd_Subject"].dims, theta["sd_Subject"])
+    posterior["sigma"] = (posterior["sigma"].dims, theta["sigma"])
     stats = posterior[["sigma"]].rename(sigma="log_weight")
     stats["log_weight"] = (("chain", "draw"), log_weight[None])
     other["posterior"], other["sample_stats"] = posterior, stats

@@ -4,23 +4,21 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.recover import theta_points
+from bayeslmm.recover import points
+from bayeslmm.space import at_draw
 
 
 def precision(model, tree):
     """Precision P of the rows at the plugged-in scales, and P (y - mean), written out."""
-    scales, sigma = theta_points(model, tree["posterior"].dataset.isel(draw=[0]))
-    d, p, s, at = model.design, model.fixed_prior, scales[0], 0
-    V = np.diag(sigma[0] ** 2 / model.precision)
-    for term in model.terms:
-        q = term.shape[1]
-        A = term.grouping.Z @ s[at : at + q * q].reshape(q, q)
+    theta = at_draw(points(model, tree["posterior"].dataset.isel(draw=[0])), 0)
+    d, p = model.design, model.fixed_prior
+    V = np.diag(theta["sigma"] ** 2 / model.precision)
+    for term in model.groups:
+        A = term.grouping.Z @ term.root(theta)
         V += (term.grouping.codes[:, None] == term.grouping.codes) * (A @ A.T)
-        at += q * q
     for block in model.blocks:
-        A = block.Z * s[at : at + block.entries]
+        A = block.Z * block.root(theta)
         V += A @ A.T
-        at += block.entries
     root = np.linalg.solve(p.H, np.diag(p.scale))
     V += d.X @ root @ root.T @ d.X.T
     P = np.linalg.inv(V)

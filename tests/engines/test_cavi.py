@@ -90,7 +90,7 @@ def test_the_fixed_point_is_that_of_the_textbooks_updates_written_out():
     """One random intercept, dense matrices and one line an update (Ormerod & Wand 2010)."""
     model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
     d, prior = model.design, model.fixed_prior
-    nu, A = model.terms[0].sd.law.parameters
+    nu, A = model.groups[0].sd.law.parameters
     _, S = model.space.sigma.law.parameters
     Z = np.eye(6)[d.groups[0].codes]
     C, n, G = np.hstack([d.X, Z]), 30, 6
@@ -110,7 +110,7 @@ def test_the_fixed_point_is_that_of_the_textbooks_updates_written_out():
     state = State.begin(model)
     for _ in range(200):
         state = state.sweep()[1]
-    scales, sigma = state.point
+    scales, sigma = model.roots(state.theta)
     assert scales[0] ** 2 == pytest.approx(u, rel=1e-6)
     assert sigma**2 == pytest.approx(e, rel=1e-6)
     tree = bl.fit(model, bl.CAVI(draws=8000), seed=1)["posterior"]

@@ -53,8 +53,8 @@ def test_the_chart_goes_to_theta_and_back(priors):
     z = np.random.default_rng(2).normal(0.0, 0.6, size=made.model.space.size)
     theta = made.model.space.constrain(z)
     back = made.theta(made.coordinates(theta))
-    np.testing.assert_allclose(back.scales, theta.scales, rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(back.h, theta.h, rtol=1e-10)
+    for name, truth in theta.items():
+        np.testing.assert_allclose(back[name], truth, rtol=1e-10, atol=1e-12)
     target = made.model.target("reml", prior=False)
     assert made.value(made.coordinates(theta))[0] == pytest.approx(target(z)[0], rel=1e-10)
 
@@ -65,9 +65,10 @@ def test_map_adds_the_prior_of_sd_and_correlation_without_a_jacobian():
     z = np.random.default_rng(3).normal(0.0, 0.6, size=model.space.size)
     theta = model.space.constrain(z)
     x = made.coordinates(theta)
-    truth = stats.gamma(2.0, scale=1 / 1.5).logpdf(theta.h[:3]).sum()
-    truth += stats.lognorm(1.0).logpdf(theta.h[3]) + stats.invgamma(3, scale=2).logpdf(theta.h[4])
-    K = theta.corr[:9].reshape(3, 3)
+    truth = stats.gamma(2.0, scale=1 / 1.5).logpdf(theta["sd_g"]).sum()
+    truth += stats.lognorm(1.0).logpdf(theta["sd_h"]).sum()
+    truth += stats.invgamma(3, scale=2).logpdf(theta["sigma"])
+    K = theta["corr_g"]
     # det(R)^(eta - 1), eta = 2, over r_12, r_13 and the partial r_23.1: det R = prod (1 - r^2) and
     # dr_23 = sqrt((1 - r_12^2)(1 - r_13^2)) dr_23.1, so its integral is three beta functions.
     constant = 2 * (betaln(2.5, 2.5) + 4 * np.log(2)) + betaln(2.0, 2.0) + 3 * np.log(2)
@@ -75,15 +76,21 @@ def test_map_adds_the_prior_of_sd_and_correlation_without_a_jacobian():
     assert made.value(x)[0] - plain.value(x)[0] == pytest.approx(truth, rel=1e-9)
 
 
+def without_effects(model):
+    """The point where no term has variance."""
+    theta = {**model.space.constrain(np.zeros(model.space.size)), "sigma": np.array(1.5)}
+    return theta | {t.sd.name: np.zeros(t.shape[1]) for t in model.groups}
+
+
 def test_a_stationary_zero_is_left_when_a_direction_ascends():
     """All derivatives vanish at L = 0, yet the data want the effects."""
     model = bl.lmm(FORMULA, crossed_table())
-    zero = model.space.theta(np.zeros(10), 1.5)
+    zero = without_effects(model)
     made = Chart(model, model.target("reml", prior=False))
     x = made.coordinates(zero)
     assert not made.value(x)[1][: made.natural].any()
     from_zero, plain = maximise(model, "reml", begin=zero), maximise(model, "reml")
-    assert from_zero.theta.h[0] > 0.1
+    assert from_zero.theta["sd_g"][0] > 0.1
     assert from_zero.converged
     assert from_zero.value == pytest.approx(plain.value, abs=1e-6)
 
@@ -91,7 +98,7 @@ def test_a_stationary_zero_is_left_when_a_direction_ascends():
 def test_the_search_itself_climbs_off_zero():
     model = bl.lmm(FORMULA, crossed_table())
     made = Chart(model, model.target("reml", prior=False))
-    x = made.coordinates(model.space.theta(np.zeros(10), 1.5))
+    x = made.coordinates(without_effects(model))
     better = _ascend(made, x)
     assert better is not None
     step = x + 0.01 * (better - x)
@@ -107,14 +114,14 @@ def test_a_variance_that_the_data_do_not_support_is_exactly_zero(criterion):
     y = e - 0.95 * pd.Series(e).groupby(g).transform("mean").to_numpy()
     model = bl.lmm("y ~ 1 + (1 | g)", pd.DataFrame({"y": y, "g": g}))
     best = maximise(model, criterion)
-    assert best.theta.h[0] == 0.0
+    assert best.theta["sd_g"] == 0.0
     assert best.converged
-    J = model.solver(criterion).score(best.theta.scales, best.theta.sigma)[1]
+    J = model.solver(criterion).score(*model.roots(best.theta))[1]
     assert J[0] < 0.0
     if criterion == "reml":  # what is left is least squares
-        assert best.theta.sigma == pytest.approx(y.std(ddof=1), rel=1e-6)
+        assert best.theta["sigma"] == pytest.approx(y.std(ddof=1), rel=1e-6)
     elif criterion == "ml":
-        assert best.theta.sigma == pytest.approx(y.std(), rel=1e-6)
+        assert best.theta["sigma"] == pytest.approx(y.std(), rel=1e-6)
 
 
 @pytest.mark.parametrize("criterion", ["ml", "reml"])
@@ -127,8 +134,8 @@ def test_a_balanced_one_way_layout_has_the_anova_estimates(criterion):
     wide = between / (groups - 1 if criterion == "reml" else groups)
     table = pd.DataFrame({"y": y.ravel(), "g": np.repeat(np.arange(groups), m)})
     best = maximise(bl.lmm("y ~ 1 + (1 | g)", table), criterion)
-    assert best.theta.sigma == pytest.approx(np.sqrt(within), rel=1e-6)
-    assert best.theta.h[0] == pytest.approx(np.sqrt((wide - within) / m), rel=1e-6)
+    assert best.theta["sigma"] == pytest.approx(np.sqrt(within), rel=1e-6)
+    assert best.theta["sd_g"] == pytest.approx(np.sqrt((wide - within) / m), rel=1e-6)
 
 
 @pytest.mark.parametrize("factor", [1e-8, 1e8])
@@ -137,5 +144,6 @@ def test_the_maximum_does_not_depend_on_the_units(factor):
     plain = maximise(bl.lmm("y ~ x + (x | g)", table), "reml")
     scaled = table.assign(y=table.y * factor, x=table.x / factor)
     other = maximise(bl.lmm("y ~ x + (x | g)", scaled), "reml")
-    np.testing.assert_allclose(other.theta.h / factor, plain.theta.h * [1, factor, 1], rtol=1e-4)
+    for name, units in {"sd_g": [factor, factor**2], "sigma": factor}.items():
+        np.testing.assert_allclose(other.theta[name], plain.theta[name] * units, rtol=1e-4)
     assert other.converged

@@ -56,7 +56,7 @@ def test_the_log_evidence_is_the_reference_to_1e_3(case, quadrature_truth):
 def test_posterior_moments_are_the_reference_to_1e_3(case, quadrature_truth):
     model, truth = declare(case), quadrature_truth[case]
     nodes = quadrature(model)
-    su, se = np.exp(nodes.z[:, model.layout.at]).T
+    su, se = np.exp(nodes.z).T
     for name, values in (("su", su), ("se", se), ("icc", su**2 / (su**2 + se**2))):
         mean = nodes.weights @ values
         sd = np.sqrt(nodes.weights @ values**2 - mean**2)
@@ -71,7 +71,7 @@ def test_nuts_draws_have_the_reference_moments_within_monte_carlo_error(case, qu
     truth = quadrature_truth[case]
     model = declare(case)
     tree = bl.fit(model, bl.NUTS(), seed=3)
-    group = model.terms[0].name
+    group = model.groups[0].name
     posterior = tree["posterior"].dataset
     names = {"su": f"sd_{group}", "se": "sigma", "icc": f"icc_{group}"}
     for short, name in names.items():

@@ -24,7 +24,7 @@ from bayeslmm.factors.chart import (
     unpack_many,
 )
 from bayeslmm.laws import Law
-from bayeslmm.space import Positive
+from bayeslmm.parameters import Positive
 from tests.gaussian.dense_factor import Dense, rows
 
 SD = 1.3

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from bayeslmm.cli import app
 from bayeslmm.cli.tables import Form, Roles, read_table_file
 from bayeslmm.design import build_design
-from bayeslmm.design.text_use import label_columns
+from bayeslmm.design.formula import label_columns
 
 USUAL = Form()
 N = 24

@@ -148,7 +148,8 @@ def test_scores_that_were_not_kept_are_read_from_their_moments(gappy, tmp_path):
     """The exact moments of empirical Bayes are what its draws average to."""
     _, fits = gappy
     found = Factors(fits["E"]["observed_data"]["Y"].values, {"E": fits["E"]})
-    exact, drawn = found.estimate("E", "z"), found.draws("E", "z")
+    exact = found.estimates["E"]["z"]
+    drawn = exact.draws.reshape(-1, *exact.mean.shape)
     error = 4.5 * exact.sd / np.sqrt(len(drawn))
     assert np.all(np.abs(exact.mean - drawn.mean(axis=0)) < error)
     without = not_kept(fits["E"], "z")

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...reading import scalars
+from ...estimates import variances
 from ...types import Array
 from ...weights import KHAT, limit, psis
 
@@ -25,7 +25,7 @@ def relative_efficiency(posterior: Any) -> float:
     from arviz_stats.base import array_stats
 
     found = []
-    for _, values in scalars(posterior):
+    for _, values in variances(posterior):
         if values.shape[1] >= 4 and np.ptp(values) > 0.0:
             found.append(float(array_stats.ess(values, method="mean")) / values.size)
     known = [e for e in found if np.isfinite(e)]

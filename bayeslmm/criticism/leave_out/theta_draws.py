@@ -85,7 +85,7 @@ def cost(model: Model) -> float:
     n, wide = model.design.y.size, sum(b.columns for b in model.blocks if not b.law.shared)
     if model.dual:
         return 0.25 * (2.0 * n**3 + n**2 * wide)
-    m = sum(t.columns for t in model.terms[1:]) + sum(b.columns for b in model.blocks)
+    m = sum(t.columns for t in model.groups[1:]) + sum(b.columns for b in model.blocks)
     m += len(model.design.fixed)
     return float(m**3 + 2 * n * m**2)
 
@@ -95,17 +95,16 @@ def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
 
     So it is with columns that empirical Bayes did not keep.
     """
-    kept, alive = {}, [np.ones(sum(t.shape[1] ** 2 for t in model.terms), bool)]
-    at = alive[0].size
-    for block in model.blocks:
-        own = draws.scales[:, at : at + block.entries].any(axis=0)
-        at += block.entries
-        alive.append(own)
+    roots = model.entries.split(draws.scales)
+    kept = {}
+    for i, block in enumerate(model.blocks, len(model.groups)):
+        own = roots[i].any(axis=0)
         if not own.all():
             kept[block.name] = np.flatnonzero(own)
+            roots[i] = roots[i][:, own]
     if not kept:
         return model, draws
-    scales = np.ascontiguousarray(draws.scales[:, np.concatenate(alive)])
+    scales = model.entries.join(roots, (draws.sigma.size,))
     return model.restricted(kept), replace(draws, scales=scales)
 
 

@@ -29,7 +29,7 @@ class UnitsOf:
         """Rows, or the levels of a grouping factor."""
         if unit == "row" and model.matrix:
             return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
-        names = ("row", *(t.name for t in model.terms))
+        names = ("row", *(t.name for t in model.groups))
         if not one_of(unit, names):
             known = ", ".join(map(repr, names))
             raise ValueError(f"unit must be one of {known}, got {shown(unit)}")
@@ -56,7 +56,7 @@ class UnitsOf:
         """How they are left out, under the criterion that the tree's coefficients follow."""
         d = model.design
         self.refuse_undetermined(model, criterion)
-        factors = tuple(t.factor() for t in model.terms)
+        factors = tuple(t.factor() for t in model.groups)
         blocks = tuple(b.block() for b in model.blocks)
         prior = prior_of(model, criterion)
         table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
