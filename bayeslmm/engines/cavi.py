@@ -76,7 +76,7 @@ class CAVI:
         refuse_improper(model)
         state = State.begin(model)
         trace: list[float] = []
-        settled = f"the bound still rises after {self.steps:,} sweeps"
+        settled, interrupted = f"the bound still rises after {self.steps:,} sweeps", False
         try:
             for _ in range(self.steps):
                 bound, state = state.sweep()
@@ -85,14 +85,14 @@ class CAVI:
                     settled = ""
                     break
         except KeyboardInterrupt:
-            settled = f"interrupted after {len(trace)} sweeps"
+            settled, interrupted = f"interrupted after {len(trace)} sweeps", True
         draws = state.draw(self.draws, rng)
         ratios = sd_ratios(model, draws.theta, draws.drawn, rng)
         drawn = draws.told | fixed_drawn(model, draws.drawn)
         attrs = {
             "elbo": trace[-1] if trace else float("nan"),
             "steps_taken": len(trace),
-            "interrupted": int(settled.startswith("interrupted")),
+            "interrupted": int(interrupted),
             **verdict(model, draws.log_weight, drawn, ratios, rng, settled),
         }
         return Outcome(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
+from .endings import joined
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same
@@ -129,5 +130,5 @@ def judge(
             if not value >= least:
                 advice.append(f"the smallest {part} ESS is {value:.0f}, under {least}: draw longer")
     found["converged"] = int(not advice)
-    found["message"] = "; ".join(advice) or "converged"
+    found["message"] = joined(*advice)
     return found

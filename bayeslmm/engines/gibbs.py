@@ -20,6 +20,7 @@ from ..recover import one_chain, theta_variables
 from ..types import Array, Named
 from .collapsed import sampled
 from .convergence import judge
+from .endings import joined
 from .improper import refuse_improper
 from .protocol import Outcome, check_integers, interrupted_words, refuse_matrix
 from .sweeps import Block, Draws, advice, reduce_rows, sample
@@ -91,8 +92,7 @@ def _attrs(
 ) -> dict[str, Any]:
     """What is said of the draws, with what a wide design or an interrupt adds."""
     if more:
-        settled = [] if judged["converged"] else [judged["message"]]
-        judged |= {"converged": 0, "message": "; ".join([*settled, *more])}
+        judged |= {"converged": 0, "message": joined(judged["message"], *more)}
     if not whole:
         kept = interrupted_words(*shape)
         judged |= {"converged": 0, "message": f"{kept}; {judged['message']}"}
