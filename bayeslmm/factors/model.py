@@ -73,6 +73,7 @@ class FactorModel:
     prior_table: Mapping[str, str] = field(default_factory=dict)
 
     terms = ()
+    groups = ()
     blocks = ()
     parts = ()
     advice: tuple[str, ...] = ()
