@@ -20,7 +20,6 @@ from .criticism import tables
 from .engines.integral import MOST, bridged, quadrature
 from .engines.laplace import laplace, laplace_sampled
 from .engines.nuts import NUTS
-from .factors import FactorModel
 from .fit import fit
 from .gaussian.expectation import NoNoise
 from .host.arithmetic import arithmetic
@@ -193,7 +192,7 @@ def choose_components(
     return Components(table, chosen, _eigenvalues(model), noise, limit)
 
 
-def _limit(model: FactorModel) -> str:
+def _limit(model: Any) -> str:
     """Why this many components cannot be compared with others; empty where they can."""
     try:
         model.maximum("ml")
@@ -215,7 +214,7 @@ def _limit(model: FactorModel) -> str:
     return ""
 
 
-def _few(model: FactorModel, q: int) -> str:
+def _few(model: Any, q: int) -> str:
     n = model.design.y.shape[0]
     return f"{n:,} rows leave no noise to compare {q} with: more rows are needed"
 
@@ -237,7 +236,7 @@ def _of(priors: Mapping[str, Any] | None, q: int) -> Mapping[str, Any]:
     return {name: p for name, p in (priors or {}).items() if q or name != "sd_W"}
 
 
-def _evidence(model: FactorModel, rng: np.random.Generator) -> tuple[float, float, str]:
+def _evidence(model: Any, rng: np.random.Generator) -> tuple[float, float, str]:
     """Log evidence, its error, and how it was computed."""
     if model.improper:
         raise ValueError(
@@ -258,14 +257,14 @@ def _evidence(model: FactorModel, rng: np.random.Generator) -> tuple[float, floa
     return found.value, found.error, "bridge sampling"
 
 
-def _closed(model: FactorModel) -> tuple[float, float, str]:
+def _closed(model: Any) -> tuple[float, float, str]:
     """The evidence by a formula, for loadings so many that their curvature cannot be had."""
     if model.design.complete:
         return _minka(model), np.nan, "Minka's formula"
     return _bic(model), np.nan, "BIC"
 
 
-def _bic(model: FactorModel) -> float:
+def _bic(model: Any) -> float:
     """Minus half of the Bayesian information criterion (Schwarz 1978)."""
     d, q = model.unit.size, model.components
     n = int(model.design.there.any(axis=1).sum())
@@ -273,7 +272,7 @@ def _bic(model: FactorModel) -> float:
     return model.maximum("ml").value - 0.5 * free * float(np.log(n))
 
 
-def _minka(model: FactorModel) -> float:
+def _minka(model: Any) -> float:
     """Laplace's approximation in closed form (Minka 2000, equation 30), uniform over subspaces."""
     from math import lgamma
 
@@ -297,7 +296,7 @@ def _minka(model: FactorModel) -> float:
     return float(log_p - 0.5 * n * d * (1.0 + np.log(2.0 * np.pi)))
 
 
-def _eigenvalues(model: FactorModel) -> Array:
+def _eigenvalues(model: Any) -> Array:
     """Of the covariance of the rows inside, the largest first (d,)."""
     if model.design.complete:
         centred = model.X - model.X.mean(axis=0)
