@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from .blocks import Block
-from .columns import Given, Source, read_given, rows_of, standardise, validate
+from .columns import Source, read_given, rows_of, standardise, validate
 from .design import Design, DesignError
 from .design.columns import read_column
 from .design.table import read_table
@@ -93,8 +93,8 @@ def apart(blocks: Sequence[Block], design: Design, data: Any) -> tuple[Block, ..
         return False
 
     return tuple(
-        replace(b, columns=replace(b.columns, named=False))
-        if isinstance(b.columns, Given) and b.columns.named and differs(b.columns)
+        replace(b, columns=replace(b.columns, reads=None))
+        if b.columns.reads == b.columns.labels and differs(b.columns)
         else b
         for b in blocks
     )
@@ -115,7 +115,7 @@ def build_block(
     given = (source.matrix, scales.share, centred, block.scale, scales.count)
     Z, centre, unit = standardise(*given)
     own = replace(scales, unit=float(np.sqrt(np.mean(scales.share @ Z**2))))
-    if block.kind == "ard" and getattr(source, "centres", None) is None:
+    if block.kind == "ard" and source.centres is None:
         own = replace(own, units=_of_their_own(scales.share, Z))
     law = LAWS[block.kind](block, Z.shape[1], own, int(scales.count), priors)
     if law.noise:  # sigma is the noise of a row of weight one, the law's that of an average row

@@ -11,77 +11,57 @@ from typing import Any
 
 import numpy as np
 
+from .gaussian.beta import integrated
 from .model import Model
-from .recover import theta_points
-from .terms import BlockTerm, GroupTerm
-from .types import Array
+from .recover import points
+from .space import at_draw
+from .types import Array, Coefficients
 
 SLICE = 4_000_000  # coefficients drawn again at a time
 
 
 def pieces(
     model: Model, posterior: Any, rng: np.random.Generator, groups: bool = True
-) -> Iterator[tuple[slice, Array, list[Array]]]:
-    """All draws in order, slice by slice: which, beta (k, p), then u of every term and block.
+) -> Iterator[tuple[slice, Coefficients]]:
+    """All draws in order, slice by slice: which among those of all chains, and coefficients.
 
     Parameters
     ----------
     posterior : Dataset
     groups : bool
         Whether the effects of grouping factors are wanted too; they are left out where not.
-
-    Yields
-    ------
-    part : slice
-        Among the draws of all chains.
-    beta : ndarray (k, p)
-    effects : list of ndarray
-        Per term (k, levels, q), where wanted; then per block (k, P), on the columns as given.
     """
     count = posterior["sigma"].size
-    everything: tuple[GroupTerm | BlockTerm, ...] = model.parts
-    wanted = everything if groups else everything[len(model.terms) :]
-    absent = [t for t in wanted if t.coefficients not in posterior]
+    wanted = [t for t in model.terms if groups or t not in model.groups]
+    absent = [t for t in wanted if t in model.parts and t.coefficients not in posterior]
     if not absent:
-        each = [posterior[t.coefficients].values.reshape(count, *t.shape) for t in wanted]
-        yield slice(0, count), _beta(model, posterior, count), each
+        yield slice(0, count), {t.coefficients: kept(t, posterior) for t in wanted}
         return
-    scales, sigma = theta_points(model, posterior)
-    every = sum(t.columns for t in everything) + len(model.design.fixed)
-    step = max(1, SLICE // every)
+    theta = points(model, posterior)
+    step = max(1, SLICE // sum(t.columns for t in model.terms))
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
-        if groups and absent == list(model.terms[:1]):
-            yield part, *_given_the_rest(model, posterior, scales, sigma, part, rng)
+        point = model.roots(at_draw(theta, part))
+        if groups and absent == list(model.groups[:1]):
+            yield part, _given_the_rest(model, posterior, point, part, rng)
             continue
-        flat = posterior.attrs.get("criterion") in ("ml", "reml")
-        solver = model.solver("reml" if flat else "evidence")
-        beta, drawn = solver.draws(scales[part], sigma[part], rng, groups=groups)
-        effects = model.in_units(drawn)
-        yield part, beta, list(effects if groups else effects[len(model.terms) :])
+        solver = model.solver(integrated(posterior.attrs.get("criterion")))
+        drawn = model.coefficients(*solver.draws(*point, rng, groups=groups))
+        yield part, {t.coefficients: drawn[t.coefficients] for t in wanted}
+
+
+def kept(term: Any, posterior: Any) -> Array:
+    """Draws (k, *shape) of a term's coefficients that a posterior holds."""
+    values: Array = posterior[term.coefficients].values
+    return values.reshape(-1, *term.shape)
 
 
 def _given_the_rest(
-    model: Model,
-    posterior: Any,
-    scales: Array,
-    sigma: Array,
-    part: slice,
-    rng: np.random.Generator,
-) -> tuple[Array, list[Array]]:
-    """beta and all effects, those of the largest factor drawn given the others' draws."""
-    rest: tuple[GroupTerm | BlockTerm, ...] = (*model.terms[1:], *model.blocks)
-    kept = [posterior[t.coefficients].values.reshape(sigma.size, *t.shape)[part] for t in rest]
-    others = list(kept)
-    for i, block in enumerate(model.blocks, len(model.terms) - 1):
-        others[i] = (kept[i] * block.unit)[:, :, None]
-    beta = _beta(model, posterior, sigma.size)[part]
-    u = model.solver().redraws(scales[part], sigma[part], beta, tuple(others), rng)
-    return beta, [u, *kept]
-
-
-def _beta(model: Model, posterior: Any, count: int) -> Array:
-    if not model.design.fixed:
-        return np.zeros((count, 0))
-    values: Array = posterior["beta"].values
-    return values.reshape(count, -1)
+    model: Model, posterior: Any, point: tuple[Array, Any], part: slice, rng: np.random.Generator
+) -> Coefficients:
+    """All coefficients, those of the largest factor drawn given the others' draws."""
+    first, *rest = model.parts
+    drawn = {t.coefficients: kept(t, posterior)[part] for t in model.terms if t is not first}
+    others = tuple(t.asked(drawn[t.coefficients]) for t in rest)
+    beta = drawn[model.fixed.coefficients] if model.fixed else np.zeros((point[1].size, 0))
+    return drawn | {first.coefficients: model.solver().redraws(*point, beta, others, rng)}

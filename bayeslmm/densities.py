@@ -7,12 +7,11 @@ import numpy as np
 
 from .laws import log_densities
 from .model import Model
-from .normal import LOG_2PI, log_normal
 from .parameters import Positive
 from .predictive import mean_of
 from .target import foreign_log_density
 from .terms import BlockTerm
-from .types import Array, Named, Theta
+from .types import Array, Coefficients, Named, Theta
 
 BLOCK = 10_000_000  # numbers of a block of row means
 MANY = 10_000  # numbers from which it pays to look whether all draws are the same
@@ -36,8 +35,10 @@ def log_prior(model: Model, variables: Named) -> Named:
     for c in model.space.correlations:
         if c.free and c.name in variables:
             found[c.name] = ((), c.log_density(variables[c.name][1]))
-    if model.fixed_prior.H.shape[0] and "beta" in variables:
-        found["beta"] = ((), model.fixed_prior.log_density(variables["beta"][1]))
+    fixed = model.fixed
+    if fixed and fixed.prior.H.shape[0] and fixed.coefficients in variables:
+        density = fixed.prior.log_density(variables[fixed.coefficients][1])
+        found[fixed.coefficients] = ((), density)
     return found
 
 
@@ -73,39 +74,23 @@ def _block_prior(block: BlockTerm, variables: Named) -> Named:
     return found
 
 
-def log_complete(model: Model, theta: Theta, beta: Array, effects: tuple[Array, ...]) -> Array:
+def log_complete(model: Model, theta: Theta, drawn: Coefficients) -> Array:
     """log p(y, u | beta, theta) + log p(beta) at k points: a product of normal densities.
 
     Parameters
     ----------
     theta
         The variances at k points, or at one that stands for all.
-    beta, effects : (k, p), per term (k, levels, q)
+    drawn
+        All coefficients (k, *shape) by name.
     """
-    d, k = model.design, beta.shape[0]
-    total = model.fixed_prior.log_density(beta)
-    for term, u in zip(model.terms, effects):
-        L = np.broadcast_to(term.root(theta), (k, *term.root_shape))
-        alive = L.any(axis=(0, 2))
-        if not alive.all():  # an effect fixed at zero is zero, and the others' law is their own
-            L = L[:, alive]
-            L = np.linalg.cholesky(L @ L.transpose(0, 2, 1)) if alive.any() else L[:, :, :0]
-        white = np.linalg.solve(L, u[..., alive].transpose(0, 2, 1))
-        log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
-        total = total - 0.5 * (white**2).sum(axis=(1, 2)) - term.shape[0] * log_det
-        total -= 0.5 * term.shape[0] * alive.sum() * LOG_2PI
-    for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        s = block.root(theta) / block.unit
-        with np.errstate(divide="ignore", invalid="ignore"):  # a scale of zero: no density
-            white = log_normal(u, s)
-        total = total + np.broadcast_to(white, (k, block.columns)).sum(axis=1)
-    noise = np.broadcast_to(theta["sigma"], k)
-    n = d.frequency.sum()
-    total = total - n * np.log(noise) + 0.5 * d.frequency @ np.log(model.precision)
-    total -= 0.5 * n * LOG_2PI
-    step = max(1, BLOCK // d.y.size)
+    total = sum(t.log_density(drawn[t.coefficients], theta) for t in model.terms)
+    scale, step = model.residual.scale(theta), max(1, BLOCK // model.design.y.size)
+    k = next(iter(drawn.values())).shape[0] if drawn else scale.size
+    rows = np.empty(k)
     for i in range(0, k, step):
         part = slice(i, i + step)
-        rest = d.y - mean_of(model, beta[part], [u[part] for u in effects])
-        total[part] -= 0.5 * (rest**2 @ (model.precision * d.frequency)) / noise[part] ** 2
-    return total
+        mean = mean_of(model, {name: v[part] for name, v in drawn.items()})
+        own = np.broadcast_to(scale, k)[part]
+        rows[part] = model.residual.log_density(model.design.y - mean, own)
+    return total + rows

@@ -11,9 +11,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from .gaussian.dual_op import DualCondense, DualEvidence
-from .gaussian.op import Condense, Evidence
-from .gaussian.primal import FixedPrior
+from .gaussian.beta import FixedPrior
+from .gaussian.op import OfRows, log_density
 from .handed_out import made
 from .host.precision import check_double
 from .model import Model
@@ -34,7 +33,7 @@ def joint_graph(model: Model) -> pm.Model:
         mean = pt.as_tensor_variable(d.offset[repeat])
         if d.fixed:
             mean = mean + d.X[repeat] @ _beta(model.fixed_prior)
-        for term, L in zip(model.terms, factors):
+        for term, L in zip(model.groups, factors):
             u = _effects(term.coefficients, L, term.shape, term.dims)
             columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
             mean = mean + columns.sum(axis=1)
@@ -80,7 +79,7 @@ def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
     """Declare all variance parameters; triangular factors, scales of the blocks, and sigma."""
     values = {s.name: positive_variable(s) for s in model.space.scales}
     factors = []
-    for term in model.terms:
+    for term in model.groups:
         factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
     return factors, [_columns(b, values) for b in model.blocks], values["sigma"]
 
@@ -102,13 +101,12 @@ def _columns(block: BlockTerm, values: dict[str, Any]) -> Any:
 def _correlation(c: Correlation) -> Any:
     """Cholesky factor of the correlations; also records corr_<group>."""
     K = pt.constant(c.start)
-    group = c.name.removeprefix("corr_")
     if c.free:
         for name, block in zip(c.variables, c.parts):
             part = pm.LKJCorr(name, n=len(block), eta=np.float64(c.eta))
             K = pt.set_subtensor(K[np.ix_(block, block)], part)
     if c.parts:
-        pm.Deterministic(c.name, K @ K.T, dims=(f"{group}_effect", f"{group}_effect_2"))
+        pm.Deterministic(c.name, K @ K.T, dims=c.dims)
     return K
 
 
@@ -141,7 +139,7 @@ def _shares(model: Model, scales: list[Any]) -> None:
     """icc_<group>, h2_<block>: each term's share of the variance of a row."""
     graph = pm.modelcontext(None)
     parts = {}
-    for term, c in zip(model.terms, model.space.correlations):
+    for term, c in zip(model.groups, model.space.correlations):
         sd = graph[term.sd.name]
         moment = term.second_moment(model.design.frequency)
         corr = graph[c.name] if c.parts else np.eye(term.shape[1])
@@ -150,27 +148,18 @@ def _shares(model: Model, scales: list[Any]) -> None:
     for block, s in zip(model.blocks, scales):
         spread = block.spread(model.design.frequency)
         named[f"h2_{block.name}"] = (s**2 * spread).sum()
-    total = graph["sigma"] ** 2 * model.noise_share + sum(named.values())
+    total = graph["sigma"] ** 2 * model.residual.mean_variance + sum(named.values())
     for name, part in named.items():
         pm.Deterministic(name, part / total)
 
 
 def _marginal_logp(model: Model) -> Any:
-    d, prior = model.design, model.fixed_prior
-    rows: list[Any] = [d.X, d.offset, model.precision, d.frequency]
-    rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
-    for term in model.terms:
-        rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
-    for block in model.blocks:
-        rows += [block.Z, np.int64(block.law.shared)]
-    counts = len(model.terms), len(model.blocks)
+    prior, solver, recipe = model.fixed_prior, model.solver(), OfRows(len(model.groups))
+    arrays = [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
+    arrays += solver.problem.arrays
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        condense, evidence = (Condense, Evidence)
-        if model.dual:
-            condense, evidence = (DualCondense, DualEvidence)  # type: ignore[assignment]
-        sums: Any = condense(*counts)(value, *rows)
-        return evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
+        return log_density(solver, recipe, value, arrays, scales, sigma)
 
     return logp
 

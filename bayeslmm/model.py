@@ -7,7 +7,7 @@ beta. Everything an engine needs follows from it: the solver for a criterion, th
 theta as compiled code, the exact recovery of the coefficients, and both PyMC graphs (`graphs`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -17,26 +17,22 @@ import numpy as np
 
 from . import printed
 from .design import Design
-from .gaussian.dual import Dual, DualRows
-from .gaussian.primal import FixedPrior, Primal
-from .gaussian.sums import Sums, accumulate, with_response
+from .gaussian.beta import FixedPrior, beta_of
+from .gaussian.choose import choose
+from .gaussian.problem import Problem
 from .named import Recovered
-from .parameters import Positive
+from .residual import Independent
 from .space import Space
 from .target import Target
-from .terms import BlockTerm, GroupTerm, Roots
-from .types import Array, Named, Theta
+from .terms import BlockTerm, FixedTerm, GroupTerm, Roots
+from .types import Array, Coefficients, Named, Theta
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 KEPT = 200_000  # numbers of a block of columns that a tree carries
 CRITERIA = ("ml", "reml", "evidence", "map")
 
 
-def space_of(terms: tuple[GroupTerm, ...], blocks: tuple[BlockTerm, ...], sigma: Positive) -> Space:
-    """Theta of a sum of terms and a noise."""
-    parts: tuple[GroupTerm | BlockTerm, ...] = (*terms, *blocks)
-    each = (p for part in parts for p in part.parameters)
-    return Space((*each, sigma), tuple(b.product() for b in blocks))
+type Part = GroupTerm | BlockTerm
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,77 +45,78 @@ class Model:
         Name of the model's family, for titles.
     design : Design
         Validated rows.
-    terms : tuple of GroupTerm
-        Random terms, the one that is eliminated group by group first.
-    space : Space
-        The variances and their laws.
-    fixed_prior : FixedPrior
-        Prior of beta.
+    terms : tuple
+        What is added up to the mean: X beta, then random terms (the one that is eliminated group by
+        group first), then blocks of columns that belong to no group.
+    residual : Independent
+        The law of what the terms leave.
     prior_table : dict
         Name of a parameter -> its prior in words, in the order of the printed table.
-    blocks : tuple of BlockTerm
-        Blocks of columns that belong to no group, after the random terms.
     graph, marginal : pymc.Model
         The joint graph, and the graph over theta with the coefficients integrated out.
     """
 
     kind: str
     design: Design
-    terms: tuple[GroupTerm, ...]
-    space: Space
-    fixed_prior: FixedPrior
+    terms: tuple[FixedTerm | GroupTerm | BlockTerm, ...]
+    residual: Independent
     prior_table: Mapping[str, str] = field(default_factory=dict)
-    blocks: tuple[BlockTerm, ...] = ()
 
     @cached_property
-    def sums(self) -> Sums:
-        """Sufficient sums of the rows."""
-        d = self.design
-        return accumulate(
-            d.y,
-            d.X,
-            tuple(t.factor() for t in self.terms),
-            tuple(b.block() for b in self.blocks),
-            offset=d.offset,
-            weights=self.precision,
-            frequency=d.frequency,
-        )
+    def fixed(self) -> FixedTerm | None:
+        """The fixed effects, if there are any."""
+        return next((t for t in self.terms if isinstance(t, FixedTerm)), None)
 
     @cached_property
-    def rows(self) -> DualRows:
-        """The rows themselves, for the solver of models with more columns than rows."""
+    def groups(self) -> tuple[GroupTerm, ...]:
+        """Random effects of grouping factors."""
+        return tuple(t for t in self.terms if isinstance(t, GroupTerm))
+
+    @cached_property
+    def blocks(self) -> tuple[BlockTerm, ...]:
+        """Blocks of columns that belong to no group."""
+        return tuple(t for t in self.terms if isinstance(t, BlockTerm))
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...]:
+        """Terms whose coefficients' law is theta's: random effects, then blocks of columns."""
+        return (*self.groups, *self.blocks)
+
+    @cached_property
+    def space(self) -> Space:
+        """Theta: the parameters of all terms, and of the residual."""
+        each = (p for part in self.parts for p in part.parameters)
+        products = tuple(b.product() for b in self.blocks)
+        return Space((*each, *self.residual.parameters), products)
+
+    @property
+    def fixed_prior(self) -> FixedPrior:
+        """Prior of beta; of no coefficient where there are no fixed effects."""
+        return self.fixed.prior if self.fixed else FixedPrior.flat(0)
+
+    @property
+    def problem(self) -> Problem:
+        """The rows as solvers take them."""
         d = self.design
-        return DualRows(
+        return Problem(
             d.y,
             d.X,
-            tuple(t.factor() for t in self.terms),
+            tuple(t.factor() for t in self.groups),
             tuple(b.block() for b in self.blocks),
             d.offset,
             self.precision,
             d.frequency,
         )
 
-    @property
-    def parts(self) -> tuple[GroupTerm | BlockTerm, ...]:
-        """All terms with coefficients of their own: random effects, then blocks of columns."""
-        return (*self.terms, *self.blocks)
-
-    @property
-    def dual(self) -> bool:
-        """Whether a matrix of the rows is smaller than one of the columns that stay."""
-        remain = sum(t.columns for t in self.terms[1:]) + sum(b.columns for b in self.blocks)
-        return bool(self.blocks) and remain + len(self.design.fixed) > self.design.y.size
+    @cached_property
+    def _solver(self) -> Any:
+        """The solver that costs the least."""
+        return choose(self.problem, self.fixed_prior)
 
     @property
     def precision(self) -> Array:
         """Weights of the rows, (n,): the noise variance of row i is sigma^2 / w_i."""
-        return self.design.precision
-
-    @property
-    def noise_share(self) -> float:
-        """Mean of 1 / w over the rows: sigma^2 times it is the noise of an average row."""
-        frequency = self.design.frequency
-        return float(frequency @ (1.0 / self.precision) / frequency.sum())
+        return self.residual.precision
 
     @cached_property
     def graph(self) -> Any:
@@ -207,17 +204,12 @@ class Model:
     @property
     def operations(self) -> float:
         """Multiplications that one evaluation of the log posterior takes, roughly."""
-        if self.dual:
-            n, wide = self.design.y.size, sum(b.columns for b in self.blocks if not b.law.shared)
-            return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)
-        sums = self.sums
-        m, q = sums.random + sums.fixed, sums.effects
-        return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
+        return float(self._solver.operations)
 
     @property
     def variables(self) -> dict[str, tuple[str, ...]]:
         """Variables of the posterior beside those of its terms and blocks, with their dims."""
-        return {"beta": ("fixed",)} if self.design.fixed else {}
+        return {self.fixed.coefficients: self.fixed.dims} if self.fixed else {}
 
     matrix = False  # whether every row has many responses, and the columns are unknown
     pole = ""  # why nothing can be drawn from the posterior, where priors are proper
@@ -231,9 +223,10 @@ class Model:
     @property
     def improper(self) -> tuple[str, ...]:
         """Names of what has a flat prior, under which there is no evidence."""
-        flat = [s.name for s in self.space.scales if s.law is not None and not s.law.proper]
-        short = self.fixed_prior.H.shape[0] < len(self.design.fixed)
-        return tuple(flat + (["beta"] if short else []))
+        flat = [s.name for s in self.space.scales if not s.proper]
+        return tuple(
+            flat + [t.name for t in self.terms if isinstance(t, FixedTerm) and not t.proper]
+        )
 
     @property
     def centre(self) -> Array:
@@ -244,7 +237,7 @@ class Model:
         design = self.design
         spread = float(np.std(design.y - design.offset)) or 1.0
         scales: Theta = {"sigma": 0.5 * spread * np.sqrt(np.mean(self.precision))}
-        for term in self.terms:
+        for term in self.groups:
             scales[term.sd.name] = 0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0))
         for block in self.blocks:
             size = 0.5 * spread / np.sqrt(max(block.columns, 1))
@@ -272,7 +265,7 @@ class Model:
         """X, offset, weights, codes, columns: what a reader of the file needs to see the rows."""
         design = self.design
         found: Named = {}
-        if design.fixed:
+        if self.fixed:
             found["X"] = (("row", "fixed"), design.X)
         if design.offset.any():
             found["offset"] = (("row",), design.offset)
@@ -280,7 +273,7 @@ class Model:
             found["weights"] = (("row",), self.precision)
         if (design.frequency != 1.0).any():
             found["frequency"] = (("row",), design.frequency)
-        for term in self.terms:
+        for term in self.groups:
             found[f"codes_{term.name}"] = (("row",), term.grouping.codes)
             if (term.grouping.Z != 1.0).any():
                 found[f"columns_{term.name}"] = (("row", term.dims[1]), term.grouping.Z)
@@ -298,24 +291,19 @@ class Model:
 
     def roots(self, theta: Theta) -> tuple[Array, Any]:
         """What solvers take, at points (..., *shape) of theta: roots (..., m), and sigma (...)."""
-        sigma = np.ascontiguousarray(theta["sigma"])
-        lead = theta["sigma"].shape
-        vector = self.entries.join([part.root(theta) for part in self.parts], lead)
-        return vector, sigma if lead else float(theta["sigma"])
+        scale = self.residual.scale(theta)
+        vector = self.entries.join([part.root(theta) for part in self.parts], scale.shape)
+        return vector, np.ascontiguousarray(scale) if scale.ndim else float(scale)
 
-    def solver(self, criterion: str = "evidence") -> Primal | Dual:
+    def solver(self, criterion: str = "evidence") -> Any:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        flat = criterion in ("ml", "reml")
-        prior = FixedPrior.flat(self.design.X.shape[1]) if flat else self.fixed_prior
-        if self.dual:
-            return Dual.of(self.rows, prior, integrate=criterion != "ml")
-        return Primal.of(self.sums, prior, integrate=criterion != "ml")
+        return self._solver.under(beta_of(criterion, self.fixed_prior))
 
     @property
     def advice(self) -> list[str]:
         """What makes this model hard to infer, and what to do: slopes on columns far from zero."""
         found = []
-        for term in self.terms:
+        for term in self.groups:
             Z, effects = term.grouping.Z, term.grouping.effects
             for part in term.correlation.parts if "Intercept" in effects else ():
                 for j in part:
@@ -337,28 +325,36 @@ class Model:
             Where y has another length, or is not finite.
         """
         other = replace(self, design=self.design.with_response(y))
-        if self.dual:
-            other.__dict__["rows"] = self.rows.with_response(other.design.y)
-        else:
-            other.__dict__["sums"] = with_response(self.sums, other.design.y)
+        other.__dict__["space"] = self.space
+        other.__dict__["_solver"] = self._solver.with_response(other.design.y)
         return other
 
-    def in_units(self, effects: tuple[Array, ...]) -> tuple[Array, ...]:
-        """Effects as the solver gives them, those of blocks on the user's columns: (..., P)."""
-        first = len(effects) - len(self.blocks)  # without groups there may be an empty factor
-        blocks = (v[..., 0] / b.unit for v, b in zip(effects[first:], self.blocks))
-        return (*effects[: len(self.terms)], *blocks)
+    def coefficients(self, beta: Array, effects: Sequence[Array]) -> Coefficients:
+        """What a solver gives, by name and on the user's columns; effects may be left out."""
+        found = {self.fixed.coefficients: self.fixed.told(beta)} if self.fixed else {}
+        first = len(effects) - len(self.parts)  # without groups there may be an empty factor
+        for part, u in zip(self.parts, effects[max(first, 0) :]):
+            if u.size or not part.columns:
+                found[part.coefficients] = part.told(u)
+        return found
 
     def restricted(self, kept: Mapping[str, np.ndarray]) -> "Model":
         """The same model with some columns of the blocks that are named; with none, no block."""
-        blocks = []
-        for block in self.blocks:
-            if block.name not in kept:
-                blocks.append(block)
-            elif kept[block.name].size:
-                blocks.append(block.part(kept[block.name]))
-        space = space_of(self.terms, tuple(blocks), self.space.sigma)
-        return replace(self, blocks=tuple(blocks), space=space)
+        terms: list[Any] = []
+        for term in self.terms:
+            if not isinstance(term, BlockTerm) or term.name not in kept:
+                terms.append(term)
+            elif kept[term.name].size:
+                terms.append(term.part(kept[term.name]))
+        return replace(self, terms=tuple(terms))
+
+    def with_flat_beta(self) -> "Model":
+        """The same model with a flat prior of its fixed effects."""
+        flat = [
+            replace(t, prior=FixedPrior.flat(t.columns)) if isinstance(t, FixedTerm) else t
+            for t in self.terms
+        ]
+        return replace(self, terms=tuple(flat))
 
     def target(self, criterion: str = "evidence", prior: bool = True) -> "Target":
         """The log density of theta's coordinates, and its gradient, as a callable."""
@@ -388,9 +384,9 @@ class Model:
     def coords(self) -> dict[str, list]:
         """Labels of every dimension of the result."""
         coords: dict[str, list] = {"row": self.design.rows.tolist()}
-        if self.design.fixed:
-            coords["fixed"] = coords["fixed_2"] = list(self.design.fixed)
-        for term in self.terms:
+        if self.fixed:
+            coords["fixed"] = coords["fixed_2"] = list(self.fixed.labels)
+        for term in self.groups:
             coords[term.name] = term.grouping.levels.tolist()
             coords[f"{term.name}_effect"] = list(term.grouping.effects)
             if term.correlated:
@@ -405,12 +401,12 @@ class Model:
         d = self.design
         found = blake2b(digest_size=12)
         arrays = [d.y, d.X, d.offset, self.precision, d.frequency]
-        arrays += [a for t in self.terms for a in (t.grouping.codes, t.grouping.Z)]
+        arrays += [a for t in self.groups for a in (t.grouping.codes, t.grouping.Z)]
         arrays += [a for b in self.blocks for a in (b.Z, b.centre, b.unit)]
         arrays += [getattr(self.fixed_prior, f.name) for f in fields(self.fixed_prior)]
         for array in arrays:
             found.update(np.ascontiguousarray(array).tobytes())
-        groups = [(t.name, t.grouping.effects, t.grouping.levels.tolist()) for t in self.terms]
+        groups = [(t.name, t.grouping.effects, t.grouping.levels.tolist()) for t in self.groups]
         found.update(repr((d.formula, d.fixed, d.rows.tolist(), groups)).encode())
         found.update(repr([(b.name, b.labels, b.law.price) for b in self.blocks] or "").encode())
         found.update(self.space.identity)
@@ -425,17 +421,17 @@ class Model:
 
     def term(self, name: str) -> GroupTerm:
         """The random term of one grouping factor."""
-        for term in self.terms:
+        for term in self.groups:
             if term.name == name:
                 return term
-        known = ", ".join(t.name for t in self.terms)
+        known = ", ".join(t.name for t in self.groups)
         raise KeyError(f"no random effects for {name!r}; there are: {known}")
 
     @property
     def equation(self) -> str:
         """The model in one line."""
         d = self.design
-        parts = (["offset"] if d.offset.any() else []) + (["X beta"] if d.fixed else [])
+        parts = (["offset"] if d.offset.any() else []) + (["X beta"] if self.fixed else [])
         parts += [f"Z u_{t.name}" for t in self.parts]
         return f"{self.response} = {' + '.join(parts)} + e"
 
@@ -449,7 +445,7 @@ class Model:
     def sizes(self) -> str:
         """Counts of rows, columns and groups, in words."""
         d = self.design
-        groups = [f"{t.shape[0]} {t.name} x {t.shape[1]}" for t in self.terms]
+        groups = [f"{t.shape[0]} {t.name} x {t.shape[1]}" for t in self.groups]
         text = f"{d.y.size} rows, {len(d.fixed)} fixed effects"
         if groups:
             text += f", random effects: {', '.join(groups)}"

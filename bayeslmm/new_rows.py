@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from .design import DesignError, NewGroup, NewRows
-from .design.array_encoder import ArrayEncoder
 from .design.checks import mapping
 from .design.errors import quoted
 from .design.labels import Labels, index_of
@@ -69,12 +68,11 @@ def read_rows(
 
 def _bare(model: Model) -> bool:
     """Whether the rows are described by blocks alone, beside an intercept."""
-    return set(model.design.fixed) <= {"Intercept"} and not model.terms
+    return set(model.design.fixed) <= {"Intercept"} and not model.groups
 
 
 def _is_its_input(model: Model) -> bool:
-    arrays = isinstance(model.design.encoder, ArrayEncoder)
-    return arrays and len(model.blocks) == 1 and _bare(model)
+    return model.design.encoder.arrays and len(model.blocks) == 1 and _bare(model)
 
 
 def _without_table(model: Model, given: dict[str, Any], noise: bool, extras: dict[str, Any]) -> New:
@@ -124,8 +122,8 @@ def _columns(
 ) -> Array:
     if block.name in given:
         return _given(block, given, labels)
-    reads = getattr(block.source, "reads", None)
-    if reads is not None and not isinstance(model.design.encoder, ArrayEncoder):
+    reads = block.source.reads
+    if reads is not None and not model.design.encoder.arrays:
         names = read_table(new_data).names
         absent = [name for name in reads if name not in names]
         if not absent:

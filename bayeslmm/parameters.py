@@ -131,6 +131,12 @@ class Correlation:
         return tuple(b for b in self.blocks if len(b) > 1)
 
     @property
+    def dims(self) -> tuple[str, str]:
+        """Dims of the matrix."""
+        effect = f"{self.name.removeprefix('corr_')}_effect"
+        return effect, f"{effect}_2"
+
+    @property
     def variables(self) -> tuple[str, ...]:
         """Names of the random variables in a graph: the Cholesky factor of every block."""
         many = len(self.parts) > 1

@@ -27,7 +27,7 @@ from .seeds import generator
 from .space import at_draw
 from .terms import GroupTerm
 from .tree import read_tree
-from .types import Array, Theta
+from .types import Array, Coefficients, Theta
 
 
 @dataclass(frozen=True)
@@ -169,13 +169,14 @@ def predict(
     mean = np.empty((sigma.size, rows.rows.size))
     named = groups == "known"
     met = named and any((g.codes >= 0).any() for g in rows.groups)  # else no known effect counts
-    for part, beta, effects in pieces(model, posterior, rng, groups=met):
-        mean[part] = rows.offset + beta @ rows.X.T
-        first = len(effects) - len(model.blocks)
+    for part, drawn in pieces(model, posterior, rng, groups=met):
+        mean[part] = rows.offset
+        if model.fixed:
+            mean[part] += drawn[model.fixed.coefficients] @ rows.X.T
         if named:
-            _add_groups(mean[part], model, new, effects[:first], at_draw(theta, part), rng)
-        for block, u, columns in zip(model.blocks, effects[first:], new.columns):
-            mean[part] += block.times(u, columns)
+            _add_groups(mean[part], model, new, drawn, at_draw(theta, part), rng)
+        for block, columns in zip(model.blocks, new.columns):
+            mean[part] += block.times(drawn[block.coefficients], columns)
     if noise:
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
@@ -201,15 +202,15 @@ def _add_groups(
     mean: Array,
     model: Model,
     new: New,
-    effects: list[Array],
+    drawn: Coefficients,
     theta: Theta,
     rng: np.random.Generator,
 ) -> None:
-    """Add Z_t* u_t of every factor, (k, m); effects are empty where every group is new."""
+    """Add Z_t* u_t of every factor, (k, m); effects are left out where every group is new."""
     by_name = {g.name: g for g in new.rows.groups}
-    for i, term in enumerate(model.terms):
+    for term in model.groups:
         L = term.root(theta)
-        u = effects[i] if effects else np.zeros((len(L), 0, term.shape[1]))
+        u = drawn.get(term.coefficients, np.zeros((len(L), 0, term.shape[1])))
         mean += _effects(term, by_name[term.name], u, L, rng)
 
 

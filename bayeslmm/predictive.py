@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .coefficients import pieces
+from .coefficients import kept, pieces
 from .declared import Declared, model_first
 from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
@@ -17,49 +17,39 @@ from .options import one_of, shown
 from .recover import points, theta_points, theta_variables
 from .seeds import generator, stored
 from .space import at_draw, stacked
-from .types import Array, Named
+from .types import Array, Coefficients, Named
 
 
-def draw_beta(model: Model, rng: np.random.Generator) -> Array:
-    """beta (p,) from its prior.
-
-    Raises
-    ------
-    ValueError
-        Where the prior of a coefficient is flat.
-    """
-    prior = model.fixed_prior
-    r, p = prior.H.shape
-    if r < p:
-        raise ValueError(
-            "beta has a flat prior and cannot be drawn; give it a Normal one, as in "
-            "priors={'beta': pm.Normal.dist(0.0, 10.0)}"
-        )
-    white = prior.location + prior.scale * rng.standard_normal(p)
-    return np.linalg.solve(prior.H, white) if p else np.zeros(0)
-
-
-def draw_effects(model: Model, scales: Array, rng: np.random.Generator) -> list[Array]:
-    """New coefficients of every term, u (levels, q) of factors, (P,) of blocks, at roots (m,)."""
+def draw_new(model: Model, scales: Array, rng: np.random.Generator) -> Coefficients:
+    """New coefficients of all terms whose law is theta's, at roots (m,)."""
     roots = zip(model.parts, model.entries.split(scales))
-    return [part.draw_new(root, part.shape[0], rng) for part, root in roots]
+    return {p.coefficients: p.draw_new(root, p.shape[0], rng) for p, root in roots}
 
 
-def mean_of(model: Model, beta: Array, effects: list[Array]) -> Array:
-    """Mean of every row, (..., n), from draws beta (..., p), u (..., levels, q) and (..., P)."""
-    mean = model.design.offset + beta @ model.design.X.T
-    for term, u in zip(model.parts, effects):
-        mean = mean + term.times(u)
+def draw_fixed(model: Model, rng: np.random.Generator) -> Coefficients:
+    """Fixed effects from their prior."""
+    return {model.fixed.coefficients: model.fixed.draw(rng)} if model.fixed else {}
+
+
+def mean_of(model: Model, drawn: Coefficients) -> Array:
+    """Mean of every row, (..., n), from coefficients."""
+    mean: Array = model.design.offset
+    for term in model.terms:
+        mean = mean + term.times(drawn[term.coefficients])
     return mean
 
 
 def simulate_rows(
-    model: Model, scales: Array, sigma: float, rng: np.random.Generator, beta: Array | None = None
+    model: Model,
+    scales: Array,
+    sigma: float,
+    rng: np.random.Generator,
+    fixed: Coefficients | None = None,
 ) -> Array:
-    """One response (n,) given the variances; beta from its prior unless it is given."""
-    beta = draw_beta(model, rng) if beta is None else beta
-    mean = mean_of(model, beta, draw_effects(model, scales, rng))
-    return mean + sigma / np.sqrt(model.precision) * rng.standard_normal(mean.size)
+    """One response (n,) given the variances; fixed effects from their prior, or as given."""
+    fixed = draw_fixed(model, rng) if fixed is None else fixed
+    mean = mean_of(model, {**fixed, **draw_new(model, scales, rng)})
+    return mean + model.residual.sd(sigma) * rng.standard_normal(mean.size)
 
 
 @tiny_is_zero
@@ -111,13 +101,13 @@ def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     posterior = tree["posterior"].dataset
     theta = points(model, posterior)
     i = int(rng.integers(theta["sigma"].size))
-    beta = np.zeros(0)
-    plugged = posterior.attrs.get("fixed") and "posterior_moments" in tree.children
-    if model.design.fixed and plugged:
-        beta = tree["posterior_moments"]["beta_mean"].values
-    elif model.design.fixed:
-        beta = posterior["beta"].values.reshape(-1, len(model.design.fixed))[i]
-    return simulate_rows(model, *model.roots(at_draw(theta, i)), rng, beta)
+    fixed: Coefficients = {}
+    if model.fixed:
+        name = model.fixed.coefficients
+        plugged = posterior.attrs.get("fixed") and "posterior_moments" in tree.children
+        exact = tree["posterior_moments"][f"{name}_mean"].values if plugged else None
+        fixed[name] = kept(model.fixed, posterior)[i] if exact is None else exact
+    return simulate_rows(model, *model.roots(at_draw(theta, i)), rng, fixed)
 
 
 @tiny_is_zero
@@ -164,17 +154,16 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
 
 def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
     """All variables by name, and y (draws, n), from the prior."""
-    points = [model.space.sample(rng) for _ in range(draws)]
-    betas = np.array([draw_beta(model, rng) for _ in range(draws)])
-    effects = [draw_effects(model, model.roots(theta)[0], rng) for theta in points]
-    theta = stacked(points)
-    variables = theta_variables(model, theta)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), betas)
-    for i, term in enumerate(model.parts):
-        variables[term.coefficients] = (term.dims, np.array([u[i] for u in effects]))
-    mean = np.array([mean_of(model, b, u) for b, u in zip(betas, effects)])
-    noise = theta["sigma"][:, None] / np.sqrt(model.precision)
+    drawn = [model.space.sample(rng) for _ in range(draws)]
+    fixed = [draw_fixed(model, rng) for _ in range(draws)]
+    new = [draw_new(model, model.roots(theta)[0], rng) for theta in drawn]
+    every = [{**f, **u} for f, u in zip(fixed, new)]
+    variables = theta_variables(model, stacked(drawn))
+    for term in model.terms:
+        values = np.array([each[term.coefficients] for each in every])
+        variables[term.coefficients] = (term.dims, values)
+    mean = np.array([mean_of(model, each) for each in every])
+    noise = model.residual.sd(model.residual.scale(stacked(drawn)))
     return variables, mean + noise * rng.standard_normal(mean.shape)
 
 
@@ -186,8 +175,8 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
     posterior = tree["posterior"].dataset
     sigma = posterior["sigma"].values
     mean = np.empty((sigma.size, model.design.y.size))
-    for part, beta, effects in pieces(model, posterior, rng):
-        mean[part] = mean_of(model, beta, effects)
+    for part, drawn in pieces(model, posterior, rng):
+        mean[part] = mean_of(model, drawn)
     return mean.reshape(*sigma.shape, -1), sigma
 
 
@@ -239,7 +228,7 @@ def replicated(model: Model, tree: Any, rng: np.random.Generator, groups: str) -
         mean, sigma = posterior_means(model, tree, rng)
     else:
         mean, sigma = _new_means(model, tree["posterior"].dataset, rng)
-    noise = sigma[..., None] / np.sqrt(model.precision)
+    noise = model.residual.sd(sigma)
     return mean + noise * rng.standard_normal(mean.shape)
 
 
@@ -247,13 +236,15 @@ def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[
     scales, _ = theta_points(model, posterior)
     sigma = posterior["sigma"].values
     each = [
-        [t.draw_new(L, t.shape[0], rng) for t, L in zip(model.terms, model.entries.split(s))]
+        [t.draw_new(L, t.shape[0], rng) for t, L in zip(model.groups, model.entries.split(s))]
         for s in scales
     ]
     mean = np.empty((sigma.size, model.design.y.size))
-    for part, beta, blocks in pieces(model, posterior, rng, groups=False):
-        new = [np.array([u[i] for u in each[part]]) for i in range(len(model.terms))]
-        mean[part] = mean_of(model, beta, [*new, *blocks])
+    for part, drawn in pieces(model, posterior, rng, groups=False):
+        new = {
+            t.coefficients: np.array([u[i] for u in each[part]]) for i, t in enumerate(model.groups)
+        }
+        mean[part] = mean_of(model, {**drawn, **new})
     return mean.reshape(*sigma.shape, -1), sigma
 
 
@@ -293,5 +284,5 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
 def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
     """Log density of every row given its mean (chains, draws, n)."""
     mean, sigma = posterior_means(model, tree, rng)
-    sd = sigma[..., None] / np.sqrt(model.precision)
+    sd = model.residual.sd(sigma)
     return log_normal(model.design.y - mean, sd) * model.design.frequency

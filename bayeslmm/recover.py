@@ -5,14 +5,16 @@ posterior, not an approximation. Blocks of draws that would pass `BUDGET` bytes 
 exact mean and sd, averaged over theta instead of over draws of the block.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import numpy as np
 
+from .gaussian.beta import integrated
+from .gaussian.protocol import Moments
 from .model import Model
 from .named import Recovered, passes
 from .space import flattened
-from .types import Array, Named, Theta
+from .types import Array, Coefficients, Named, Theta
 
 
 def recover(
@@ -31,54 +33,49 @@ def recover(
     criterion
         Under "ml" and "reml" beta is drawn as under a flat prior, else under its own.
     """
-    chains, draws = theta["sigma"].shape
-    theta = flattened(theta)
-    scales, sigma = model.roots(theta)
+    shape = theta["sigma"].shape
+    count, theta = int(np.prod(shape)), flattened(theta)
+    point = model.roots(theta)
     variables = theta_variables(model, theta)
-    solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
-    big = bool(model.terms) and passes(chains * draws, model.terms[0].columns)
-    big = big and model.terms[0].coefficients not in keep
-    beta, drawn = solver.draws(scales, sigma, rng, groups=not big)
-    effects = model.in_units(drawn)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), beta)
+    solver = model.solver(integrated(criterion))
+    large = {t.coefficients for t in model.parts if passes(count, t.columns)} - set(keep)
+    first = model.groups[0].coefficients if model.groups else ""
+    drawn = model.coefficients(*solver.draws(*point, rng, groups=first not in large))
     moments: Named = {}
-    for number, (term, u) in enumerate(zip(model.terms, effects)):
-        if number == 0 and big:
-            mean, sd = solver.averaged(scales, sigma)
-        elif passes(chains * draws, term.columns) and term.coefficients not in keep:
-            mean, sd = u.mean(axis=0), u.std(axis=0)
-        else:
-            variables[term.coefficients] = (term.dims, u)
+    for term in model.terms:
+        name = term.coefficients
+        if name not in large:
+            variables[name] = (term.dims, drawn[name])
             continue
-        moments[f"{term.coefficients}_mean"] = (term.dims, mean)
-        moments[f"{term.coefficients}_sd"] = (term.dims, sd)
-    for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        if passes(chains * draws, block.columns) and block.coefficients not in keep:
-            moments[f"{block.coefficients}_mean"] = (block.dims, u.mean(axis=0))
-            moments[f"{block.coefficients}_sd"] = (block.dims, u.std(axis=0))
+        if name in drawn:
+            mean, sd = drawn[name].mean(axis=0), drawn[name].std(axis=0)
         else:
-            variables[block.coefficients] = (block.dims, u)
+            mean, sd = solver.averaged(*point)
+        moments |= {f"{name}_mean": (term.dims, mean), f"{name}_sd": (term.dims, sd)}
     shaped = {
-        name: (dims, values.reshape(chains, draws, *values.shape[1:]))
+        name: (dims, values.reshape(*shape, *values.shape[1:]))
         for name, (dims, values) in variables.items()
     }
     return Recovered(shaped, moments)
 
 
-def one_chain(
-    model: Model,
-    theta: Named,
-    beta: Array,
-    effects: Sequence[Array],
-) -> Named:
-    """The posterior's variables from k draws of everything: theta by name, beta, u by term."""
-    variables = dict(theta)
-    if model.design.fixed:
-        variables["beta"] = (("fixed",), beta)
-    for term, u in zip(model.parts, effects):
-        variables[term.coefficients] = (term.dims, u)
-    return {name: (dims, values[None]) for name, (dims, values) in variables.items()}
+def one_chain(model: Model, told: Named, drawn: Coefficients) -> Named:
+    """The posterior's variables from k draws of everything: theta as it is told, coefficients."""
+    own = {t.coefficients: (t.dims, drawn[t.coefficients]) for t in model.terms}
+    return {name: (dims, values[None]) for name, (dims, values) in (told | own).items()}
+
+
+def fixed_drawn(model: Model, drawn: Coefficients) -> Named:
+    """Draws (k, p) of the fixed effects with their dims, if there are any."""
+    fixed = model.fixed
+    return {fixed.coefficients: (fixed.dims, drawn[fixed.coefficients])} if fixed else {}
+
+
+def moments_of(model: Model, exact: Moments) -> tuple[Coefficients, Coefficients]:
+    """Means and sds of all coefficients by name, from their law given theta."""
+    sds = [np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov]
+    beta = np.sqrt(np.diag(exact.beta_cov))
+    return model.coefficients(exact.beta, exact.effects), model.coefficients(beta, sds)
 
 
 def theta_variables(model: Model, theta: Theta) -> Named:
@@ -86,11 +83,10 @@ def theta_variables(model: Model, theta: Theta) -> Named:
     variables: Named = {}
     for part in model.parts:
         variables |= part.reported(theta)
-    sigma = theta["sigma"]
-    variables["sigma"] = ((), sigma)
+    variables |= model.residual.reported(theta)
     frequency = model.design.frequency
     shares = {part.share_name: part.share(theta, frequency) for part in model.parts}
-    total = sigma**2 * model.noise_share + sum(shares.values())
+    total = model.residual.share(theta) + sum(shares.values())
     return variables | {name: ((), share / total) for name, share in shares.items()}
 
 
@@ -104,7 +100,7 @@ def points(model: Model, posterior: "object") -> Theta:
     data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)  # type: ignore[attr-defined]
     names = [p.name for p in model.space.parameters if p.name in data]
     reported = {name: np.asarray(data[name].values, dtype=np.float64) for name in names}
-    theta: Theta = {"sigma": np.ascontiguousarray(reported["sigma"])}
+    theta = model.residual.read(reported)
     for part in model.parts:
         theta |= part.read(reported)
     return theta

@@ -7,21 +7,94 @@ columns are kept as codes and a narrow (n, q) block, never as a dense Z. A block
 variance for each column or one for all, by its law (`shrinkage`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .columns import Source, subset
 from .design import Grouping
-from .gaussian.sums import Columns, Factor
+from .gaussian.beta import FixedPrior
+from .gaussian.problem import Columns, Factor
+from .normal import LOG_2PI, log_normal
 from .parameters import Correlation, Positive
 from .shrinkage import Shrinkage
 from .space import Product
 from .types import Array, Named, Theta
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class FixedTerm:
+    """X beta, with beta under one normal prior, or a flat one.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Names of the columns.
+    X : (n, p)
+    prior : FixedPrior
+    """
+
+    labels: tuple[str, ...]
+    X: Array
+    prior: FixedPrior
+    name = "beta"
+    coefficients = "beta"
+    dims = ("fixed",)
+
+    @property
+    def shape(self) -> tuple[int]:
+        return (self.columns,)
+
+    @property
+    def columns(self) -> int:
+        return self.X.shape[1]
+
+    @property
+    def proper(self) -> bool:
+        """Whether every direction of beta has a prior."""
+        return self.prior.H.shape[0] == self.columns
+
+    def draw(self, rng: np.random.Generator) -> Array:
+        """beta (p,) from its prior.
+
+        Raises
+        ------
+        ValueError
+            Where the prior of a coefficient is flat.
+        """
+        if not self.proper:
+            raise ValueError(
+                "beta has a flat prior and cannot be drawn; give it a Normal one, as in "
+                "priors={'beta': pm.Normal.dist(0.0, 10.0)}"
+            )
+        prior = self.prior
+        white = prior.location + prior.scale * rng.standard_normal(self.columns)
+        return np.linalg.solve(prior.H, white)
+
+    def told(self, beta: Array) -> Array:
+        """Coefficients on the user's columns, from those that solvers give."""
+        return beta
+
+    def at_rows(self, keep: np.ndarray) -> "FixedTerm":
+        """The same for some of the rows."""
+        return replace(self, X=self.X[keep])
+
+    def variances(self, beta: Array) -> Iterator[tuple[str, float]]:
+        """Variance of every coefficient over draws (k, p), by its name."""
+        for name, draws in zip(self.labels, beta.T):
+            yield name, float(draws.var())
+
+    def log_density(self, beta: Array, theta: Theta) -> Array:
+        """Log density of draws (k, p); zero where the prior is flat."""
+        return self.prior.log_density(beta)
+
+    def times(self, beta: Array) -> Array:
+        """X beta for draws beta (..., p): (..., rows)."""
+        return beta @ self.X.T
+
+
+@dataclass(frozen=True, eq=False)
 class GroupTerm:
     """Random effects of one grouping factor.
 
@@ -95,7 +168,7 @@ class GroupTerm:
         """The textbook's numbers: sds, and the correlation matrix."""
         found: Named = {self.sd.name: ((self.dims[1],), theta[self.sd.name])}
         if self.correlated:
-            found[self.correlation.name] = ((self.dims[1], f"{self.dims[1]}_2"), self._corr(theta))
+            found[self.correlation.name] = (self.correlation.dims, self._corr(theta))
         return found
 
     def _corr(self, theta: Theta) -> Array:
@@ -127,6 +200,37 @@ class GroupTerm:
     def draw_new(self, root: Array, levels: int, rng: np.random.Generator) -> Array:
         """Effects of new levels (levels, q) at one root (q, q): N(0, L L')."""
         return rng.standard_normal((levels, self.shape[1])) @ root.T
+
+    def told(self, u: Array) -> Array:
+        """Coefficients on the user's columns, from those that solvers give."""
+        return u
+
+    def asked(self, u: Array) -> Array:
+        """The inverse of `told`."""
+        return u
+
+    def at_rows(self, keep: np.ndarray) -> "GroupTerm":
+        """The same for some of the rows, with all levels."""
+        codes, Z = self.grouping.codes[keep], self.grouping.Z[keep]
+        return replace(self, grouping=replace(self.grouping, codes=codes, Z=Z))
+
+    def variances(self, u: Array) -> Iterator[tuple[str, float]]:
+        """Variance of every effect over draws (k, levels, q), its levels pooled, by its name."""
+        for j, effect in enumerate(self.grouping.effects):
+            yield f"{self.coefficients}[{effect}]", float(u[..., j].var(axis=0).mean())
+
+    def log_density(self, u: Array, theta: Theta) -> Array:
+        """Log density of effects (k, levels, q) under N(0, L L'), at k points or at one."""
+        levels, q = self.shape
+        L = np.broadcast_to(self.root(theta), (len(u), q, q))
+        alive = L.any(axis=(0, 2))
+        if not alive.all():  # an effect fixed at zero is zero, and the others' law is their own
+            L = L[:, alive]
+            L = np.linalg.cholesky(L @ L.transpose(0, 2, 1)) if alive.any() else L[:, :, :0]
+        white = np.linalg.solve(L, u[..., alive].transpose(0, 2, 1))
+        log_det = np.log(np.abs(np.diagonal(L, axis1=1, axis2=2))).sum(axis=1)
+        constant = 0.5 * levels * alive.sum() * LOG_2PI
+        return -0.5 * (white**2).sum(axis=(1, 2)) - levels * log_det - constant
 
     def second_moment(self, frequency: Array) -> Array:
         """Mean over rows of z z', (q, q): tr(Psi times it) is the term's share of variance."""
@@ -235,6 +339,18 @@ class BlockTerm:
     def product(self) -> Product:
         return self.law.product(self.columns)
 
+    def told(self, v: Array) -> Array:
+        """Coefficients (..., P) on the user's columns, from those that solvers give."""
+        return v[..., 0] / self.unit
+
+    def asked(self, u: Array) -> Array:
+        """The inverse of `told`."""
+        return (u * self.unit)[..., None]
+
+    def at_rows(self, keep: np.ndarray) -> "BlockTerm":
+        """The same for some of the rows, centred and scaled as it was."""
+        return replace(self, Z=self.Z[keep])
+
     def part(self, index: np.ndarray) -> "BlockTerm":
         """The same with some of its columns only."""
         law = self.law
@@ -248,6 +364,16 @@ class BlockTerm:
             unit=self.unit[index],
             law=law,
         )
+
+    def variances(self, u: Array) -> Iterator[tuple[str, float]]:
+        """Variance over draws (k, P), the scaled columns pooled."""
+        yield self.coefficients, float((u * self.unit).var(axis=0).mean())
+
+    def log_density(self, u: Array, theta: Theta) -> Array:
+        """Log density of coefficients (k, P), at k points or at one."""
+        with np.errstate(divide="ignore", invalid="ignore"):  # a scale of zero: no density
+            each = log_normal(u, self.root(theta) / self.unit)
+        return np.broadcast_to(each, u.shape).sum(axis=1)
 
     def spread(self, frequency: Array) -> Array:
         """Variance of each scaled column over the rows, (P,)."""

@@ -225,8 +225,8 @@ def _shapes(model: Declared) -> dict[str, tuple[str, ...]]:
     }
     for part in model.parts:
         found[part.coefficients] = part.dims
-    for term in model.terms:
-        found[term.correlation.name] = (term.dims[1], f"{term.dims[1]}_2")
+    for c in model.space.correlations:
+        found[c.name] = c.dims
     return {**found, **model.variables}
 
 

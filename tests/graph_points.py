@@ -89,8 +89,8 @@ class Compiled:
 def dense_problem(model, z) -> Problem:
     """The model's rows and a point, as the dense oracle takes them."""
     d, theta = model.design, model.space.constrain(z)
-    factors = tuple(t.factor() for t in model.terms)
-    L = [theta[t.sd.name][:, None] * theta[t.correlation.name] for t in model.terms]
+    factors = tuple(t.factor() for t in model.groups)
+    L = [theta[t.sd.name][:, None] * theta[t.correlation.name] for t in model.groups]
     return Problem(
         d.y,
         d.X,

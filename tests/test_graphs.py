@@ -60,7 +60,7 @@ def test_the_candidates_identity(compiled):
         point = {name: z[index] for name, index in order(model).items()}
         at = len(model.design.fixed)
         point["beta"] = coefficients[:at]
-        for term in model.terms:
+        for term in model.groups:
             point[term.coefficients] = coefficients[at : at + term.columns].reshape(term.shape)
             at += term.columns
         conditional = stats.multivariate_normal(truth.mean, cov).logpdf(coefficients)
@@ -100,13 +100,6 @@ def test_a_model_survives_pickling():
     assert [v.name for v in graph.value_vars] == [v.name for v in model.marginal.value_vars]
 
 
-def test_the_operators_survive_pickling_and_are_equal_to_each_other():
-    from bayeslmm.gaussian.op import Condense, Evidence
-
-    for op in (Condense(1), Evidence()):
-        assert cloudpickle.loads(cloudpickle.dumps(op)) == op
-
-
 @pytest.fixture(scope="session")
 def plugged_in():
     """All variances fixed: y is then exactly normal, with a mean and covariance in closed form."""
@@ -128,7 +121,7 @@ def test_both_graphs_draw_the_response_from_the_same_normal(plugged_in, graph):
     mean = d.offset + d.X @ [1.0, -1.0]
     V = d.X @ np.diag([0.25, 0.09]) @ d.X.T + np.diag(0.64 / d.weights)
     psi = {"g": np.array([[0.81, -0.18], [-0.18, 0.25]]), "h": np.array([[0.36]])}
-    for term in plugged_in.terms:
+    for term in plugged_in.groups:
         g = term.grouping
         V += (g.codes[:, None] == g.codes) * (g.Z @ psi[term.name] @ g.Z.T)
     draws = pm.draw(getattr(plugged_in, graph)["y"], draws=4000, random_seed=1, mode=PYTHON)

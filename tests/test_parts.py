@@ -14,6 +14,7 @@ import bayeslmm as bl
 from bayeslmm.coefficients import pieces
 from bayeslmm.densities import log_complete
 from bayeslmm.factors.moments import column_moments
+from bayeslmm.gaussian.dual import Dual
 from bayeslmm.kernels import gaussian
 from bayeslmm.recover import points, theta_points
 from tests.whole import ROWS
@@ -43,14 +44,20 @@ def are_white(z, parts=4):
     assert np.abs(np.diff(np.sort(z[:, 0]))).min() > 0.0  # no draw twice
 
 
+def side_by_side(model, drawn):
+    """All coefficients (k, .), in the order of the terms."""
+    each = [drawn[term.coefficients] for term in model.terms]
+    return np.hstack([values.reshape(len(values), -1) for values in each])
+
+
 @pytest.mark.parametrize("gone", [["u_g"], ["u_g", "u_h", "u_z", "beta"], ["u_z"]])
 def test_coefficients_that_were_not_kept_are_drawn_slice_by_slice(whole, monkeypatch, gone):
     monkeypatch.setattr("bayeslmm.coefficients.SLICE", 33 * SIZE)
     posterior = whole.nuts["posterior"].dataset.drop_vars(gone)
     found, slices = [], []
-    for part, beta, effects in pieces(whole.model, posterior, np.random.default_rng(0)):
+    for part, drawn in pieces(whole.model, posterior, np.random.default_rng(0)):
         slices.append(part)
-        found.append(np.hstack([beta, *(u.reshape(len(u), -1) for u in effects)]))
+        found.append(side_by_side(whole.model, drawn))
     assert [s.start for s in slices] == list(range(0, 400, 33))
     are_white(whitened(whole, posterior, np.concatenate(found)))
 
@@ -61,9 +68,8 @@ def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
     solver = model.solver()
     scales, sigma = theta_points(model, posterior)
     assert len(solver._batches(sigma.size, True)) > 4
-    beta, drawn = solver.draws(scales, sigma, np.random.default_rng(0))
-    effects = [u.reshape(len(u), -1) for u in model.in_units(drawn)]
-    are_white(whitened(whole, posterior, np.hstack([beta, *effects])))
+    drawn = model.coefficients(*solver.draws(scales, sigma, np.random.default_rng(0)))
+    are_white(whitened(whole, posterior, side_by_side(model, drawn)))
 
 
 def test_fitted_values_and_r2_over_blocks_of_draws(whole, monkeypatch):
@@ -88,7 +94,7 @@ def test_columns_by_the_thousand_have_the_moments_of_dense_algebra():
     precision = Z.T @ Z / 0.49 + np.diag([1.0, *np.full(70, 4.0)])
     V = np.linalg.inv(precision)
     moments = eb["posterior_moments"]
-    assert model.dual
+    assert isinstance(model.solver(), Dual)
     np.testing.assert_allclose(moments["u_x_mean"], (V @ Z.T @ y / 0.49)[1:], atol=1e-10)
     np.testing.assert_allclose(moments["u_x_sd"], np.sqrt(np.diag(V))[1:], rtol=1e-9)
 
@@ -130,6 +136,6 @@ def test_a_joint_density_of_many_draws(whole, monkeypatch):
     for k, (sd, corr, u) in enumerate(zip(flat["sd_g"], flat["corr_g"], flat["u_g"])):
         psi = sd[:, None] * corr * sd
         truth[k] += stats.multivariate_normal.logpdf(u, np.zeros(2), psi).sum()
-    effects = tuple(flat[term.coefficients] for term in whole.model.parts)
-    found = log_complete(whole.model, points(whole.model, p), flat["beta"], effects)
+    drawn = {term.coefficients: flat[term.coefficients] for term in whole.model.terms}
+    found = log_complete(whole.model, points(whole.model, p), drawn)
     np.testing.assert_allclose(found, truth, rtol=1e-9)

@@ -25,6 +25,7 @@ ROOMS = (
     ("named", "scale_graph", "printed", "handed_out", "labelled"),
     ("shrinkage",),
     ("terms",),
+    ("residual",),
     ("priors",),
     ("fixed", "blocks"),
     ("block_laws",),

@@ -6,18 +6,16 @@ columns for new rows: `read_given` takes numbers as they are, `expand` a kernel 
 any heavy work; `standardise` brings columns to one scale.
 """
 
-from .basis import Basis, expand, inputs
-from .given import Given, read_given
-from .selected import Selected, keep, select
+from .basis import expand, inputs
+from .given import read_given
+from .selected import keep, select
 from .size import refuse_too_large
-from .source import Source, rows_of, subset
+from .source import Expansion, Source, rows_of, subset
 from .standardise import standardise
 from .validate import refuse_many_responses, validate
 
 __all__ = [
-    "Basis",
-    "Given",
-    "Selected",
+    "Expansion",
     "Source",
     "expand",
     "inputs",

@@ -8,74 +8,20 @@ they first appear, so tied rows make one column, named by the first of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..design import DesignError
+from ..design.checks import refuse_not_finite
 from ..options import shown
 from ..types import Array, Index
-from .finite import refuse_not_finite
 from .given import read_given
 from .size import refuse_too_large
-from .source import Source
+from .source import Expansion, Source
 
 BIAS = "bias"
-
-
-@dataclass(frozen=True, eq=False)
-class Basis:
-    """Functions of inputs. Attributes as in `Source`, and:
-
-    Attributes
-    ----------
-    functions : callable
-        From inputs (n, d) to columns (n, P), the bias left out.
-    inputs : Source
-        Where the inputs come from.
-    bias : bool
-        Whether a column of ones stands first.
-    centres : ndarray or None
-        Of a kernel, the row of x (from 0) that each column stands at, the bias left out.
-    made_by : kernel or basis
-        As it was given to `expand`.
-    """
-
-    what: str
-    labels: tuple[str, ...]
-    matrix: Array
-    rows: Index
-    remedy: str
-    functions: Callable[[Array], Array]
-    inputs: Source
-    bias: bool
-    centres: Array | None = None
-    made_by: Any = None  # the kernel or basis as given
-
-    @property
-    def index(self) -> Any:
-        return self.inputs.index
-
-    @property
-    def reads(self) -> tuple[str, ...] | None:
-        return self.inputs.reads
-
-    def encode(self, new: Any) -> Array:
-        """The columns at new inputs, (m, P).
-
-        Raises
-        ------
-        DesignError
-            As the inputs' own `encode`, and where a function is not finite.
-        """
-        columns = _evaluate(self.functions, self.inputs.encode(new), self.bias)
-        what = f"{self.what} in the new rows"
-        _refuse_overflow(columns, self.labels, np.arange(len(columns)), what)
-        return columns
-
-    def take(self, places: Index) -> "Basis":
-        """The basis of these rows: a kernel has no centre at one that is left out."""
-        return expand(self.made_by, self.inputs.take(places), bias=self.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +42,7 @@ class _Kernel:
         return values.astype(float, copy=False)
 
 
-def expand(functions: Any, x: Any, *, bias: bool = True) -> Basis:
+def expand(functions: Any, x: Any, *, bias: bool = True) -> Source:
     """Columns of a kernel or basis at inputs.
 
     Parameters
@@ -112,7 +58,7 @@ def expand(functions: Any, x: Any, *, bias: bool = True) -> Basis:
 
     Returns
     -------
-    Basis
+    Source
         The columns of a kernel are labelled by the rows of their centres: by the index of x if it
         has one without repeats, else by position from "0". Those of a basis by its own names.
 
@@ -147,9 +93,8 @@ def _refuse_overflow(matrix: Array, labels: tuple[str, ...], rows: Index, what: 
 
 def inputs(x: Any, functions: Any, what: str = "") -> Source:
     """What functions are evaluated at, or the columns themselves without; some may be missing."""
-    if hasattr(x, "encode") and hasattr(x, "matrix"):
-        found: Source = x
-        return found
+    if isinstance(x, Source):
+        return x
     if functions is None:
         return read_given(x, what, gaps=True)
     _check(functions)
@@ -176,7 +121,7 @@ def _told(functions: Any) -> str:
     return getattr(functions, "__name__", None) or repr(functions)
 
 
-def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
+def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Source:
     what = _told(kernel)
     x = inputs.matrix
     first = _first_of_each(x)
@@ -189,36 +134,39 @@ def _at_centres(kernel: Any, inputs: Source, bias: bool) -> Basis:
         if len(flat) == 1:
             first, matrix = np.delete(first, flat), np.delete(matrix, flat + 1, axis=1)
             functions = _Kernel(kernel, x[first])
-    return Basis(
-        what=what,
-        labels=(BIAS,) * bias + _row_names(inputs.rows, first),
-        matrix=matrix,
-        rows=inputs.rows,
-        remedy="choose another width or kernel, which tells these rows of x apart",
-        functions=functions,
-        inputs=inputs,
-        bias=bias,
-        centres=first,
-        made_by=kernel,
-    )
+    labels = (BIAS,) * bias + _row_names(inputs.rows, first)
+    remedy = "choose another width or kernel, which tells these rows of x apart"
+    made = Expansion(functions, inputs, bias, partial(expand, kernel, bias=bias), first)
+    return _source(what, labels, matrix, remedy, made)
 
 
-def _at_basis(basis: Any, inputs: Source, bias: bool) -> Basis:
+def _at_basis(basis: Any, inputs: Source, bias: bool) -> Source:
     what = repr(basis)
     count = basis.count(len(inputs.labels))
     refuse_too_large(len(inputs.matrix), count, what, "lower the degree or order")
     functions = basis.fit(inputs.matrix, inputs.labels)
-    return Basis(
-        what=what,
-        labels=(_bias(functions.labels),) * bias + functions.labels,
-        matrix=_evaluate(functions, inputs.matrix, bias),
-        rows=inputs.rows,
-        remedy="lower the degree or order, or give more distinct rows of x",
-        functions=functions,
-        inputs=inputs,
-        bias=bias,
-        made_by=basis,
+    labels = (_bias(functions.labels),) * bias + functions.labels
+    matrix = _evaluate(functions, inputs.matrix, bias)
+    remedy = "lower the degree or order, or give more distinct rows of x"
+    made = Expansion(functions, inputs, bias, partial(expand, basis, bias=bias))
+    return _source(what, labels, matrix, remedy, made)
+
+
+def _source(
+    what: str, labels: tuple[str, ...], matrix: Array, remedy: str, made: Expansion
+) -> Source:
+    inputs = made.inputs
+    again = partial(_again, what, labels, made)
+    return Source(
+        what, labels, matrix, inputs.rows, again, remedy, inputs.index, inputs.reads, made
     )
+
+
+def _again(what: str, labels: tuple[str, ...], made: Expansion, new: Any) -> Array:
+    """The columns at new inputs, (m, P)."""
+    columns = _evaluate(made.functions, made.inputs.encode(new), made.bias)
+    _refuse_overflow(columns, labels, np.arange(len(columns)), f"{what} in the new rows")
+    return columns
 
 
 def _bias(labels: tuple[str, ...]) -> str:
@@ -234,14 +182,14 @@ def _evaluate(functions: Callable[[Array], Array], x: Array, bias: bool) -> Arra
     return np.hstack([np.ones((len(x), 1)), columns]) if bias else columns
 
 
-def _first_of_each(x: Array) -> Array:
+def _first_of_each(x: Array) -> Index:
     """The first row of each distinct one, in order of appearance; 0.0 and -0.0 are one."""
     x = x + 0.0
     _, first = np.unique(x[:, 0] if x.shape[1] == 1 else x, axis=0, return_index=True)
     return np.sort(first)
 
 
-def _row_names(rows: Index, first: Array) -> tuple[str, ...]:
+def _row_names(rows: Index, first: Index) -> tuple[str, ...]:
     """Row labels as text, or positions where those would not tell the rows apart."""
     names = tuple(str(row) for row in rows[first])
     if len(set(names) | {BIAS}) == len(names) + 1:

@@ -1,90 +1,13 @@
 """Columns given as numbers: a matrix, a vector, or a table whose names become labels."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-import numpy as np
-
-from ..design import DesignError
-from ..design.array_reading import from_frame
-from ..design.checks import real_array
-from ..design.errors import quoted
-from ..design.labels import index_of
-from ..design.table import read_table, with_names
-from ..types import Array, Index
-from .finite import refuse_not_finite
-
-
-@dataclass(frozen=True, eq=False)
-class Given:
-    """A numeric matrix as it stands. Attributes as in `Source`, and:
-
-    Attributes
-    ----------
-    named : bool
-        Whether the labels are the user's, not made up.
-    """
-
-    what: str
-    labels: tuple[str, ...]
-    matrix: Array
-    rows: Index
-    remedy: str = "drop all but one"
-    named: bool = False
-    index: Any = None
-
-    @property
-    def reads(self) -> tuple[str, ...] | None:
-        return self.labels if self.named else None
-
-    def encode(self, new: Any) -> Array:
-        """New rows of the same columns.
-
-        Parameters
-        ----------
-        new : array_like (m, P) or table
-            Columns of a table are found by name, in any order, and others are left alone; those of
-            an array by position. A vector stands for one column.
-
-        Returns
-        -------
-        ndarray (m, P)
-
-        Raises
-        ------
-        DesignError
-            If a column is absent, or a value is missing, infinite or no number.
-        """
-        what, p = f"{self.what} in the new rows", len(self.labels)
-        new = with_names(new)
-        if _is_series(new) and p == 1:  # one column needs no name
-            new = new.rename(self.labels[0]).to_frame()
-        if _is_table(new):
-            table = read_table(new)
-            absent = [label for label in self.labels if label not in table.names]
-            if absent:
-                raise DesignError(
-                    f"{what}: the table lacks the columns {quoted(absent)}; it has "
-                    f"{quoted(table.names)}"
-                )
-            matrix, rows = from_frame(new, table.rows, what, self.labels), table.rows
-        else:
-            matrix = _two_dimensional(new, what, vector=p == 1)
-            if matrix.shape[1] != p:
-                raise DesignError(
-                    f"{what} must have {p} columns as the fitted had, got shape {matrix.shape}"
-                )
-            rows = np.arange(len(matrix))
-        refuse_not_finite(matrix, self.labels, rows, what)
-        return matrix
-
-    def take(self, places: Index) -> "Given":
-        """The same with these of its rows, in this order."""
-        index = None if self.index is None else self.index[places]
-        matrix = np.ascontiguousarray(self.matrix[places])
-        return replace(self, matrix=matrix, rows=self.rows[places], index=index)
+from ..design.checks import refuse_not_finite
+from ..design.numeric import read_alike, read_numbers
+from ..types import Array
+from .source import Source
 
 
 def read_given(
@@ -94,7 +17,7 @@ def read_given(
     names: Sequence[Any] | None = None,
     inputs: bool = False,
     gaps: bool = False,
-) -> Given:
+) -> Source:
     """Read columns that are numbers.
 
     Parameters
@@ -115,7 +38,7 @@ def read_given(
 
     Returns
     -------
-    Given
+    Source
 
     Raises
     ------
@@ -128,37 +51,38 @@ def read_given(
     >>> read_given({"a": [1.0, 2.0], "b": [0, 1]}, "X").encode({"b": [5], "a": [4]})
     array([[4., 5.]])
     """
-    values = with_names(values)
     if _is_series(values) and inputs:
         values = _frame(values, "x")
-    if _is_table(values):
-        table = read_table(values)
-        matrix, found, rows = from_frame(values, table.rows, what), table.names, table.rows
-    else:
-        matrix = _two_dimensional(values, what, vector=inputs)
-        found, rows = _made_up(matrix.shape[1], inputs), np.arange(len(matrix))
-    labels = found if names is None else tuple(str(name) for name in names)
-    if len(labels) != matrix.shape[1]:
-        raise DesignError(
-            f"{len(labels)} names were given for the {matrix.shape[1]} columns of {what}"
-        )
-    twice = [name for name, count in Counter(labels).items() if count > 1]
-    if twice:
-        raise DesignError(f"several columns of {what} are called {quoted(twice)}; rename them")
-    refuse_not_finite(matrix, labels, rows, what, gaps=gaps)
-    named = names is not None or _is_table(values)
-    return Given(what, labels, matrix, rows, named=named, index=index_of(values))
+    found = read_numbers(values, what, names=names, letter="x" if inputs else "", vector=inputs)
+    labels = found.names
+    if inputs and labels == ("x0",) and not found.named:
+        labels = ("x",)
+    refuse_not_finite(found.values, labels, found.rows, what, gaps=gaps)
+    return Source(
+        what=what,
+        labels=labels,
+        matrix=found.values,
+        rows=found.rows,
+        encode=partial(_again, f"{what} in the new rows", labels),
+        index=found.index,
+        reads=labels if found.named else None,
+    )
 
 
-def _made_up(p: int, inputs: bool) -> tuple[str, ...]:
-    if inputs and p == 1:
-        return ("x",)
-    return tuple(f"{'x' if inputs else ''}{j}" for j in range(p))
+def _again(what: str, labels: tuple[str, ...], new: Any) -> Array:
+    """New rows of the same columns; a vector stands for one column, which needs no name.
 
-
-def _is_table(values: Any) -> bool:
-    fields = getattr(getattr(values, "dtype", None), "names", None)
-    return hasattr(values, "columns") or isinstance(values, Mapping) or bool(fields)
+    Raises
+    ------
+    DesignError
+        If a column is absent, or a value is missing, infinite or no number.
+    """
+    vector = len(labels) == 1
+    if _is_series(new) and vector:
+        new = new.rename(labels[0]).to_frame()
+    matrix, rows = read_alike(new, labels, what, vector=vector)
+    refuse_not_finite(matrix, labels, rows, what)
+    return matrix
 
 
 def _is_series(values: Any) -> bool:
@@ -168,17 +92,3 @@ def _is_series(values: Any) -> bool:
 def _frame(series: Any, name: str) -> Any:
     """A Series as a table of one column, with a name of its own if it has one."""
     return series.to_frame() if series.name else series.rename(name).to_frame()
-
-
-def _two_dimensional(values: Any, what: str, vector: bool) -> Array:
-    if hasattr(values, "toarray"):
-        raise DesignError(f"{what} must be a dense array, got a sparse one; call .toarray()")
-    array = real_array(values, what)
-    if array.ndim == 1 and vector:
-        array = array[:, None]
-    if array.ndim != 2:
-        hint = "; write [:, None] for one column, [None, :] for one row" if array.ndim == 1 else ""
-        raise DesignError(
-            f"{what} must have two dimensions, rows and columns, got shape {array.shape}{hint}"
-        )
-    return array

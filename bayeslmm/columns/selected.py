@@ -1,57 +1,19 @@
 """Columns that a formula made: taken as a block, or kept as the fixed effects of the rest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..design import Design, DesignError, Encoder, NewRows
+from ..design import Design, DesignError, Encoder
 from ..design.errors import quoted
-from ..types import Array, Index
+from ..types import Array
+from .source import Source
 
 
-@dataclass(frozen=True, eq=False)
-class Selected:
-    """Some columns of a design's X. Attributes as in `Source`, and:
-
-    Attributes
-    ----------
-    encoder : Encoder
-        The design's, of the columns alone: it asks for no response, group, offset or weight.
-    columns : ndarray (P,)
-        Where the columns stand among those of X.
-    """
-
-    what: str
-    labels: tuple[str, ...]
-    matrix: Array
-    rows: Index
-    encoder: Encoder
-    columns: Index
-    remedy: str = "drop all but one"
-    index: Any = None  # its rows are a design's, and were matched there
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return ()
-
-    def encode(self, new: Any) -> Array:
-        """The columns of a new table, (m, P), coded as at the fit.
-
-        Raises
-        ------
-        DesignError
-            If a predictor is absent, has gaps, changed its kind, or has a level never seen.
-        """
-        X = self.encoder.encode(new, groups=False, noise=False).X
-        return np.ascontiguousarray(X[:, self.columns])
-
-    def take(self, places: Index) -> "Selected":
-        return replace(self, matrix=self.matrix[places], rows=self.rows[places])
-
-
-def select(design: Design, names: Sequence[str] | None = None) -> Selected:
+def select(design: Design, names: Sequence[str] | None = None) -> Source:
     """Take columns of a design as a block.
 
     Parameters
@@ -63,7 +25,7 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
 
     Returns
     -------
-    Selected
+    Source
 
     Raises
     ------
@@ -89,14 +51,20 @@ def select(design: Design, names: Sequence[str] | None = None) -> Selected:
         )
     place = {name: j for j, name in enumerate(design.fixed)}
     index = np.array([place[name] for name in wanted], dtype=np.intp)
-    return Selected(
+    encoder = design.encoder.fixed_only().keep(index)  # it asks for no group, offset or weight
+    return Source(
         what=f"the formula {design.formula}",
         labels=tuple(wanted),
         matrix=np.ascontiguousarray(design.X[:, index]),
         rows=design.rows,
-        encoder=design.encoder.fixed_only(),
-        columns=index,
+        encode=partial(_encoded, encoder),
+        reads=(),
     )
+
+
+def _encoded(encoder: Encoder, new: Any) -> Array:
+    """The columns of a new table, (m, P), coded as at the fit."""
+    return np.ascontiguousarray(encoder.encode(new, groups=False, noise=False).X)
 
 
 def keep(design: Design, names: Sequence[str]) -> Design:
@@ -112,23 +80,5 @@ def keep(design: Design, names: Sequence[str]) -> Design:
     (('Intercept',), [[1.0]])
     """
     index = np.array([design.fixed.index(name) for name in names], dtype=np.intp)
-    encoder = _Part(design.encoder, index)
+    encoder = design.encoder.keep(index)
     return replace(design, fixed=tuple(names), X=design.X[:, index], encoder=encoder)
-
-
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """An encoder that gives some of the fixed effects."""
-
-    encoder: Encoder
-    index: Index
-
-    def encode(self, new_data: Any, **options: Any) -> NewRows:
-        rows = self.encoder.encode(new_data, **options)
-        return replace(rows, X=rows.X[:, self.index])
-
-    def blank(self, count: int, **options: Any) -> NewRows:
-        return self.encoder.blank(count, **options)
-
-    def fixed_only(self) -> "_Part":
-        return _Part(self.encoder.fixed_only(), self.index)

@@ -1,7 +1,9 @@
-"""What a term asks of its columns, whoever made them."""
+"""The columns of a block, whoever made them: for the fitted rows, and again for new ones."""
 
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +11,33 @@ from ..design import Design
 from ..types import Array, Index
 
 
-class Source(Protocol):
+@dataclass(frozen=True, eq=False)
+class Expansion:
+    """The functions that columns are values of.
+
+    Attributes
+    ----------
+    functions : callable
+        From inputs (n, d) to columns (n, P), the bias left out.
+    inputs : Source
+        Where the inputs come from.
+    bias : bool
+        Whether a column of ones stands first.
+    of : callable
+        The same for other inputs: a kernel has no centre at a row that is left out.
+    centres : ndarray or None
+        Of a kernel, the row of x (from 0) that each column stands at, the bias left out.
+    """
+
+    functions: Callable[[Array], Array]
+    inputs: "Source"
+    bias: bool
+    of: Callable[["Source"], "Source"]
+    centres: Index | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
     """The columns of a block, for the fitted rows and for new ones.
 
     Attributes
@@ -23,6 +51,8 @@ class Source(Protocol):
         this.
     rows : ndarray (n,)
         Labels of the fitted rows.
+    encode : callable
+        New data, in the form of those fitted -> the same columns for m new rows, (m, P).
     remedy : str
         What to do about a column that repeats another, for messages.
     index : pandas.Index or None
@@ -30,72 +60,32 @@ class Source(Protocol):
     reads : tuple of str or None
         Columns that a table of new rows must hold for `encode` to find its own by name (those of a
         formula complain themselves, so none); None where columns have no names of the user's.
+    expansion : Expansion or None
+        Of a kernel or basis.
     """
 
-    @property
-    def what(self) -> str: ...
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def matrix(self) -> Array: ...
-    @property
-    def rows(self) -> Index: ...
-    @property
-    def index(self) -> Any: ...
-    @property
-    def remedy(self) -> str: ...
-    @property
-    def reads(self) -> tuple[str, ...] | None: ...
+    what: str
+    labels: tuple[str, ...]
+    matrix: Array
+    rows: Index
+    encode: Callable[[Any], Array]
+    remedy: str = "drop all but one"
+    index: Any = None
+    reads: tuple[str, ...] | None = None
+    expansion: Expansion | None = None
 
-    def encode(self, new: Any) -> Array:
-        """The same columns for m new rows, (m, P)."""
-        ...
+    @property
+    def centres(self) -> Index | None:
+        """Rows that the columns of a kernel stand at."""
+        return None if self.expansion is None else self.expansion.centres
 
     def take(self, places: Index) -> "Source":
         """The same with these of its rows, in this order."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class _Subset:
-    """Some columns of a source."""
-
-    whole: Source
-    columns: Index
-
-    @property
-    def what(self) -> str:
-        return self.whole.what
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        return tuple(self.whole.labels[i] for i in self.columns)
-
-    @property
-    def matrix(self) -> Array:
-        return self.whole.matrix[:, self.columns]
-
-    @property
-    def rows(self) -> Index:
-        return self.whole.rows
-
-    @property
-    def index(self) -> Any:
-        return self.whole.index
-
-    @property
-    def remedy(self) -> str:
-        return self.whole.remedy
-
-    @property
-    def reads(self) -> tuple[str, ...] | None:
-        return self.whole.reads
-
-    def encode(self, new: Any) -> Array:
-        return self.whole.encode(new)[:, self.columns]
-
-    def take(self, places: Index) -> Source:
-        return _Subset(self.whole.take(places), self.columns)
+        if self.expansion is not None:
+            return self.expansion.of(self.expansion.inputs.take(places))
+        index = None if self.index is None else self.index[places]
+        matrix = np.ascontiguousarray(self.matrix[places])
+        return replace(self, matrix=matrix, rows=self.rows[places], index=index)
 
 
 def rows_of(source: Source, design: Design) -> Source:
@@ -107,4 +97,14 @@ def rows_of(source: Source, design: Design) -> Source:
 
 def subset(source: Source, index: Index) -> Source:
     """The columns of a source at these places."""
-    return _Subset(source, index)
+    return replace(
+        source,
+        labels=tuple(source.labels[i] for i in index),
+        matrix=source.matrix[:, index],
+        encode=partial(_some, source.encode, index),
+        expansion=None,
+    )
+
+
+def _some(encode: Callable[[Any], Array], index: Index, new: Any) -> Array:
+    return encode(new)[:, index]

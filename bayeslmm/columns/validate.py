@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from ..design import DesignError
+from ..design.checks import refuse_not_finite
 from ..design.errors import quoted, some
 from ..types import Array
-from .finite import refuse_not_finite
 from .size import refuse_too_large
 from .source import Source
 

@@ -169,9 +169,9 @@ def _known(
 
 def _shared(models: list[Any]) -> list[str]:
     """Factors that all models have, with the same levels."""
-    names = [t.name for t in models[0].terms]
+    names = [t.name for t in models[0].groups]
     for model in models[1:]:
-        own = {t.name: t.grouping for t in model.terms}
+        own = {t.name: t.grouping for t in model.groups}
         names = [n for n in names if n in own and _same(own[n], models[0].term(n).grouping)]
     return [n for n in names if len(models[0].term(n).grouping.levels) > 1]
 

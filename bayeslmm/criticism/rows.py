@@ -11,7 +11,6 @@ from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..predictive import mean_of, posterior_means
 from ..seeds import generator
-from ..terms import BlockTerm, GroupTerm
 from ..tree import read_tree
 from ..types import Array
 
@@ -70,9 +69,7 @@ def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
 def mean_by_row(model: Model, tree: Any) -> Array:
     """Posterior mean of every row's mean, (n,): linear in the coefficients, so by their means."""
     held = estimates(tree)
-    beta = held["beta"].mean if model.design.fixed else np.zeros(0)
-    every: tuple[GroupTerm | BlockTerm, ...] = model.parts
-    return mean_of(model, beta, [held[t.coefficients].mean for t in every])
+    return mean_of(model, {t.coefficients: held[t.coefficients].mean for t in model.terms})
 
 
 @tiny_is_zero
@@ -147,29 +144,29 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     design = model.design
     theta = points(model, posterior)
     sigma = theta["sigma"]
-    share = sum((term.share(theta, design.frequency) for term in model.terms), 0.0 * sigma)
+    share = sum((term.share(theta, design.frequency) for term in model.groups), 0.0 * sigma)
     fixed = _spread_of_columns(model, posterior, seed)
-    total = fixed + share + sigma**2 * model.noise_share
+    total = fixed + share + model.residual.share(theta)
     draws = np.column_stack([fixed, fixed + share]) / total[:, None]
     return from_draws("r2", draws, prob).frame(["marginal", "conditional"])
 
 
 def _spread_of_columns(model: Model, posterior: Any, seed: int | None) -> Array:
     """var(X beta + A u) over the rows, one value a draw, (k,)."""
-    design = model.design
+    design, fixed = model.design, model.fixed
     weight = design.frequency / design.frequency.sum()
-    found = np.empty(posterior["sigma"].size)
+    found = np.zeros(posterior["sigma"].size)
     centred = design.X - weight @ design.X
     moment = centred.T @ (centred * weight[:, None])
     step = max(1, BLOCK // design.y.size)
-    for part, beta, effects in pieces(model, posterior, generator(seed), groups=False):
-        if not model.blocks:
+    columns = [t for t in model.terms if t not in model.groups]
+    for part, drawn in pieces(model, posterior, generator(seed), groups=False):
+        if fixed and not model.blocks:
+            beta = drawn[fixed.coefficients]
             found[part] = np.einsum("kp,pr,kr->k", beta, moment, beta)
-        for at in range(0, len(beta) if model.blocks else 0, step):
-            some = slice(at, at + step)
-            mean = beta[some] @ centred.T
-            for block, u in zip(model.blocks, effects):
-                mean += block.times(u[some])
-            mean -= (mean @ weight)[:, None]
-            found[part.start + at : part.start + at + len(mean)] = mean**2 @ weight
+        for at in range(part.start, part.stop if model.blocks else 0, step):
+            some = slice(at - part.start, at - part.start + step)
+            mean = sum(t.times(drawn[t.coefficients][some]) for t in columns)
+            mean = mean - (mean @ weight)[:, None]
+            found[at : at + len(mean)] = mean**2 @ weight
     return found

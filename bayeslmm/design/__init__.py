@@ -8,8 +8,10 @@ together through formulae; `checks` and `missing` refuse; `records` is what come
 
 from .arrays import design_from_arrays
 from .build import build_design
+from .encoder import Encoder, NewRows
 from .errors import DesignError, FormulaError
-from .records import Design, Encoder, Grouping, NewGroup, NewRows
+from .grouping import Grouping, NewGroup
+from .records import Design
 
 __all__ = [
     "Design",

@@ -1,21 +1,24 @@
-"""Read a matrix or the labels of a grouping factor, with names, from what a user has at hand."""
+"""Arrays as the columns of a table whose names are made up, at the fit and for new rows."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from .checks import check_names, real_array, refuse_where
+from ..types import Index
+from .algebra import Side
+from .checks import refuse_not_finite, refuse_where
 from .columns import Column, read_column, refuse_infinite
-from .effects import refuse_single_level
-from .errors import DesignError
-from .grouping import Factor, fit_factor
+from .effects import FittedRandom
+from .errors import DesignError, quoted
 from .labels import Labels
-from .rank import check_rank
-from .records import Grouping
-from .table import as_series, read_table, with_names
-from .text import numbers
-from .unnamed import refuse_unnamed
+from .nodes import Name
+from .numeric import Numbers, read_alike
+from .sides import FittedSide
+from .table import as_series, with_names
+from .variables import Variable
+
+ROLE = "the grouping factor"
 
 
 def labelled(
@@ -25,81 +28,40 @@ def labelled(
     yield "X", X
     for name, value in groups.items():
         for each in value if isinstance(value, tuple) else (value,):
-            yield f"the grouping factor '{name}'", each
+            yield f"{ROLE} '{name}'", each
     yield from ((f"{keyword}=", value) for keyword, value in extras.items())
 
 
-def read_matrix(
-    values: Any, n: int, rows: np.ndarray, labels: Labels, what: str, letter: str, given: Any = None
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A matrix of n rows, and the names of its columns: given, a DataFrame's, or made up."""
-    values = np.empty((n, 0)) if values is None else labels.align(with_names(values), what)
-    columns = None if getattr(values, "columns", None) is None else read_table(values).names
-    array = real_array(values, what) if columns is None else from_frame(values, rows, what)
-    if array.ndim != 2 or len(array) != n:
-        hint = f"; write {what}[:, None] for one column" if array.ndim == 1 else ""
-        raise DesignError(f"{what} must have shape ({n}, columns), got {array.shape}{hint}")
-    if given is not None:
-        names = tuple(str(name) for name in given)
-        if len(names) != array.shape[1]:
-            raise DesignError(
-                f"{len(names)} names were given for the {array.shape[1]} columns of {what}"
-            )
-    elif columns is not None:
-        names = tuple(str(name) for name in columns)
-    else:
-        ones = [bool(len(column)) and bool((column == 1).all()) for column in array.T]
-        first = ones.index(True) if True in ones else -1
-        names = tuple("Intercept" if j == first else f"{letter}{j}" for j in range(array.shape[1]))
-    for name, column in zip(names, array.T, strict=True):
-        where = f"column '{name}' of {what} is infinite"
-        refuse_where(np.isinf(column), rows, where, "correct or remove these rows")
-    return array, names
+def side_of(matrix: Numbers) -> tuple[Side, dict[str, Column]]:
+    """The side whose terms are the columns of a matrix, and these columns by made-up names."""
+    keys = [f"{matrix.what}\n{j}" for j in range(len(matrix.names))]
+    terms = tuple((Variable(n, Name(key, 0), key),) for n, key in zip(matrix.names, keys))
+    columns = {
+        key: Column(n, "number", x, np.isnan(x), called=f"column '{n}' of {matrix.what}")
+        for n, key, x in zip(matrix.names, keys, matrix.values.T)
+    }
+    return Side(terms, False), columns
 
 
-def from_frame(frame: Any, rows: np.ndarray, what: str, names: Any = None) -> np.ndarray:
-    """Columns of a table (all, or those named), each read by itself so a bad one can be named."""
-    table = read_table(frame)
-    if names is None:
-        refuse_unnamed(table.names, what)
-    wanted = table.names if names is None else names
-    if all_numbers(frame) and not table.twice:  # nothing to find out; thousands of columns at once
-        place = {name: j for j, name in enumerate(table.names)}
-        values = frame if names is None else frame.iloc[:, [place[name] for name in wanted]]
-        return np.array(values.to_numpy(dtype=float), order="C")  # a copy, the model's own
-    found = [np.empty((len(table), 0))]
-    for name in wanted:
-        role = f"the column of {what}"
-        column = read_column(name, table.column(name), table.rows, role)
-        found.append(numbers(column, table.rows, role)[:, None])
-    return np.concatenate(found, axis=1)
-
-
-def all_numbers(frame: Any) -> bool:
-    """Whether this is a pandas DataFrame of nothing but numpy numbers."""
-    if type(frame).__module__.split(".")[0] != "pandas":
-        return False
-    return all(isinstance(kind, np.dtype) and kind.kind in "fiu" for kind in frame.dtypes)
-
-
-def read_group(
-    name: str, value: Any, n: int, rows: np.ndarray, seen: Labels
-) -> tuple[Column, np.ndarray, tuple[str, ...]]:
-    """Labels and effects of one grouping factor."""
-    pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
-    labels, Z = value if pair else (value, np.ones((n, 1)))
-    shape = _shape(labels)
+def read_labels(name: str, values: Any, paired: bool, rows: Index, seen: Labels) -> Column:
+    """The labels of a grouping factor."""
+    n, shape = len(rows), _shape(values)
     if shape != (n,):
-        got = f"a {type(labels).__name__} of unlike things" if shape is None else str(shape)
-        hint = "" if pair else "; give labels and columns as a tuple, (labels, columns)"
+        got = f"a {type(values).__name__} of unlike things" if shape is None else str(shape)
+        hint = "" if paired else "; give labels and columns as a tuple, (labels, columns)"
         raise DesignError(
             f"the labels of grouping factor '{name}' must have shape ({n},), got {got}{hint}"
         )
-    role = "the grouping factor"
-    series = as_series(seen.align(labels, f"{role} '{name}'"), f"{role} '{name}'")
-    column = read_column(name, series, rows, role)
-    refuse_infinite(column, rows, role)
-    return column, *read_matrix(Z, n, rows, seen, f"Z of '{name}'", "z")
+    series = as_series(seen.align(values, f"{ROLE} '{name}'"), f"{ROLE} '{name}'")
+    column = read_column(name, series, rows, ROLE)
+    refuse_infinite(column, rows, ROLE)
+    return column
+
+
+def apart(value: Any) -> tuple[Any, Any]:
+    """Labels, and the columns Z where these were given."""
+    pair = isinstance(value, tuple) and len(value) == 2 and np.ndim(value[1]) > 0
+    return value if pair else (value, None)
 
 
 def _shape(values: Any) -> tuple[int, ...] | None:
@@ -110,14 +72,68 @@ def _shape(values: Any) -> tuple[int, ...] | None:
         return None
 
 
-def make_grouping(
-    column: Column, Z: np.ndarray, effects: tuple[str, ...]
-) -> tuple[Factor, Grouping]:
-    """Levels and codes from labels; effects from the columns of Z, all correlated."""
-    factor, codes = fit_factor([column])
-    refuse_single_level(factor.name, factor.levels)
-    check_names(effects)
-    check_rank(Z, effects, f"the random effects of '{factor.name}'")
-    blocks = (tuple(range(len(effects))),)
-    Z = np.ascontiguousarray(Z)
-    return factor, Grouping(factor.name, factor.levels, codes, effects, Z, blocks)
+def read_new_arrays(
+    new_data: Any,
+    fixed: FittedSide,
+    random: tuple[FittedRandom, ...],
+    given: Mapping[str, Any],
+    noise: bool,
+) -> tuple[dict[str, Column], Labels, Index, dict[str, Any]]:
+    """New arrays as columns by the names made up at the fit; labels and names of the rows; extras.
+
+    Raises
+    ------
+    DesignError
+        If an array is missing, has gaps, or its shape differs.
+    """
+    if not isinstance(new_data, Mapping):
+        raise DesignError(
+            "the model was fitted to arrays, so new data are a dict with 'X' and 'groups', "
+            f"got {type(new_data).__name__}"
+        )
+    X, groups = new_data.get("X"), new_data.get("groups") or {}
+    beside = new_data if noise else {"offset": new_data.get("offset")}
+    given = {key: beside.get(key) if value is None else value for key, value in given.items()}
+    n = _count(X, groups, fixed.names)
+    seen = Labels.first(labelled(X, groups, given))
+    rows = seen.rows(n)
+    columns = _again(fixed, np.empty((n, 0)) if X is None else X, "X", rows, seen)
+    for part in random:
+        columns |= _again_group(part, groups, rows, seen)
+    return columns, seen, rows, given
+
+
+def _count(X: Any, groups: Mapping[str, Any], names: tuple[str, ...]) -> int:
+    if X is not None:
+        return len(X)
+    if names:
+        raise DesignError(f"new data need 'X' with the columns {quoted(names)}")
+    for value in groups.values():
+        return len(apart(value)[0])
+    raise DesignError("new data need 'X' or 'groups'")
+
+
+def _again_group(
+    part: FittedRandom, groups: Mapping[str, Any], rows: Index, seen: Labels
+) -> dict[str, Column]:
+    name, (side,) = part.factor.name, part.sides
+    what = f"groups['{name}']"
+    if name not in groups:
+        raise DesignError(f"new data need {what}")
+    labels, Z = apart(groups[name])
+    if Z is None and side.names != ("Intercept",):
+        raise DesignError(f"{what} must be (labels, Z) with Z for {quoted(side.names)}")
+    column = read_labels(name, labels, Z is not None, rows, seen)
+    refuse_where(column.missing, rows, f"{what} is missing", "fill or drop these rows")
+    Z = np.ones((len(rows), 1)) if Z is None else Z
+    return {name: column, **_again(side, Z, f"Z of {what}", rows, seen)}
+
+
+def _again(side: FittedSide, new: Any, what: str, rows: Index, seen: Labels) -> dict[str, Column]:
+    """A matrix of the columns that a side of the fitted arrays had."""
+    matrix, _ = read_alike(seen.align(with_names(new), what), side.names, what, n=len(rows))
+    refuse_not_finite(matrix, side.names, rows, what)
+    found: dict[str, Column] = {}
+    for key, name, x in zip(side.side.columns, side.names, matrix.T):
+        found[key] = Column(name, "number", x, np.zeros(len(rows), dtype=bool))
+    return found

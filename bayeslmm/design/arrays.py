@@ -1,30 +1,25 @@
-"""Arrays -> a Design, for users who have their matrices already."""
+"""Arrays -> a Design, for users who have their matrices already: a table with made-up names."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from .array_encoder import ArrayEncoder
-from .array_reading import labelled, make_grouping, read_group, read_matrix
-from .checks import (
-    check_constant_response,
-    check_enough_rows,
-    check_names,
-    check_size,
-    mapping,
-    real_array,
-    refuse_where,
-)
+from ..types import Array, Index
+from .array_reading import apart, labelled, read_labels, side_of
+from .bars import RandomPart
+from .build import Read, assemble
+from .checks import mapping, real_array, refuse_not_finite, refuse_where
+from .columns import Column
 from .errors import DesignError
-from .extras import Extra, Sources, check_extra, read_extras, values_or
-from .grouping import Factor
-from .labels import Labels
-from .missing import gaps, gaps_beside, rows_to_keep
-from .names import check_group_names
-from .origin import Origin, Rows
-from .rank import check_rank
-from .records import Design, Grouping
+from .formula import Formula
+from .labels import Labels, Rows
+from .nodes import Name
+from .numeric import Numbers, read_numbers
+from .records import Design
+from .table import with_names
+from .variables import Variable
 
 
 def design_from_arrays(
@@ -88,72 +83,59 @@ def design_from_arrays(
         raise DesignError(
             f"a block names the column {named[0]!r}, and arrays have no names; give it the columns"
         )
-    response = real_array(y, "y")
-    if response.ndim != 1:
-        raise DesignError(f"y must have one dimension, got shape {response.shape}")
-    n = len(response)
-    if n == 0:
-        raise DesignError("y is empty: it has 0 rows")
+    response = _response(y)
     given = {"weights": weights, "frequency": frequency, "offset": offset, "noise_sd": noise_sd}
     others = labelled(X, groups, given)
     known = Labels.first([("y", y), *others, *((b.what, b) for b in beside)])
-    rows = known.rows(n)
+    rows = known.rows(len(response))
     refuse_where(np.isinf(response), rows, "y is infinite", "correct or remove these rows")
-    matrix, names = read_matrix(X, n, rows, known, "X", "x", fixed)
-    read = {name: read_group(name, v, n, rows, known) for name, v in groups.items()}
-    check_group_names(read, "y")
-    extras = read_extras(given, rows, None, known)
-    masks = {"y": np.isnan(response), **gaps(matrix, names, "X")}
-    for name, (labels, Z, effects) in read.items():
-        masks |= {
-            f"the grouping factor '{name}'": labels.missing,
-            **gaps(Z, effects, f"Z of '{name}'"),
-        }
-    masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
-    masks |= gaps_beside(beside, known, n)
-    keep = rows_to_keep(masks, rows, missing)
-    extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
-    for extra in extras.values():
-        check_extra(extra, rows[keep])
-    made = [
-        make_grouping(labels.take(keep), Z[keep], effects) for labels, Z, effects in read.values()
-    ]
-    response, matrix, n = response[keep], np.ascontiguousarray(matrix[keep]), int(keep.sum())
-    check_size(response, ["y"], "the response")
-    check_constant_response(response, "y")
-    check_names(names)
-    check_size(matrix, names, "the column")
-    for _, group in made:
-        check_size(group.Z, group.effects, f"in the random effects of '{group.name}' the column")
-    if check_rank:
-        _check_columns(matrix, names)
-    return Design(
-        formula=_describe(names, made),
-        response="y",
-        y=response,
-        fixed=names,
-        X=matrix,
-        groups=tuple(grouping for _, grouping in made),
-        offset=values_or(extras, "offset", n, 0.0),
-        weights=values_or(extras, "weights", n, 1.0),
-        frequency=values_or(extras, "frequency", n, 1.0),
-        noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
-        rows=rows[keep],
-        dropped=rows[~keep],
-        encoder=ArrayEncoder(names, tuple((f, g.effects) for f, g in made), Sources.of(extras)),
-        origin=Origin(known, keep),
-    )
+    columns = {"y": Column("y", "number", response, np.isnan(response), called="y")}
+    X = _matrix(X, "X", "x", rows, known, fixed)
+    side, made = side_of(X)
+    columns |= made
+    random, described = [], [_described(X.names, "0")]
+    for name, value in groups.items():
+        labels, Z = apart(value)
+        column = read_labels(name, labels, Z is not None, rows, known)
+        Z = _matrix(np.ones((len(rows), 1)) if Z is None else Z, f"Z of '{name}'", "z", rows, known)
+        effects, made = side_of(Z)
+        columns |= {name: replace(column, called=f"the grouping factor '{name}'"), **made}
+        described.append(f"({_described(Z.names)} | {name})")
+        random.append(RandomPart(effects, (name,), True, described[-1]))
+    text = f"y ~ {' + '.join(described)}"
+    said = Formula(text, Variable("y", Name("y", 0), "y"), "y", side, (), tuple(random))
+    read = Read(said, columns, rows, known, where="X")
+    return assemble(read, given, missing, check_rank, beside)
 
 
-def _check_columns(matrix: np.ndarray, names: tuple[str, ...]) -> None:
-    check_enough_rows(len(matrix), names)
-    check_rank(matrix, names, "X")
+def _response(y: Any) -> Array:
+    response = real_array(y, "y")
+    if response.ndim != 1:
+        raise DesignError(f"y must have one dimension, got shape {response.shape}")
+    if len(response) == 0:
+        raise DesignError("y is empty: it has 0 rows")
+    return response
 
 
-def _describe(names: tuple[str, ...], made: list[tuple[Factor, Grouping]]) -> str:
-    fixed = ["0" if "Intercept" not in names else "1", *(n for n in names if n != "Intercept")]
-    random = [
-        f"({' + '.join('1' if e == 'Intercept' else e for e in g.effects)} | {g.name})"
-        for _, g in made
-    ]
-    return f"y ~ {' + '.join(fixed + random)}"
+def _matrix(
+    values: Any, what: str, letter: str, rows: Index, known: Labels, names: Any = None
+) -> Numbers:
+    """A matrix of these rows; the first column of ones is the intercept where none has a name."""
+    n = len(rows)
+    values = np.empty((n, 0)) if values is None else known.align(with_names(values), what)
+    found = read_numbers(values, what, names=names, letter=letter, n=n)
+    advice = "correct or remove these rows"
+    refuse_not_finite(found.values, found.names, rows, what, advice, gaps=True)
+    ones = np.flatnonzero((found.values == 1).all(axis=0))
+    if not found.named and n and ones.size:
+        named = list(found.names)
+        named[ones[0]] = "Intercept"
+        found = replace(found, names=tuple(named))
+    return found
+
+
+def _described(names: Sequence[str], without: str = "") -> str:
+    """Columns as a side of a formula; and what it begins with where none is the intercept."""
+    others = [name for name in names if name != "Intercept"]
+    first = "1" if len(others) < len(names) else without
+    return " + ".join([first, *others] if first else others)

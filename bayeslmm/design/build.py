@@ -2,11 +2,13 @@
 the table, the formula, each column, each row, the columns together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..types import Index
 from .cells import check_columns
 from .checks import (
     check_constant_response,
@@ -16,17 +18,42 @@ from .checks import (
 )
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
-from .encoder import FormulaEncoder
+from .encoder import Encoder
 from .extras import Extra, Sources, check_extra, read_extras, values_or
 from .formula import Formula, read_formula
+from .labels import Labels, Origin, Rows
 from .missing import gaps_beside, rows_to_keep
 from .names import check_group_names
 from .nodes import Name
-from .origin import Origin, Rows
 from .records import Design
 from .sides import fit_side, fit_vector
 from .table import Table, read_table
 from .text import numbers, refuse_numbers_as_text
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What is to become a design: what is said of columns, and these, all their rows.
+
+    Attributes
+    ----------
+    said : Formula
+    columns : mapping of str to Column
+        Values may be missing.
+    rows, labels
+        What rows are called, and by what they are matched with what comes beside them.
+    table : Table or None
+        From which extras may name a column; None for arrays.
+    where : str
+        What messages call the fixed effects.
+    """
+
+    said: Formula
+    columns: Mapping[str, Column]
+    rows: Index
+    labels: Labels
+    table: Table | None = None
+    where: str = "the fixed effects"
 
 
 def build_design(
@@ -100,21 +127,10 @@ def build_design(
     given = {"weights": weights, "frequency": frequency, "offset": offset, "noise_sd": noise_sd}
     reserved = [value for value in given.values() if isinstance(value, str)]
     said = read_formula(formula, table.names, reserved)
-    check_group_names(said.random_factors, said.response_name)
     things = [*((f"{k}=", v) for k, v in given.items()), *((b.what, b) for b in beside)]
     labels = table.labels.or_first(things)
-    extras = read_extras(given, table.rows, table, labels)
-    columns = _columns(said, table)
-    masks = {f"column '{name}'": column.missing for name, column in columns.items()}
-    masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
-    masks |= gaps_beside(beside, labels, len(table))
-    keep = rows_to_keep(masks, table.rows, missing)
-    rows, origin = table.rows[keep], Origin(labels, keep)
-    columns = {name: column.take(keep) for name, column in columns.items()}
-    extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
-    for extra in extras.values():
-        check_extra(extra, rows)
-    return _assemble(said, columns, extras, rows, table.rows[~keep], origin, check_rank)
+    read = Read(said, _columns(said, table), table.rows, labels, table)
+    return assemble(read, given, missing, check_rank, beside)
 
 
 def _columns(said: Formula, table: Table) -> dict[str, Column]:
@@ -137,16 +153,25 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
     return columns
 
 
-def _assemble(
-    said: Formula,
-    columns: dict[str, Column],
-    extras: dict[str, Extra],
-    rows: np.ndarray,
-    dropped: np.ndarray,
-    origin: Origin,
-    rank: bool,
+def assemble(
+    read: Read, given: Mapping[str, Any], missing: str, rank: bool, beside: Sequence[Rows]
 ) -> Design:
-    n = len(rows)
+    """What was read, its rows with gaps dropped or refused, coded and checked.
+
+    Parameters are those of `build_design`; `given` holds weights, frequency, offset and noise_sd.
+    """
+    said, columns = read.said, read.columns
+    check_group_names(said.random_factors, said.response_name)
+    extras = read_extras(given, read.rows, read.table, read.labels)
+    masks = {column.what: column.missing for column in columns.values()}
+    masks |= {extra.what: np.isnan(extra.values) for extra in extras.values()}
+    masks |= gaps_beside(beside, read.labels, len(read.rows))
+    keep = rows_to_keep(masks, read.rows, missing)
+    rows, n = read.rows[keep], int(keep.sum())
+    columns = {name: column.take(keep) for name, column in columns.items()}
+    extras = {k: Extra(k, extra.column, extra.values[keep]) for k, extra in extras.items()}
+    for extra in extras.values():
+        check_extra(extra, rows)
     _, y = fit_vector(said.response, columns, rows)
     check_size(y, [said.response_name], "the response")
     check_constant_response(y, said.response_name)
@@ -154,19 +179,18 @@ def _assemble(
     check_names(fixed.names)
     if rank:
         check_enough_rows(n, fixed.names)
-    check_columns(fixed, X, columns, "the fixed effects", rank)
+    check_columns(fixed, X, columns, read.where, rank)
     random = fit_random(said.random, columns, rows)
-    offset = values_or(extras, "offset", n, 0.0)
     offsets = [fit_vector(item, columns, rows) for item in said.offsets]
-    for _, values in offsets:
-        offset = offset + values
+    offset = sum((values for _, values in offsets), values_or(extras, "offset", n, 0.0))
     check_size(offset, ["offset"], "the")
-    encoder = FormulaEncoder(
+    encoder = Encoder(
         fixed=fixed,
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
         kinds={name: column.told for name, column in columns.items()},
         sources=Sources.of(extras),
+        arrays=read.table is None,
     )
     return Design(
         formula=said.text,
@@ -180,7 +204,7 @@ def _assemble(
         frequency=values_or(extras, "frequency", n, 1.0),
         noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
         rows=rows,
-        dropped=dropped,
+        dropped=read.rows[~keep],
         encoder=encoder,
-        origin=origin,
+        origin=Origin(read.labels, keep),
     )

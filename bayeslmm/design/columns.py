@@ -22,7 +22,8 @@ class Column:
 
     ``kind`` is "number" (float64, int64 or uint64), "boolean" (bool) or "text" (str objects).
     ``levels`` are the used levels of a declared categorical in their order, else None. ``rounded``
-    is whether some numbers are no float64, so that they may be values but not labels.
+    is whether some numbers are no float64, so that they may be values but not labels. ``called`` is
+    what a message calls a column that is none of a table.
     """
 
     name: str
@@ -31,6 +32,12 @@ class Column:
     missing: np.ndarray
     levels: tuple[Any, ...] | None = None
     rounded: bool = False
+    called: str = ""
+
+    @property
+    def what(self) -> str:
+        """How a message calls it."""
+        return self.called or f"column '{self.name}'"
 
     def take(self, keep: np.ndarray) -> "Column":
         """The rows of a mask; integers that were floats only for their gaps are integers again."""

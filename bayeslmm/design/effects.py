@@ -14,9 +14,8 @@ from .bars import RandomPart
 from .cells import check_columns
 from .columns import Column
 from .errors import DesignError
-from .grouping import Factor, fit_factor
+from .grouping import Factor, Grouping, NewGroup, fit_factor
 from .rank import check_rank
-from .records import Grouping, NewGroup
 from .sides import FittedSide, fit_side
 
 

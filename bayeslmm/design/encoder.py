@@ -1,4 +1,4 @@
-"""How a new table is read in the coordinates of a fitted design."""
+"""How a new table, or new arrays, are read in the coordinates of a fitted design."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,26 +6,83 @@ from typing import Any
 
 import numpy as np
 
-from .blank import blank_rows
+from ..types import Array, Index
+from .array_reading import read_new_arrays
 from .columns import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
-from .extras import Sources, values_or
+from .extras import Extra, Sources, values_or
+from .grouping import NewGroup
 from .labels import UNLABELLED, Labels
-from .records import NewRows
 from .sides import FittedSide
-from .table import read_table
+from .table import Table, read_table
 
 
 @dataclass(frozen=True, eq=False)
-class FormulaEncoder:
-    """Encodes tables for a design that was made from a formula."""
+class NewRows:
+    """A new table in the coordinates of the fitted design.
+
+    Attributes
+    ----------
+    X : ndarray (m, p)
+    offset : ndarray (m,)
+    weights : ndarray (m,)
+        Ones where the new table has no such column.
+    noise_sd : ndarray (m,) or None
+    groups : tuple of NewGroup
+        In the order of `Design.groups`.
+    rows : ndarray (m,)
+        Labels of the rows.
+    weighted : bool
+        Whether weights were given, by a column or an argument.
+    labels : Labels
+        By which what comes beside the new table is matched with it.
+    """
+
+    X: np.ndarray
+    offset: np.ndarray
+    weights: np.ndarray
+    noise_sd: np.ndarray | None
+    groups: tuple[NewGroup, ...]
+    rows: np.ndarray
+    weighted: bool = False
+    labels: Labels = UNLABELLED
+
+    @property
+    def precision(self) -> np.ndarray:
+        """1 / (noise variance of a row at sigma = 1), (n,): the weights, or the known noise's."""
+        return self.weights if self.noise_sd is None else 1.0 / self.noise_sd**2
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Encodes new rows like those of the fitted design.
+
+    Attributes
+    ----------
+    fixed : FittedSide
+        The columns of X.
+    random : tuple of FittedRandom
+        The grouping factors and their columns.
+    offsets : tuple of FittedSide
+        Those of a formula.
+    kinds : mapping of str to str
+        What each column of the fitted table was told to be.
+    sources : Sources
+        Where weights and the like came from.
+    arrays : bool
+        Whether the design was made from arrays; its columns then have made-up names.
+    kept : ndarray, optional
+        Which columns of X are asked for.
+    """
 
     fixed: FittedSide
     random: tuple[FittedRandom, ...]
     offsets: tuple[FittedSide, ...]
     kinds: Mapping[str, str]
     sources: Sources
+    arrays: bool = False
+    kept: Index | None = None
 
     def encode(
         self,
@@ -37,15 +94,17 @@ class FormulaEncoder:
         groups: bool = True,
         noise: bool = True,
     ) -> NewRows:
-        """A new table in the coordinates of the fitted design.
+        """New rows in the coordinates of the fitted design.
 
         Transforms and categories are coded as in the fitted table. A level of a predictor that
         the fitted table did not have is refused; a new level of a grouping factor is allowed.
 
         Parameters
         ----------
-        new_data : table
-            A table of m rows with the columns of the formula; the response is not needed.
+        new_data : table, or mapping
+            A table of m rows with the columns of the formula; the response is not needed. For a
+            design from arrays ``{"X": (m, p), "groups": {name: labels or (labels, Z)}}``,
+            optionally with "weights", "offset" and "noise_sd".
         weights, offset, noise_sd : str or array_like (m,), optional
             In place of the columns that the fit took them from. Weights default to one. An offset
             that was an array at the fit must be given.
@@ -60,7 +119,7 @@ class FormulaEncoder:
         Raises
         ------
         DesignError
-            If a column is missing, has gaps, or changed its kind.
+            If a column or array is missing, has gaps, or changed its kind or shape.
 
         Examples
         --------
@@ -71,26 +130,23 @@ class FormulaEncoder:
         >>> new.groups[0].codes, new.groups[0].new_levels
         (array([ 1, -1]), array(['z'], dtype='<U1'))
         """
-        table = read_table(new_data)
         given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        rows, n = table.rows, len(table)
-        seen = table.labels.or_first((f"{key}=", value) for key, value in given.items())
         random = self.random if groups else ()
-        columns = self._columns(table, random)
-        extras = self.sources.for_new_rows(given, rows, table, seen, noise)
-        total = values_or(extras, "offset", n, 0.0)
-        for side in self.offsets:
-            total = total + side.encode(columns, rows)[:, 0]
-        return NewRows(
-            X=self.fixed.encode(columns, rows),
-            offset=total,
-            weights=values_or(extras, "weights", n, 1.0),
-            noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
-            groups=tuple(part.encode(columns, rows) for part in random),
-            rows=rows,
-            weighted="weights" in extras,
-            labels=seen,
-        )
+        table: Table | None = None
+        if self.arrays:
+            columns, labels, rows, given = read_new_arrays(
+                new_data, self.fixed, random, given, noise
+            )
+        else:
+            table = read_table(new_data)
+            rows, columns = table.rows, self._columns(table, random)
+            labels = table.labels.or_first((f"{key}=", value) for key, value in given.items())
+        extras = self.sources.for_new_rows(given, rows, table, labels, noise)
+        X = self.fixed.encode(columns, rows)
+        parts = tuple(part.encode(columns, rows) for part in random)
+        found = _new_rows(X if self.kept is None else X[:, self.kept], parts, extras, rows, labels)
+        more = [side.encode(columns, rows)[:, 0] for side in self.offsets]
+        return replace(found, offset=sum(more, found.offset))
 
     def blank(
         self,
@@ -111,15 +167,19 @@ class FormulaEncoder:
         """
         if self.offsets:
             raise DesignError("the formula has an offset(...): give new_data with its columns")
-        given = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
-        return blank_rows(self.sources, count, given, labels, noise)
+        given, rows = {"weights": weights, "offset": offset, "noise_sd": noise_sd}, np.arange(count)
+        extras = self.sources.for_new_rows(given, rows, None, labels, noise)
+        return _new_rows(np.empty((count, 0)), (), extras, rows, labels)
 
-    def fixed_only(self) -> "FormulaEncoder":
-        """The same for the columns of X alone: nothing else is looked for in a new table."""
-        kinds = {name: self.kinds[name] for name in self.fixed.side.columns}
-        return FormulaEncoder(self.fixed, (), (), kinds, Sources())
+    def fixed_only(self) -> "Encoder":
+        """The same for the columns of X alone: nothing else is looked for in new data."""
+        return replace(self, random=(), offsets=(), sources=Sources())
 
-    def _columns(self, table: Any, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
+    def keep(self, index: Index) -> "Encoder":
+        """The same for these columns of X."""
+        return replace(self, kept=index if self.kept is None else self.kept[index])
+
+    def _columns(self, table: Table, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
         roles = dict.fromkeys(self.fixed.side.columns, "the predictor")
         for side in self.offsets:
             roles |= dict.fromkeys(side.side.columns, "the offset")
@@ -130,7 +190,7 @@ class FormulaEncoder:
             roles |= dict.fromkeys(part.factor.columns, "the grouping factor")
         return {name: self._column(table, name, role) for name, role in roles.items()}
 
-    def _column(self, table: Any, name: str, role: str) -> Column:
+    def _column(self, table: Table, name: str, role: str) -> Column:
         column = read_column(name, table.column(name, role), table.rows, role)
         refuse_infinite(column, table.rows, role)
         if column.missing.any():
@@ -145,3 +205,22 @@ class FormulaEncoder:
             )
         column = column.take(np.ones(len(table), dtype=bool))
         return replace(column, levels=None)  # those of the fitted table count
+
+
+def _new_rows(
+    X: Array,
+    groups: tuple[NewGroup, ...],
+    extras: Mapping[str, Extra],
+    rows: Index,
+    labels: Labels,
+) -> NewRows:
+    return NewRows(
+        X=X,
+        offset=values_or(extras, "offset", len(rows), 0.0),
+        weights=values_or(extras, "weights", len(rows), 1.0),
+        noise_sd=extras["noise_sd"].values if "noise_sd" in extras else None,
+        groups=groups,
+        rows=rows,
+        weighted="weights" in extras,
+        labels=labels,
+    )

@@ -1,6 +1,6 @@
 """What comes beside the formula: weights, frequency, offset, known noise; a column or an array."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def read_extra(
 
 
 def read_extras(
-    given: dict[str, Any], rows: np.ndarray, table: Table | None, labels: Labels
+    given: Mapping[str, Any], rows: np.ndarray, table: Table | None, labels: Labels
 ) -> dict[str, Extra]:
     """All keywords that were given.
 
@@ -89,7 +89,7 @@ def check_extra(extra: Extra, rows: np.ndarray) -> None:
     check[extra.keyword]()
 
 
-def values_or(extras: dict[str, Extra], keyword: str, n: int, filler: float) -> np.ndarray:
+def values_or(extras: Mapping[str, Extra], keyword: str, n: int, filler: float) -> np.ndarray:
     """The values of a keyword, or a constant."""
     return extras[keyword].values if keyword in extras else np.full(n, filler)
 
@@ -116,7 +116,7 @@ class Sources:
 
     def for_new_rows(
         self,
-        given: dict[str, Any],
+        given: Mapping[str, Any],
         rows: np.ndarray,
         table: Table | None,
         labels: Labels,

@@ -12,6 +12,56 @@ from .levels import distinct, level_values, match, shown
 ROLE = "the grouping factor"
 
 
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """One grouping factor and its random effects.
+
+    Attributes
+    ----------
+    name : str
+        The column, or ``"a:b"`` for an interaction.
+    levels : ndarray (G,)
+        Labels of the groups, sorted.
+    codes : ndarray (n,)
+        The group of each row, in [0, G).
+    effects : tuple of str
+        Names of the q effects.
+    Z : ndarray (n, q)
+        The value of each effect's column in each row.
+    blocks : tuple of tuple of int
+        A partition of range(q): effects in one block are correlated, others are not.
+    """
+
+    name: str
+    levels: np.ndarray
+    codes: np.ndarray
+    effects: tuple[str, ...]
+    Z: np.ndarray
+    blocks: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class NewGroup:
+    """A grouping factor in a new table.
+
+    Attributes
+    ----------
+    name : str
+        The name of the factor.
+    Z : ndarray (m, q)
+        The value of each effect's column in each row.
+    codes : ndarray (m,)
+        Index into the fitted levels; -1 - j for the j-th new level.
+    new_levels : ndarray
+        Labels never seen, in order of appearance.
+    """
+
+    name: str
+    Z: np.ndarray
+    codes: np.ndarray
+    new_levels: np.ndarray
+
+
 @dataclass(frozen=True)
 class Factor:
     """A grouping factor as fitted: its columns, their kinds, and its levels."""

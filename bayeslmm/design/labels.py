@@ -8,7 +8,7 @@ list, polars, pyarrow) is matched by position, and so is what ``.to_numpy()`` ma
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -113,3 +113,50 @@ def other_order(one: Any, other: Any) -> bool:
     """Whether two sequences hold the same labels, each once, in another order."""
     a, b = list(one), list(other)
     return a != b and len(set(a)) == len(a) and set(a) == set(b)
+
+
+class Rows(Protocol):
+    """Rows of numbers that come beside the table, missing ones included."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def matrix(self) -> np.ndarray: ...
+    @property
+    def index(self) -> Any: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """The rows as they were given, and which of them were kept."""
+
+    labels: Labels
+    kept: np.ndarray  # (N,) of bool
+
+    @property
+    def now(self) -> Labels:
+        """Labels of the rows that were kept."""
+        return self.labels.take(self.kept)
+
+    def places(self, beside: Rows) -> np.ndarray:
+        """Where each kept row stands among rows that came beside it, (n,)."""
+        return places(self.labels, beside, self.kept.size)[self.kept]
+
+
+def places(labels: Labels, beside: Rows, n: int) -> np.ndarray:
+    """Where each of n rows stands among those beside it, (n,).
+
+    Raises
+    ------
+    DesignError
+        If their labels differ, or their counts.
+    """
+    if len(beside.matrix) != n:
+        raise DesignError(
+            f"{beside.what}: {len(beside.matrix):,} rows, but the response has {n:,}; give both "
+            "for the same rows"
+        )
+    order = labels.order(beside.index, beside.what)
+    return np.arange(n) if order is None else order

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from .array_reading import all_numbers, from_frame
-from .checks import check_names, check_size, real_array, refuse_where
+from .checks import check_size, real_array, refuse_not_finite
 from .columns import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
+from .numeric import all_numbers, is_table, read_alike, read_numbers
 from .table import read_table, with_names
 from .text import mostly_numbers, not_numbers
+
+GAPS = "correct these entries or set them to NaN"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,24 +84,9 @@ class Matrix:
         DesignError
             Where a column is absent, infinite or no number.
         """
-        what, new = "the new rows", with_names(new)
-        if _is_table(new):
-            table = read_table(new)
-            absent = [name for name in self.features if name not in table.names]
-            if absent:
-                raise DesignError(
-                    f"{what} lack the columns {quoted(absent)}; they have {quoted(table.names)}"
-                )
-            values, rows = from_frame(new, table.rows, what, self.features), table.rows
-        else:
-            values = real_array(new, what)
-            if values.ndim != 2 or values.shape[1] != len(self.features):
-                raise DesignError(
-                    f"{what} must have {len(self.features)} columns as the fitted had, got shape "
-                    f"{values.shape}"
-                )
-            rows = np.arange(len(values))
-        _refuse_infinite(values, self.features, rows, what)
+        what, lacks = "the new rows", "lack the columns {}; they have {}"
+        values, rows = read_alike(new, self.features, what, lacks=lacks)
+        refuse_not_finite(values, self.features, rows, what, GAPS, gaps=True)
         return values, rows
 
     def with_response(self, y: Any) -> "Matrix":
@@ -108,8 +95,7 @@ class Matrix:
         A table is matched by the names of its columns, where those fitted had names, and by the
         labels of its rows.
         """
-        y = with_names(y)
-        if self.named and _is_table(y):
+        if self.named and is_table(with_names(y)):
             values, _ = self.encode(y)
         else:
             values = real_array(y, "the matrix")
@@ -117,7 +103,7 @@ class Matrix:
         values = values if order is None else values[order]
         if values.shape != self.y.shape:
             raise DesignError(f"the matrix must have shape {self.y.shape}, got {values.shape}")
-        _refuse_infinite(values, self.features, self.rows, self.response)
+        refuse_not_finite(values, self.features, self.rows, self.response, GAPS, gaps=True)
         _refuse_unusable(values, self.features, self.rows)
         return replace(self, y=values)
 
@@ -138,33 +124,15 @@ def read_matrix(Y: Any, what: str = "Y") -> Matrix:
         Where a column holds text, is infinite, constant or entirely missing, two have one name,
         or there are fewer than two rows with entries.
     """
-    known, Y = UNLABELLED, with_names(Y)
-    if _is_table(Y):
-        table = read_table(Y)
-        known = Labels(table.labels.index, "the fitted matrix")
-        if not all_numbers(Y):
-            _refuse_text(table, what)
-        values, names, rows = from_frame(Y, table.rows, what), table.names, table.rows
-        named = True
-    else:
-        if hasattr(Y, "toarray"):
-            raise DesignError(f"{what} must be a dense array, got a sparse one; call .toarray()")
-        values = real_array(Y, what)
-        if values.ndim != 2:
-            raise DesignError(
-                f"{what} must have two dimensions, rows and columns, got shape {values.shape}"
-            )
-        rows, named = np.arange(len(values)), False
-        names = tuple(f"y{j}" for j in range(values.shape[1]))
-    check_names(names)
-    _refuse_infinite(values, names, rows, what)
-    _refuse_unusable(values, names, rows)
-    formula = f"{what}, {values.shape[1]} columns"
-    return Matrix(formula, what, values, names, rows, named, known=known)
-
-
-def _is_table(values: Any) -> bool:
-    return hasattr(values, "columns") or isinstance(values, dict)
+    Y = with_names(Y)
+    if is_table(Y) and not all_numbers(Y):
+        _refuse_text(read_table(Y), what)
+    read = read_numbers(Y, what, letter="y")
+    refuse_not_finite(read.values, read.names, read.rows, what, GAPS, gaps=True)
+    _refuse_unusable(read.values, read.names, read.rows)
+    known = Labels(read.index, "the fitted matrix")
+    formula = f"{what}, {len(read.names)} columns"
+    return Matrix(formula, what, read.values, read.names, read.rows, read.named, known=known)
 
 
 def _refuse_text(table: Any, what: str) -> None:
@@ -185,16 +153,6 @@ def _refuse_text(table: Any, what: str) -> None:
             f"{'holds' if one else 'hold'} text or labels, not numbers; drop "
             f"{'it' if one else 'them'}, as in table.drop(columns={text[:3]!r})"
         )
-
-
-def _refuse_infinite(
-    values: np.ndarray, names: tuple[str, ...], rows: np.ndarray, what: str
-) -> None:
-    if np.isfinite(values).all():
-        return
-    for name, column in zip(names, values.T, strict=True):
-        where = f"column '{name}' of {what} is infinite"
-        refuse_where(np.isinf(column), rows, where, "correct these entries or set them to NaN")
 
 
 def _refuse_unusable(values: np.ndarray, names: tuple[str, ...], rows: np.ndarray) -> None:

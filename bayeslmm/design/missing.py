@@ -6,8 +6,7 @@ import numpy as np
 
 from ..options import one_of, shown
 from .errors import DesignError, at_rows
-from .labels import Labels
-from .origin import Rows, places
+from .labels import Labels, Rows, places
 
 
 def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str) -> np.ndarray:

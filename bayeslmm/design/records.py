@@ -5,139 +5,15 @@
     y = offset + X beta + sum_g Z_g u_g[codes_g] + e,    e_i ~ N(0, sigma^2 / weights_i)
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from .checks import response_values
-from .labels import UNLABELLED, Labels
-from .origin import Origin
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-
-@dataclass(frozen=True, eq=False)
-class Grouping:
-    """One grouping factor and its random effects.
-
-    Attributes
-    ----------
-    name : str
-        The column, or ``"a:b"`` for an interaction.
-    levels : ndarray (G,)
-        Labels of the groups, sorted.
-    codes : ndarray (n,)
-        The group of each row, in [0, G).
-    effects : tuple of str
-        Names of the q effects.
-    Z : ndarray (n, q)
-        The value of each effect's column in each row.
-    blocks : tuple of tuple of int
-        A partition of range(q): effects in one block are correlated, others are not.
-    """
-
-    name: str
-    levels: np.ndarray
-    codes: np.ndarray
-    effects: tuple[str, ...]
-    Z: np.ndarray
-    blocks: tuple[tuple[int, ...], ...]
-
-
-@dataclass(frozen=True, eq=False)
-class NewGroup:
-    """A grouping factor in a new table.
-
-    Attributes
-    ----------
-    name : str
-        The name of the factor.
-    Z : ndarray (m, q)
-        The value of each effect's column in each row.
-    codes : ndarray (m,)
-        Index into the fitted levels; -1 - j for the j-th new level.
-    new_levels : ndarray
-        Labels never seen, in order of appearance.
-    """
-
-    name: str
-    Z: np.ndarray
-    codes: np.ndarray
-    new_levels: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class NewRows:
-    """A new table in the coordinates of the fitted design.
-
-    Attributes
-    ----------
-    X : ndarray (m, p)
-    offset : ndarray (m,)
-    weights : ndarray (m,)
-        Ones where the new table has no such column.
-    noise_sd : ndarray (m,) or None
-    groups : tuple of NewGroup
-        In the order of `Design.groups`.
-    rows : ndarray (m,)
-        Labels of the rows.
-    weighted : bool
-        Whether weights were given, by a column or an argument.
-    labels : Labels
-        By which what comes beside the new table is matched with it.
-    """
-
-    X: np.ndarray
-    offset: np.ndarray
-    weights: np.ndarray
-    noise_sd: np.ndarray | None
-    groups: tuple[NewGroup, ...]
-    rows: np.ndarray
-    weighted: bool = False
-    labels: Labels = UNLABELLED
-
-    @property
-    def precision(self) -> np.ndarray:
-        """1 / (noise variance of a row at sigma = 1), (n,): the weights, or the known noise's."""
-        return self.weights if self.noise_sd is None else 1.0 / self.noise_sd**2
-
-
-class Encoder(Protocol):
-    """Knows how to encode a new table like the fitted one."""
-
-    def encode(
-        self,
-        new_data: Any,
-        *,
-        weights: Any = None,
-        offset: Any = None,
-        noise_sd: Any = None,
-        groups: bool = True,
-        noise: bool = True,
-    ) -> NewRows:
-        """A new table in the coordinates of the fitted design."""
-        ...
-
-    def blank(
-        self,
-        count: int,
-        *,
-        weights: Any = None,
-        offset: Any = None,
-        noise_sd: Any = None,
-        labels: Labels = UNLABELLED,
-        noise: bool = True,
-    ) -> NewRows:
-        """Rows of which nothing but these is known: no fixed effects (count, 0), no groups."""
-        ...
-
-    def fixed_only(self) -> Encoder:
-        """The same for the columns of X alone: nothing else is looked for in a new table."""
-        ...
+from .encoder import Encoder
+from .grouping import Grouping
+from .labels import Origin
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -207,7 +83,7 @@ class Design:
             + ")"
         )
 
-    def with_response(self, y: Sequence[float] | np.ndarray) -> Design:
+    def with_response(self, y: Sequence[float] | np.ndarray) -> "Design":
         """The same design with another response, e.g. a simulated one.
 
         Cheap: everything but y is shared.

@@ -15,9 +15,8 @@ import numpy as np
 
 from ..declared import Declared
 from ..model import Model
-from ..named import element
 from ..space import at_draw
-from ..types import Array, Named, Theta
+from ..types import Array, Coefficients, Named, Theta
 from ..weights import KHAT, limit, log_mean, psis
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
 
@@ -42,8 +41,7 @@ class Ratio:
 def sd_ratios(
     model: Model,
     theta: Theta,
-    beta: Array,
-    effects: tuple[Array, ...],
+    drawn: Coefficients,
     rng: np.random.Generator,
 ) -> list[Ratio]:
     """sd under q over the sd of the exact conditional at q's draws of theta, name -> (k, ...).
@@ -51,9 +49,8 @@ def sd_ratios(
     One ratio for each fixed effect, and one for each effect of a factor, its levels pooled.
     """
     some = slice(None, None, -(-theta["sigma"].size // COMPARED))
-    own_beta, drawn = model.solver().draws(*model.roots(at_draw(theta, some)), rng)
-    exact = own_beta, model.in_units(drawn)
-    theirs, ours = (_variances(model, *pair) for pair in (exact, (beta, effects)))
+    exact = model.coefficients(*model.solver().draws(*model.roots(at_draw(theta, some)), rng))
+    theirs, ours = (_variances(model, each) for each in (exact, drawn))
     return [
         Ratio(name, float(np.sqrt(own / true)))
         for (name, own), (_, true) in zip(ours, theirs)
@@ -61,16 +58,9 @@ def sd_ratios(
     ]
 
 
-def _variances(
-    model: Model, beta: Array, effects: tuple[Array, ...]
-) -> Iterator[tuple[str, float]]:
-    for name, draws in zip(model.design.fixed, beta.T):
-        yield name, float(draws.var())
-    for term, u in zip(model.terms, effects):
-        for j, effect in enumerate(term.grouping.effects):
-            yield element(term.coefficients, effect), float(u[..., j].var(axis=0).mean())
-    for block, u in zip(model.blocks, effects[len(model.terms) :]):
-        yield block.coefficients, float((u * block.unit).var(axis=0).mean())
+def _variances(model: Model, drawn: Coefficients) -> Iterator[tuple[str, float]]:
+    for term in model.terms:
+        yield from term.variances(drawn[term.coefficients])
 
 
 def weighted(variables: Named, weights: Array) -> tuple[list[Ratio], list[Ratio]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model import Model
 from ..options import shown
-from ..recover import one_chain
+from ..recover import fixed_drawn, one_chain
 from .approximation import sd_ratios, verdict
 from .improper import refuse_improper
 from .meanfield import State
@@ -87,8 +87,8 @@ class CAVI:
         except KeyboardInterrupt:
             settled = f"interrupted after {len(trace)} sweeps"
         draws = state.draw(self.draws, rng)
-        ratios = sd_ratios(model, draws.theta, draws.beta, draws.effects, rng)
-        drawn = {**draws.told, "beta": (("fixed",), draws.beta)}
+        ratios = sd_ratios(model, draws.theta, draws.drawn, rng)
+        drawn = draws.told | fixed_drawn(model, draws.drawn)
         attrs = {
             "elbo": trace[-1] if trace else float("nan"),
             "steps_taken": len(trace),
@@ -96,7 +96,7 @@ class CAVI:
             **verdict(model, draws.log_weight, drawn, ratios, rng, settled),
         }
         return Outcome(
-            variables=one_chain(model, draws.told, draws.beta, draws.effects),
+            variables=one_chain(model, draws.told, draws.drawn),
             sample_stats={
                 "log_weight": draws.log_weight[None],
                 "log_weight_theta": draws.log_weight_theta[None],

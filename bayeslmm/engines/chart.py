@@ -168,7 +168,7 @@ class Chart:
     @cached_property
     def _grouped(self) -> frozenset[str]:
         """Scales whose prior is added to the slopes of roots."""
-        return frozenset(t.sd.name for t in self.model.terms)
+        return frozenset(t.sd.name for t in self.model.groups)
 
     def _add_prior(
         self, theta: Theta, roots: list[Array], by_scale: Theta, slopes: list[Array]
@@ -178,7 +178,7 @@ class Chart:
         for b, root in zip(self.blocks, roots):
             if isinstance(b.term, BlockTerm):
                 slopes[b.number] += by_scale[b.names[0]] * np.sign(root[0])
-        for term, own in zip(self.model.terms, slopes):
+        for term, own in zip(self.model.groups, slopes):
             L, sd = term.root(theta), theta[term.sd.name]
             safe = np.where(sd > 0.0, sd, 1.0)
             own += (by_scale[term.sd.name] * (sd > 0.0) / safe)[:, None] * L

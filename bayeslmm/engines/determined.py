@@ -140,7 +140,7 @@ def _singular(best: Optimum) -> list[Finding]:
     """Correlations of a covariance that is singular though all its variances are positive."""
     found, theta = [], best.theta
     names = dict(zip(labels(best.model), values(best.model, theta)))
-    for term in best.model.terms:
+    for term in best.model.groups:
         L, alive = term.root(theta), theta[term.sd.name] > 0.0
         own = {n: v for n, v in names.items() if n.startswith(f"{term.correlation.name}[")}
         if (term.correlation.free and (np.diag(L)[alive] == 0.0).any()) or _at_one(own):

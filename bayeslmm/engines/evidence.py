@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import integrated
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
-from ..recover import theta_variables
+from ..recover import moments_of, theta_variables
 from ..space import flattened, repeated
 from ..types import Array, Named, Theta
 from .approximation import TRUSTED, verdict
@@ -209,7 +210,7 @@ def _few_digits(best: Optimum) -> str:
     y = design.y - design.offset
     spread = float(np.std(y))
     told = f"the log likelihood is known to {best.rounding:.0e} only"
-    if len(best.model.terms) > 1:
+    if len(best.model.groups) > 1:
         why = "the noise is tiny beside crossed random effects"
     elif abs(float(np.mean(y))) > 100.0 * spread:
         why = (
@@ -223,20 +224,16 @@ def _few_digits(best: Optimum) -> str:
 
 def moments(model: Model, engine: EmpiricalBayes, theta: Theta) -> Named:
     """Exact means and sds of the coefficients at the maximum (BLUE and BLUP are the means)."""
-    solver = model.solver("reml" if engine.criterion in ("ml", "reml") else engine.criterion)
+    solver = model.solver(integrated(engine.criterion))
     exact = solver.condition(*model.roots(theta))
+    means, sds = moments_of(model, exact)
     found: Named = {}
-    if model.design.fixed:
-        found["beta_mean"] = (("fixed",), exact.beta)
-        found["beta_sd"] = (("fixed",), np.sqrt(np.diag(exact.beta_cov)))
-        found["beta_cov"] = (("fixed", "fixed_2"), exact.beta_cov)
-    means = model.in_units(exact.effects)
-    sds = model.in_units(
-        tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
-    )
-    for term, mean, sd in zip(model.parts, means, sds):
-        found[f"{term.coefficients}_mean"] = (term.dims, mean)
-        found[f"{term.coefficients}_sd"] = (term.dims, sd)
+    for term in model.terms:
+        name = term.coefficients
+        found |= {f"{name}_mean": (term.dims, means[name]), f"{name}_sd": (term.dims, sds[name])}
+    if model.fixed:
+        dims = model.fixed.dims[0], f"{model.fixed.dims[0]}_2"
+        found[f"{model.fixed.coefficients}_cov"] = (dims, exact.beta_cov)
     return found
 
 

@@ -88,11 +88,11 @@ def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> 
 
 def refuse_groups(model: Model) -> None:
     """What the sampler has no draw for."""
-    if model.terms or not model.blocks:
-        what = f"({model.terms[0].name})" if model.terms else "and no block of columns"
+    if model.groups or not model.blocks:
+        what = f"({model.groups[0].name})" if model.groups else "and no block of columns"
         raise ValueError(
             f"Gibbs draws the scales of blocks of columns, and this model has "
-            f"{'grouping factors ' if model.terms else 'none '}{what}; use NUTS()"
+            f"{'grouping factors ' if model.groups else 'none '}{what}; use NUTS()"
         )
     for p in model.space.scales:
         if p.custom is not None:
@@ -164,6 +164,6 @@ def variables_of(model: Model, found: Draws) -> Named:
     variables = theta_variables(model, theta)
     ends = np.cumsum([b.columns for b in model.blocks])
     u = np.split(found.u.reshape(found.sigma.size, -1), ends[:-1], axis=1)
-    effects = [v / b.unit for v, b in zip(u, model.blocks)]
-    every = one_chain(model, variables, found.beta.reshape(found.sigma.size, -1), effects)
+    beta = found.beta.reshape(found.sigma.size, -1)
+    every = one_chain(model, variables, model.coefficients(beta, [v[..., None] for v in u]))
     return {n: (dims, v[0].reshape(*shape, *v.shape[2:])) for n, (dims, v) in every.items()}

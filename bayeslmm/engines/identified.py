@@ -13,7 +13,7 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
     if criterion == "map" or not model.space.sigma.free:
         return
     n = float(model.design.frequency.sum())
-    for term in model.terms:
+    for term in model.groups:
         noise = term.grouping.Z[:, 0] ** 2 * model.precision  # what tells u from e, row by row
         alike = term.shape[1] == 1 and np.ptp(noise) <= 1e-8 * np.abs(noise).max()
         if term.shape[0] >= n and term.sd.free and (alike or term.shape[1] > 1):

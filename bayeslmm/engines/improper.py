@@ -31,7 +31,7 @@ def refuse_improper(model: Any) -> None:
                 )
     _refuse_followed(model)
     flat = [s.name for s in model.space.scales if s.law is not None and not s.law.proper]
-    few = [t for t in model.terms if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]
+    few = [t for t in model.groups if t.sd.name in flat and t.shape[0] <= t.shape[1] + 1]
     if few:
         raise ValueError(
             f"{few[0].sd.name} has a flat prior and {few[0].name} has {few[0].shape[0]} groups: "

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.primal import FixedPrior
 from ..model import Model
 from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
 from .improper import refuse_improper
@@ -28,7 +27,7 @@ def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Gener
             "'reml' or 'evidence'"
         )
     if criterion == "reml":
-        model = replace(model, fixed_prior=FixedPrior.flat(len(model.design.fixed)))
+        model = model.with_flat_beta()
     refuse_hidden(model)
     refuse_groups(model)
     refuse_improper(model)
@@ -70,7 +69,7 @@ def refuse_hidden(model: Model) -> None:
                 f"({block.law.kind}): they are hidden under other parameters. Use NUTS(); or "
                 f"bl.ard(...), whose scales have a maximum that keeps few columns"
             )
-    if model.terms or not all(block.law.mixes for block in model.blocks):
+    if model.groups or not all(block.law.mixes for block in model.blocks):
         raise ValueError(
             "empirical Bayes finds lam by a Gibbs sampler, which draws neither grouping factors "
             "nor other blocks; use NUTS() with lam free"

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..densities import log_complete, log_prior
-from ..gaussian.primal import Primal
+from ..gaussian.protocol import Solver
 from ..model import Model
 from ..parameters import Positive
 from ..recover import theta_variables
 from ..space import repeated
 from ..terms import GroupTerm
-from ..types import Array, Named, Theta
+from ..types import Array, Coefficients, Named, Theta
 from .conjugate import Covariance
 from .peaks import rough_maxima
 
@@ -43,7 +43,7 @@ class State:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
-    solver: Primal
+    solver: Solver
     parts: tuple[Part, ...]
     noise: Part
 
@@ -53,20 +53,20 @@ class State:
         target = model.target("evidence", prior=False)
         theta = model.space.constrain(rough_maxima(model, target, target)[0])
         parts, noise = [], float(theta["sigma"]) ** 2
-        for number, term in enumerate(model.terms):
+        for number, term in enumerate(model.groups):
             L = term.root(theta)
             parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * noise))
-        n = model.sums.n
+        n = float(model.design.frequency.sum())
         sigma = model.space.sigma
         guess = np.full((1, 1), noise)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
         residual = Part(-1, (0,), law, guess)
-        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), residual)
+        return cls(model, model.solver(), tuple(parts), residual)
 
     @property
     def theta(self) -> Theta:
         """The variances at which q of the coefficients is their conditional."""
-        roots = [np.zeros(t.root_shape) for t in self.model.terms]
+        roots = [np.zeros(t.root_shape) for t in self.model.groups]
         for part in self.parts:
             roots[part.term][np.ix_(part.members, part.members)] = _root(part.effective)
         return _theta(self.model, roots, np.sqrt(self.noise.effective[0, 0]))
@@ -95,31 +95,32 @@ class State:
     def draw(self, draws: int, rng: np.random.Generator) -> "Draws":
         """Draws of everything from q, and their log importance ratios."""
         model, at_mean = self.model, self.theta
-        psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.terms]
+        psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.groups]
         log_q = np.zeros(draws)
         for part in self.parts:
-            drawn = np.broadcast_to(part.effective, (draws, *part.effective.shape))
+            own = np.broadcast_to(part.effective, (draws, *part.effective.shape))
             if part.law is not None:
-                drawn = part.law.draw(draws, rng)
-                log_q += part.law.log_density(drawn)
-            psi[part.term][np.ix_(range(draws), part.members, part.members)] = drawn
+                own = part.law.draw(draws, rng)
+                log_q += part.law.log_density(own)
+            psi[part.term][np.ix_(range(draws), part.members, part.members)] = own
         noise = np.full(draws, self.noise.effective[0, 0])
         if self.noise.law is not None:
-            drawn = self.noise.law.draw(draws, rng)
-            noise = drawn[:, 0, 0]
-            log_q += self.noise.law.log_density(drawn)
+            own = self.noise.law.draw(draws, rng)
+            noise = own[:, 0, 0]
+            log_q += self.noise.law.log_density(own)
         theta = _theta(model, [_root(p) for p in psi], np.sqrt(noise))
-        beta, effects = self.solver.draws(*model.roots(repeated(at_mean, draws)), rng)
+        many = model.roots(repeated(at_mean, draws))
+        drawn = model.coefficients(*self.solver.draws(*many, rng))
         found = theta_variables(model, theta)
         prior = sum(v.reshape(draws, -1).sum(axis=1) for _, v in log_prior(model, found).values())
         # q of the coefficients by Bayes' rule: p(y, b) / p(y) at the variances' means.
-        log_b = log_complete(model, repeated(at_mean, 1), beta, effects)
+        log_b = log_complete(model, repeated(at_mean, 1), drawn)
         log_b -= self.solver.value(*model.roots(at_mean))
-        log_p = prior + log_complete(model, theta, beta, effects)
+        log_p = prior + log_complete(model, theta, drawn)
         work = self.solver.work()
         log_y = np.array([self.solver.value(*p, work) for p in zip(*model.roots(theta))])
         ratios = log_p - log_q - log_b, prior + log_y - log_q
-        return Draws(theta, found, beta, effects, *ratios)
+        return Draws(theta, found, drawn, *ratios)
 
 
 @dataclass(frozen=True, repr=False)
@@ -128,8 +129,7 @@ class Draws:
 
     theta: Theta
     told: Named  # theta as the tree has it
-    beta: Array
-    effects: tuple[Array, ...]
+    drawn: Coefficients
     log_weight: Array
     log_weight_theta: Array  # of theta alone, the coefficients integrated out: less noisy
 
@@ -192,6 +192,6 @@ def _root(psi: Array) -> Array:
 def _theta(model: Model, roots: list[Array], sigma: Array) -> Theta:
     """The variances with these factors of every term's covariance."""
     found: Theta = {"sigma": np.asarray(sigma)}
-    for term, L in zip(model.terms, roots):
+    for term, L in zip(model.groups, roots):
         found |= term.at_root(L)
     return found

@@ -78,7 +78,7 @@ def _columns(tree: Any, name: str) -> Array:
         return np.asarray(data[f"columns_{name}"].values, float)
     if posterior[f"{name}_effect"].values.tolist() == ["Intercept"]:
         return np.ones((data.sizes["row"], 1))
-    found = [t for t in getattr(model_of(tree), "terms", ()) if t.name == name]
+    found = [t for t in getattr(model_of(tree), "groups", ()) if t.name == name]
     if not found:
         raise ValueError(
             f"the file of this fit does not hold the columns of its random effects by {name}, so "

@@ -41,7 +41,7 @@ def keep_columns(model: Model, criterion: str) -> tuple[Model, Optimum, Kept]:
     price = np.concatenate([np.full(b.columns, b.law.price) for b in chosen_of])
     kept: Kept = {name: np.zeros(0, np.int64) for name in names}
     flat = criterion in ("ml", "reml") or not model.design.fixed
-    alone = flat and not model.terms and len(names) == len(model.blocks)
+    alone = flat and not model.groups and len(names) == len(model.blocks)
     before: Theta | None = None
     best: tuple[float, Model, Optimum, Kept] | None = None
     if not alone:  # nothing kept is one answer, and its variances whiten the rows
@@ -159,7 +159,7 @@ def _begin(small: Model, found: Relevance, before: Theta | None) -> Theta:
             theta[scale.name] = np.reshape(scale.fixed, scale.shape)
     for c in small.space.correlations:  # as they are: at a boundary they have no coordinates
         theta[c.name] = before[c.name]  # type: ignore[index]
-    for term in small.terms:  # zero is an ordinary point of these
+    for term in small.groups:  # zero is an ordinary point of these
         theta[term.sd.name] = before[term.sd.name] * found.sigma  # type: ignore[index]
     return theta
 

@@ -108,7 +108,7 @@ def _off(basis: Array, W: Array) -> Array:
 
 def _components(model: Model, rows: np.ndarray) -> Iterator[Component]:
     """Every free variance and covariance, the noise last."""
-    for term in model.terms:
+    for term in model.groups:
         yield from _of_factor(term, rows)
     for block in model.blocks:
         yield from _of_block(block, rows)

@@ -24,7 +24,7 @@ FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit cos
 def labels(model: Model) -> list[str]:
     """Names of the free scalar variance parameters, such as sd_Subject[Days]."""
     names: list[str] = []
-    for term in model.terms:
+    for term in model.groups:
         effects = term.grouping.effects
         if term.sd.free:
             names += [label for label, _ in elements(term.sd.name, [effects])]
@@ -43,7 +43,7 @@ def labels(model: Model) -> list[str]:
 def values(model: Model, theta: Theta) -> Array:
     """The parameters of `labels` at a point; NaN for the correlation with an effect of sd zero."""
     found: list[float] = []
-    for term in model.terms:
+    for term in model.groups:
         if term.sd.free:
             found += list(theta[term.sd.name])
         if term.correlation.free:

@@ -16,8 +16,8 @@ import numpy as np
 from ..densities import log_complete
 from ..model import Model
 from ..named import Reading
-from ..recover import one_chain, theta_variables
-from ..types import Array
+from ..recover import fixed_drawn, moments_of, one_chain, theta_variables
+from ..types import Array, Coefficients
 from . import start
 from .approximation import sd_ratios
 from .mode import posterior_mode
@@ -25,12 +25,11 @@ from .mode import posterior_mode
 
 @dataclass(frozen=True, repr=False)
 class Points:
-    """k points: coordinates of theta, coefficients (empty where integrated out)."""
+    """k points: coordinates of theta, and coefficients by name, empty where integrated out."""
 
     z: Array  # (k, d)
     log_jacobian: Array  # (k,) log|dz/dv|
-    beta: Array  # (k, p); p = 0 where the graph has none
-    effects: tuple[Array, ...]  # per term (k, levels, q); empty where integrated out
+    drawn: Coefficients
 
 
 @dataclass(frozen=True, repr=False)
@@ -93,16 +92,12 @@ class Values:
             h, log_slope = _backward(self.graph, rv, v[:, place])
             z[:, index] = np.log(h)
             jacobian += (log_slope - z[:, index]).sum(axis=1)
-        empty = np.zeros((v.shape[0], 0))
-        beta = v[:, self._places["beta"]] if "beta" in self._places else empty
-        shapes: dict[str, tuple[int, ...]] = {t.coefficients: t.shape for t in self.model.terms}
-        shapes |= {b.coefficients: (b.columns,) for b in self.model.blocks}
-        effects = tuple(
-            v[:, self._places[name]].reshape(-1, *shape)
-            for name, shape in shapes.items()
-            if name in self._places
-        )
-        return Points(z, jacobian, beta, effects)
+        drawn = {
+            t.coefficients: v[:, self._places[t.coefficients]].reshape(-1, *t.shape)
+            for t in self.model.terms
+            if t.coefficients in self._places
+        }
+        return Points(z, jacobian, drawn)
 
     def reading(self, v: Array, rng: np.random.Generator) -> Reading:
         """What draws v (k, D) of an approximation say of the posterior."""
@@ -110,11 +105,11 @@ class Values:
         theta = model.space.constrain(points.z)
         told = theta_variables(model, theta)
         log_target = _log_target(model, points)
-        if not points.effects and not points.beta.shape[1]:
+        if not points.drawn:
             return Reading(log_target, told, [], theta=model.space.constrain(points.z[None]))
-        ratios = sd_ratios(model, theta, points.beta, points.effects, rng)
-        drawn = one_chain(model, told, points.beta, points.effects)
-        judged = {**told, "beta": (("fixed",), points.beta)}
+        ratios = sd_ratios(model, theta, points.drawn, rng)
+        drawn = one_chain(model, told, points.drawn)
+        judged = told | fixed_drawn(model, points.drawn)
         return Reading(log_target, judged, ratios, variables=drawn)
 
     def beginning(self) -> tuple[Array, Array]:
@@ -123,44 +118,39 @@ class Values:
         target = model.target()
         z = posterior_mode(model, target)
         exact = model.solver().condition(*model.roots(model.space.constrain(z)))
-        covs = exact.effects_cov
-        sds = model.in_units(tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in covs))
         width = start.width(target, z) if z.size else z
-        sd = self.spread(width, np.sqrt(np.diag(exact.beta_cov)), sds)
-        effects = model.in_units(exact.effects)
-        return self.write(z, exact.beta, effects), np.maximum(sd, 1e-12)
+        mean, sd = moments_of(model, exact)
+        return self.write(z, mean), np.maximum(self.spread(width, sd), 1e-12)
 
-    def write(self, z: Array, beta: Array, effects: tuple[Array, ...]) -> Array:
+    def write(self, z: Array, drawn: Coefficients) -> Array:
         """v (D,) at one point; what the graph does not have is left out."""
-        v = self.spread(z, beta, effects)
+        v = self.spread(z, drawn)
         for rv, index, place in self._customs:
             transform = self.graph.rvs_to_transforms[rv]
             h = np.exp(z[index]).reshape(rv.type.shape)
             v[place] = h if transform is None else transform.forward(h, *rv.owner.inputs).eval()
         return v
 
-    def spread(self, z: Array, beta: Array, effects: tuple[Array, ...]) -> Array:
-        """One number for each element of v (D,), from one for each element of z, beta and u."""
+    def spread(self, z: Array, each: Coefficients) -> Array:
+        """One number for each element of v (D,), from one for each coordinate and coefficient."""
         v = np.ones(self.size)
         mine, theirs = self._order
         v[theirs] = z[mine]
         for _, index, place in self._customs:
             v[place] = z[index]
-        if "beta" in self._places:
-            v[self._places["beta"]] = beta
-        for term, u in zip(self.model.parts, effects):
-            if term.coefficients in self._places:
-                v[self._places[term.coefficients]] = u.ravel()
+        for name, values in each.items():
+            if name in self._places:
+                v[self._places[name]] = values.ravel()
         return v
 
 
 def _log_target(model: Model, points: Points) -> Array:
     """log p(v, y) at the points, on the scale that the approximation lives on."""
     target = model.target()
-    if not points.effects and not points.beta.shape[1]:
+    if not points.drawn:
         return target.many(points.z) + points.log_jacobian
     theta = model.space.constrain(points.z)
-    complete = log_complete(model, theta, points.beta, points.effects)
+    complete = log_complete(model, theta, points.drawn)
     return target.prior_many(points.z) + points.log_jacobian + complete
 
 

@@ -33,7 +33,7 @@ def whitened(
         everything[:n, at : at + Z.shape[1]] = Z
         at += Z.shape[1]
     weight = model.precision * d.frequency
-    if theta is not None and (model.terms or any(b.name not in names for b in model.blocks)):
+    if theta is not None and (model.groups or any(b.name not in names for b in model.blocks)):
         V = covariance(model, theta, names)
         V[np.diag_indices_from(V)] += theta["sigma"] ** 2 / weight
         everything[:n] = solve_triangular(cholesky(V, lower=True), everything[:n], lower=True)
@@ -72,7 +72,7 @@ def covariance(model: Model, theta: Theta, without: Sequence[str]) -> Array:
             f"or a ridge term"
         )
     V = np.zeros((n, n))
-    for term in model.terms:
+    for term in model.groups:
         half = term.grouping.Z @ term.root(theta)
         V += (half @ half.T) * (term.grouping.codes[:, None] == term.grouping.codes)
     for block in model.blocks:

@@ -13,6 +13,7 @@ class FactorSpace:
 
     scales: tuple[Positive, ...]
     chart: Chart
+    correlations = ()
 
     @property
     def size(self) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..blocks import Block, Scaling, laplace
-from ..columns import Source, keep, read_given, refuse_many_responses, rows_of, select
+from ..columns import keep, read_given, refuse_many_responses, rows_of, select
 from ..design import DesignError, build_design, design_from_arrays
 from ..model import Model
 from .lmm import declare
@@ -77,7 +77,6 @@ def lasso(
         "noise_sd": noise_sd,
         "missing": missing,
     }
-    source: Source
     if isinstance(formula, str):
         whole = build_design(formula, data, check_rank=False, **extras)
         source = select(whole)

@@ -19,7 +19,7 @@ from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
 from ..fixed import fixed_prior
 from ..laws import Law
-from ..model import Model, space_of
+from ..model import Model
 from ..priors import (
     Scales,
     check_names,
@@ -28,7 +28,8 @@ from ..priors import (
     scales_of,
     spans_a_constant,
 )
-from ..terms import GroupTerm
+from ..residual import Independent
+from ..terms import FixedTerm, GroupTerm
 from .memory import refuse_too_large
 
 LOST = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
@@ -145,8 +146,8 @@ def declare(
     sigma_prior = priors.get("sigma", 1.0 if design.noise_sd is not None else None)
     noise = Law("HalfStudentT", (3.0, scales.sd * scales.root_weight))
     sigma = positive_prior("sigma", 1, None, noise, sigma_prior)
-    space = space_of(random, columns, sigma)
-    fixed, table = fixed_prior(design, scales, priors)
+    prior, table = fixed_prior(design, scales, priors)
+    fixed = (FixedTerm(design.fixed, design.X, prior),) if design.fixed else ()
     by_name = {t.name: t for t in random}
     for grouping in design.groups:
         term = by_name[grouping.name]
@@ -156,7 +157,8 @@ def declare(
     for block in columns:
         table |= block.law.words
     table["sigma"] = sigma.prior
-    return Model(kind, design, random, space, fixed, table, columns)
+    residual = Independent(sigma, design.precision, design.frequency)
+    return Model(kind, design, (*fixed, *random, *columns), residual, table)
 
 
 def _refuse_taken(blocks: Sequence[Block], design: Design) -> None:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..blocks import Block
-from ..columns import Source, expand, inputs, keep, refuse_many_responses, rows_of, select
+from ..columns import expand, inputs, keep, refuse_many_responses, rows_of, select
 from ..design import DesignError, build_design, design_from_arrays
 from ..model import Model
 from .lmm import declare
@@ -85,7 +85,6 @@ def rvm(
         "noise_sd": noise_sd,
         "missing": missing,
     }
-    source: Source
     if isinstance(x, str):
         whole = build_design(x, y, check_rank=False, **extras)
         if whole.groups:
@@ -107,7 +106,7 @@ def rvm(
             source = expand(kernel, source, bias=bias)
         text = "basis" if kernel is None else repr(kernel)
         design = replace(design, formula=f"y ~ 0 + {text}")
-    if price is None and getattr(source, "centres", None) is not None:
+    if price is None and source.centres is not None:
         # The criterion of Tipping (2001) as it is.
         price = 0.0
     block = Block("ard", source, name, None, {"precision": "alpha", "price": price})

@@ -34,7 +34,7 @@ def priors(model: Declared) -> Folded:
 
 def laws(model: Any) -> list[str]:
     """The laws of what the equation adds up, one line each."""
-    lines = [*map(_group, model.terms), *map(_law, model.blocks)]
+    lines = [*map(_group, model.groups), *map(_law, model.blocks)]
     if not of_matrix(model):
         shared = bool(np.all(model.precision == 1.0))
         return [*lines, "e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])"]
@@ -98,7 +98,7 @@ def _rows(model: Any) -> list[tuple[str, str]]:
         ("rows dropped", f"{d.dropped.size:,}"),
         (f"response {d.response}", f"mean {mean}, sd {number(sd, sd)}, {low} to {high}"),
     ]
-    for term in model.terms:
+    for term in model.groups:
         size = np.bincount(term.grouping.codes, minlength=term.shape[0])
         ends = dict.fromkeys(f"{end:,}" for end in (size.min(), size.max()))
         told = f"{term.shape[0]:,} levels, {' to '.join(ends)} rows each; effects: "

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..coefficients import pieces
-from ..columns import Basis
+from ..columns import Expansion
 from ..estimates import INTERVAL, PROB
 from ..normal import interval
 from ..types import Array
@@ -36,48 +36,50 @@ class Curve:
 
 def fitted_curve(view: View) -> tuple[list[Image], str]:
     """One figure, the engines overlaid; nothing where the mean is no curve of one input."""
-    source = _source(view)
-    if source is None:
+    made = _source(view)
+    if made is None:
         return [], ""
-    x = source.inputs.matrix[:, 0]
+    x = made.inputs.matrix[:, 0]
     grid = np.linspace(x.min(), x.max(), GRID)
-    curves = {engine: _curve(view, engine, source, grid) for engine in view.trees}
+    curves = {engine: _curve(view, engine, made, grid) for engine in view.trees}
     note = f"Line: posterior mean; band: its {INTERVAL}, without the noise of single rows."
     for engine, curve in curves.items():
         if curve.vectors.size:
             note += f" Ringed: the {curve.vectors.size} relevance vectors of {engine}."
-    name = source.inputs.labels[0]
+    name = made.inputs.labels[0]
     return [_figure(view, name, x, grid, curves)], note
 
 
-def _source(view: View) -> Basis | None:
+def _source(view: View) -> Expansion | None:
     """The basis of the one block, where the mean is a curve of its one input."""
     model = view.model
-    alone = not model.terms and len(model.blocks) == 1 and not model.design.offset.any()
+    alone = not model.groups and len(model.blocks) == 1 and not model.design.offset.any()
     if not alone or set(model.design.fixed) - {"Intercept"} or not view.columns:
         return None
-    source = model.blocks[0].source
-    return source if isinstance(source, Basis) and len(source.inputs.labels) == 1 else None
+    made = model.blocks[0].source.expansion
+    return made if made is not None and len(made.inputs.labels) == 1 else None
 
 
-def _curve(view: View, engine: str, source: Basis, grid: Array) -> Curve:
+def _curve(view: View, engine: str, made: Expansion, grid: Array) -> Curve:
     tree, block = view.trees[engine], view.model.blocks[0]
     posterior = tree["posterior"].dataset
     step = -(-posterior["sigma"].size // DRAWS)
     thin = posterior.isel(draw=slice(None, None, step))
-    functions = source.functions(grid[:, None])
-    columns = np.hstack([np.ones((grid.size, 1)), functions]) if source.bias else functions
-    parts = []
-    for _, beta, effects in pieces(view.model, thin, np.random.default_rng(0)):
-        # Without an intercept beta has no columns, and the sum is zero.
-        parts.append(block.times(effects[0], columns) + beta.sum(axis=1)[:, None])
+    functions = made.functions(grid[:, None])
+    columns = np.hstack([np.ones((grid.size, 1)), functions]) if made.bias else functions
+    parts, fixed = [], view.model.fixed
+    for _, drawn in pieces(view.model, thin, np.random.default_rng(0)):
+        curve = block.times(drawn[block.coefficients], columns)
+        if fixed is not None:  # the intercept alone
+            curve = curve + drawn[fixed.coefficients]
+        parts.append(curve)
     draws = np.concatenate(parts)
     lower, upper = interval(draws, PROB)
     table = view.columns[block.name].tables[engine]
     left_out = table["sd"].to_numpy() == 0.0
     vectors = np.zeros(0, dtype=np.intp)
-    if source.centres is not None and left_out.any():
-        vectors = source.centres[~left_out[int(source.bias) :]]
+    if made.centres is not None and left_out.any():
+        vectors = made.centres[~left_out[int(made.bias) :]]
     return Curve(draws.mean(axis=0), lower, upper, vectors)
 
 

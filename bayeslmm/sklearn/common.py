@@ -48,10 +48,9 @@ def infer(estimator: Any, model: Any, engines: Mapping[str, Callable[[], Any]]) 
 
 def _with_noise(model: Any) -> Any:
     """The model with a noise that is next to nothing, where the rows of a fold leave none."""
-    y, space = model.design.y, model.space
-    sigma = replace(space.sigma, law=None, fixed=np.array([LEAST * (np.std(y) or 1.0)]))
-    others = (sigma if p is space.sigma else p for p in space.parameters)
-    return replace(model, space=replace(space, parameters=tuple(others)))
+    y = model.design.y
+    sigma = replace(model.space.sigma, law=None, fixed=np.array([LEAST * (np.std(y) or 1.0)]))
+    return replace(model, residual=replace(model.residual, sigma=sigma))
 
 
 def named(estimator: Any, X: Array, kept: Any = None, bias: bool = False) -> Any:

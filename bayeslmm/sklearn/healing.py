@@ -25,9 +25,10 @@ from .linear import Given
 def healed(model: Model, tree: Any, x: Array) -> tuple[Array, Array]:
     """What the mean and the variance at new points x (m, d) gain, (m,) each."""
     given, design = Given.of(model, tree["posterior"].dataset), model.design
-    source: Any = given.block.source
-    kernel = source.functions.kernel
-    k = given.root[:, None] * kernel(source.inputs.matrix, x)
+    source = given.block.source
+    made: Any = source.expansion
+    kernel = made.functions.kernel
+    k = given.root[:, None] * kernel(made.inputs.matrix, x)
     y = given.root * (design.y - design.offset)
     half, along = (solve_triangular(given.lower, given.F.T @ v, lower=True) for v in (k, y))
     own = np.array([kernel(point[None], point[None])[0, 0] for point in x])

@@ -91,13 +91,13 @@ def predict_rows(model: Model, tree: Any, new: Any, with_std: bool) -> Any:
     tree, block = read_tree(model, tree), model.blocks[0]
     columns, held = block.source.encode(new), estimates(tree)
     mean = (columns - block.centre) @ held[block.coefficients].mean
-    if model.design.fixed:
+    if model.fixed:
         mean += float(held["beta"].mean[0])
     if not with_std:
         return mean
     posterior = tree["posterior"].dataset
     noise = float((posterior["sigma"] ** 2).mean())
-    still = not np.ptp(posterior["sigma"].values) and not model.design.fixed
+    still = not np.ptp(posterior["sigma"].values) and not model.fixed
     if still and plugged(tree):
         return mean, np.sqrt((Given.of(model, posterior).half(columns) ** 2).sum(axis=0) + noise)
     return mean, np.sqrt(_drawn_variance(model, posterior, columns, mean) + noise)
@@ -107,11 +107,12 @@ def _drawn_variance(model: Model, posterior: Any, columns: Array, mean: Array) -
     block = model.blocks[0]
     square, count = np.zeros(mean.size), 0
     step = max(1, NUMBERS // mean.size)
-    for _, beta, (u,) in pieces(model, posterior, np.random.default_rng(0)):
+    for _, each in pieces(model, posterior, np.random.default_rng(0)):
+        u = each[block.coefficients]
         for at in range(0, len(u), step):
             drawn = block.times(u[at : at + step], columns) - mean
-            if model.design.fixed:
-                drawn += beta[at : at + step]
+            if model.fixed:
+                drawn += each[model.fixed.coefficients][at : at + step]
             square += (drawn**2).sum(axis=0)
             count += len(drawn)
     return square / count

@@ -133,7 +133,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
         if functions is None:
             self.coef_ = spread(self.coef_, self._kept, X.shape[1])
             self.relevance_ = self._kept[kept]
-        centres = getattr(model.blocks[0].source, "centres", None)
+        centres = model.blocks[0].source.centres
         if centres is not None:
             self.relevance_ = centres[kept]
             self.relevance_vectors_ = X[self.relevance_]

@@ -19,7 +19,7 @@ def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
     root = prior.H / prior.scale[:, None]
     columns: list[Array] = [design.X]
     blocks: list[Array] = [root.T @ root]
-    for term in model.terms:
+    for term in model.groups:
         levels, q = term.shape
         L = term.root(theta)
         Z = np.zeros((design.y.size, levels * q))

@@ -59,7 +59,7 @@ def check_engine(engine: Any, model: Any, *, seed: int = 0) -> Any:
 def _names(tree: Any, model: Any) -> None:
     posterior = tree["posterior"]
     wanted: dict[str, tuple[str, ...]] = {"sigma": (), **model.variables}
-    for term in model.terms:
+    for term in model.groups:
         wanted[term.sd.name] = (f"{term.name}_effect",)
         wanted[term.coefficients] = term.dims
         wanted[f"icc_{term.name}"] = ()

@@ -14,6 +14,7 @@ import numpy as np
 from ..factors import FactorModel
 from ..model import Model
 from ..normal import LOG_2PI
+from ..recover import moments_of
 from ..types import Array, Theta
 from .dense import check_gradient, close, conditional, dense_evidence
 from .matrix import check_matrix_model
@@ -76,13 +77,12 @@ def _moments(model: Model, theta: Theta) -> None:
     mean, precision = conditional(model, theta)
     cov = np.linalg.inv(precision)
     p = len(model.design.fixed)
-    ours = np.concatenate([exact.beta, *(u.ravel() for u in model.in_units(exact.effects))])
+    means, sds = moments_of(model, exact)
+    ours = np.concatenate([means[t.coefficients].ravel() for t in model.terms])
     sd = np.sqrt(np.diag(cov))
     worst = float(np.abs((ours - mean) / sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
-    variances = [np.diag(exact.beta_cov)]
-    sds = tuple(np.sqrt(np.diagonal(c, axis1=1, axis2=2)) for c in exact.effects_cov)
-    variances += [s.ravel() ** 2 for s in model.in_units(sds)]
+    variances = [sds[t.coefficients].ravel() ** 2 for t in model.terms]
     ratio = float(np.abs(np.concatenate(variances) / sd**2 - 1.0).max())
     close(ratio, 0.0, 1e-6, f"conditional variance of {p} fixed and all random effects, relative")
 
@@ -90,7 +90,7 @@ def _moments(model: Model, theta: Theta) -> None:
 def _refit(model: Model, rng: np.random.Generator) -> None:
     y = model.design.y + np.std(model.design.y) * rng.standard_normal(model.design.y.size)
     other = model.with_data(y)
-    if other.space is not model.space or other.fixed_prior is not model.fixed_prior:
+    if other.space is not model.space or other.terms is not model.terms:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
     theta = model.space.constrain(model.centre)
@@ -130,14 +130,10 @@ class _Graphs:
             for name, part in zip(c.variables, c.parts):
                 natural[name] = theta[c.name][np.ix_(part, part)]
         if b is not None:
-            p = len(model.design.fixed)
-            natural["beta"], at = b[:p], p
+            at = 0
             for term in model.terms:
                 natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
                 at += term.columns
-            for block in model.blocks:
-                natural[block.coefficients] = b[at : at + block.columns]
-                at += block.columns
         point = {}
         for rv in graph.free_RVs:
             value, transform = natural[rv.name], graph.rvs_to_transforms[rv]

@@ -125,7 +125,7 @@ def test_plugged_in_variances_have_no_weights_and_say_so(few):
     value = model.solver("reml").value
     posterior = eb["posterior"].isel(chain=0, draw=0)
     L, sigma = posterior["sd_Subject"].values, float(posterior["sigma"])
-    for j, level in enumerate(model.terms[0].grouping.levels):
+    for j, level in enumerate(model.groups[0].grouping.levels):
         rest = without(model, model.design.groups[0].codes == j).solver("reml").value(L, sigma)
         assert found.elpd_i.sel(Subject=level) == pytest.approx(value(L, sigma) - rest, abs=1e-8)
 

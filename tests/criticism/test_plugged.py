@@ -27,7 +27,7 @@ def test_each_group_is_left_out_at_the_variances_that_the_other_groups_give(batc
     model, tree = batches
     found = bl.loo(model, tree, unit="Batch")
     codes = model.design.groups[0].codes
-    for j, level in enumerate(model.terms[0].grouping.levels):
+    for j, level in enumerate(model.groups[0].grouping.levels):
         rest = without(model, codes == j)
         posterior = bl.fit(rest, ONE, seed=1)["posterior"].isel(chain=0, draw=0)
         theta = posterior["sd_Batch"].values, float(posterior["sigma"])

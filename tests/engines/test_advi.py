@@ -63,7 +63,7 @@ def test_the_vector_is_the_graphs_and_its_density_pymcs(marginal):
         filled = {n: row[places[n]].reshape(point[n].shape) for n in point}
         assert got == pytest.approx(float(logp(filled)), rel=1e-7)
     read = values.read(v[:1])
-    back = values.write(read.z[0], read.beta[0], tuple(u[0] for u in read.effects))
+    back = values.write(read.z[0], {name: u[0] for name, u in read.drawn.items()})
     np.testing.assert_allclose(back, v[0], rtol=1e-9)
 
 

@@ -45,7 +45,7 @@ def dense_rank(model):
     X = model.design.X
     P = np.eye(len(X)) - X @ np.linalg.pinv(X)
     found = [np.diag(1.0 / model.precision)]
-    for term in model.terms:
+    for term in model.groups:
         same = term.grouping.codes[:, None] == term.grouping.codes
         z = term.grouping.Z.T
         q = range(len(z))

@@ -27,7 +27,7 @@ def test_map_adds_the_log_prior_on_the_declared_scale_without_jacobian(slopes):
     theta = best.theta
     evidence = slopes.solver().value(*slopes.roots(theta))
     prior = 0.0
-    for term in (*[t.sd for t in slopes.terms], slopes.space.sigma):
+    for term in (*[t.sd for t in slopes.groups], slopes.space.sigma):
         nu, scale = term.law.parameters
         prior += (stats.t.logpdf(theta[term.name], nu, scale=scale) + np.log(2.0)).sum()
     rho = (theta["corr_Subject"] @ theta["corr_Subject"].T)[0, 1]

@@ -72,7 +72,7 @@ def test_standard_deviations_and_correlations_are_lme4s_to_1e_3(fits):
         posterior = tree["posterior"].isel(chain=0, draw=0)
         assert posterior["sigma"] == pytest.approx(fit["sigma"], rel=1e-3)
         ours = {}
-        for term in model.terms:
+        for term in model.groups:
             key, effects = frozenset(term.name.split(":")), term.grouping.effects
             for i, effect in enumerate(effects):
                 ours[key, (effect,)] = float(posterior[f"sd_{term.name}"][i])

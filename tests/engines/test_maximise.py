@@ -79,7 +79,7 @@ def test_map_adds_the_prior_of_sd_and_correlation_without_a_jacobian():
 def without_effects(model):
     """The point where no term has variance."""
     theta = {**model.space.constrain(np.zeros(model.space.size)), "sigma": np.array(1.5)}
-    return theta | {t.sd.name: np.zeros(t.shape[1]) for t in model.terms}
+    return theta | {t.sd.name: np.zeros(t.shape[1]) for t in model.groups}
 
 
 def test_a_stationary_zero_is_left_when_a_direction_ascends():

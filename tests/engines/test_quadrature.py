@@ -71,7 +71,7 @@ def test_nuts_draws_have_the_reference_moments_within_monte_carlo_error(case, qu
     truth = quadrature_truth[case]
     model = declare(case)
     tree = bl.fit(model, bl.NUTS(), seed=3)
-    group = model.terms[0].name
+    group = model.groups[0].name
     posterior = tree["posterior"].dataset
     names = {"su": f"sd_{group}", "se": "sigma", "icc": f"icc_{group}"}
     for short, name in names.items():

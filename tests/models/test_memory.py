@@ -25,7 +25,7 @@ def test_two_factors_of_a_million_levels_are_refused_with_what_they_need():
 def test_one_large_factor_is_not_refused():
     n = 20_000
     model = bl.lmm(np.arange(n) % 7.0, np.ones((n, 1)), groups={"g": np.arange(n) // 2})
-    assert model.terms[0].shape == (10_000, 1)
+    assert model.groups[0].shape == (10_000, 1)
 
 
 def test_the_limit_is_the_memory_of_the_machine(monkeypatch):
@@ -33,9 +33,9 @@ def test_the_limit_is_the_memory_of_the_machine(monkeypatch):
     m = 6 + 2
     need = 8.0 * memory.COPIES * m * m
     monkeypatch.setattr(memory, "memory", lambda: need)
-    assert bl.lmm(formula, table).terms
+    assert bl.lmm(formula, table).groups
     monkeypatch.setattr(memory, "memory", lambda: need - 1.0)
     with pytest.raises(bl.DesignError, match=r"columns beside those of g are 8 \(h 6\)"):
         bl.lmm(formula, table)
     monkeypatch.setattr(memory, "memory", lambda: None)  # the system does not tell
-    assert bl.lmm(formula, table).terms
+    assert bl.lmm(formula, table).groups

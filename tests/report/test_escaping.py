@@ -117,7 +117,7 @@ def test_the_figures_have_only_matplotlibs_tags(model, fits, nasty, tmp_path):
             words.add(element.text)
     shown = [w for w in words if w and "#" in w]
     # The labels of the levels, of the columns, or of the axes are there, as text.
-    assert len(shown) > (40 if model.terms else 25 if model.blocks[0].labels[0] != "bias" else 0)
+    assert len(shown) > (40 if model.groups else 25 if model.blocks[0].labels[0] != "bias" else 0)
 
 
 def test_markdown_takes_names_for_text(model, fits, nasty, tmp_path):

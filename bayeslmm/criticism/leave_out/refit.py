@@ -17,6 +17,7 @@ from ...engines.nuts import NUTS
 from ...gaussian.leave_out import Left
 from ...model import Model
 from ...space import flattened
+from ...terms import GroupTerm
 from ...types import Array, Index
 from .theta_draws import Draws, draws_of, without_absent
 from .units import UnitsOf
@@ -37,15 +38,11 @@ def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Mode
         noise_sd=None if d.noise_sd is None else d.noise_sd[keep],
         rows=d.rows[keep],
     )
-    terms = []
-    for term in model.terms:
-        codes, Z = term.grouping.codes[keep], term.grouping.Z[keep]
-        terms.append(replace(term, grouping=replace(term.grouping, codes=codes, Z=Z)))
-    blocks = tuple(replace(b, Z=b.Z[keep]) for b in model.blocks)  # centre and unit as they were
-    made = {term.name: term.grouping for term in terms}
-    groups = tuple(made[g.name] for g in d.groups)
-    design = replace(design, groups=groups)
-    return replace(model, design=design, terms=tuple(terms), blocks=blocks)
+    terms = tuple(term.at_rows(keep) for term in model.terms)
+    made = {t.name: t.grouping for t in terms if isinstance(t, GroupTerm)}
+    design = replace(design, groups=tuple(made[g.name] for g in d.groups))
+    residual = replace(model.residual, precision=design.precision, frequency=design.frequency)
+    return replace(model, design=design, terms=terms, residual=residual)
 
 
 @dataclass(frozen=True)

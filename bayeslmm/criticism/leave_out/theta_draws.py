@@ -83,9 +83,9 @@ def cost(model: Model) -> float:
     Those of LAPACK count a quarter of those of plain loops.
     """
     n, wide = model.design.y.size, sum(b.columns for b in model.blocks if not b.law.shared)
-    if model.dual:
+    if not model.solver().fused:
         return 0.25 * (2.0 * n**3 + n**2 * wide)
-    m = sum(t.columns for t in model.terms[1:]) + sum(b.columns for b in model.blocks)
+    m = sum(t.columns for t in model.groups[1:]) + sum(b.columns for b in model.blocks)
     m += len(model.design.fixed)
     return float(m**3 + 2 * n * m**2)
 
@@ -97,7 +97,7 @@ def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
     """
     roots = model.entries.split(draws.scales)
     kept = {}
-    for i, block in enumerate(model.blocks, len(model.terms)):
+    for i, block in enumerate(model.blocks, len(model.groups)):
         own = roots[i].any(axis=0)
         if not own.all():
             kept[block.name] = np.flatnonzero(own)
