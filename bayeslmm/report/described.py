@@ -34,14 +34,18 @@ def priors(model: Declared) -> Folded:
 
 def laws(model: Any) -> list[str]:
     """The laws of what the equation adds up, one line each."""
+    if of_matrix(model):
+        return _laws_of_matrix(model)
     lines = [*map(_group, model.groups), *map(_law, model.blocks)]
-    if not of_matrix(model):
-        shared = bool(np.all(model.precision == 1.0))
-        return [*lines, "e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])"]
+    shared = bool(np.all(model.precision == 1.0))
+    return [*lines, "e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])"]
+
+
+def _laws_of_matrix(model: Any) -> list[str]:
     scaled = bool((model.unit != 1.0).any())
     noise = "diag(noise_sd²)" if scaled else "sigma² I"
     means = ", noise_sd[j] = sigma times the sd of column j" if scaled else ""
-    lines.append(f"e[i] ~ N(0, {noise}){means}")
+    lines = [f"e[i] ~ N(0, {noise}){means}"]
     if not model.components:
         return lines
     scores = f"z[i] ~ N(0, I), i = 1, ..., {model.design.y.shape[0]:,}"

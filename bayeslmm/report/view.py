@@ -57,6 +57,11 @@ class View:
         return found
 
     @cached_property
+    def variables(self) -> list[Estimate]:
+        """Every variable, by the first engine that holds it."""
+        return [next(iter(each.values())) for each in self.estimates.values()]
+
+    @cached_property
     def columns(self) -> dict[str, Columns]:
         """Block of columns -> its coefficients by every engine."""
         return columns_of(self.model.blocks, self.trees)
