@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import FormulaError, formula_error
-from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, names
+from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum, names
 from .variables import Variable, variable
 
 Term = tuple[Variable, ...]
@@ -97,7 +97,7 @@ class _Expander:
     def items(self, found: _Terms, items: Iterable[tuple[str, Node]]) -> _Terms:
         """Add and remove signed items. ``+ 0`` and ``- 1`` remove the intercept."""
         for sign, node in items:
-            zero = isinstance(node, Number) and node.value == 0
+            zero = isinstance(node, Constant) and node.value == 0
             terms = {frozenset[str](): INTERCEPT} if zero else self.expand(node)
             if (sign == "+") != zero:
                 for key, term in terms.items():
@@ -115,7 +115,7 @@ class _Expander:
         if isinstance(node, Dot):
             columns = (Name(name, node.start) for name in self.dot)
             return _unique((variable(name, self.formula),) for name in columns)
-        if isinstance(node, Number):
+        if isinstance(node, Constant):
             if node.value != 1:
                 raise self.error(f"the number {node.text} is no term; only 0 and 1 are", node)
             return _unique([INTERCEPT])
@@ -152,7 +152,7 @@ class _Expander:
 
     def power(self, left: _Terms, node: Binary) -> _Terms:
         exponent = node.right
-        if not (isinstance(exponent, Number) and exponent.text.isdigit() and exponent.value):
+        if not (isinstance(exponent, Constant) and exponent.text.isdigit() and exponent.value):
             raise self.error("a power of terms is a whole number: (a + b)**2; or I(x**0.5)", node)
         if exponent.value > _MAX_POWER:
             raise self.error(f"interactions of order above {_MAX_POWER} are refused", node)

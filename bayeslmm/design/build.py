@@ -19,7 +19,7 @@ from .checks import (
 from .columns import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import Encoder
-from .extras import Extra, Sources, check_extra, read_extras, values_or
+from .extras import Extra, check_extra, read_extras, sources_of, values_or
 from .formula import Formula, read_formula
 from .labels import Labels, Origin, Rows
 from .missing import gaps_beside, rows_to_keep
@@ -189,7 +189,7 @@ def assemble(
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
         kinds={name: column.told for name, column in columns.items()},
-        sources=Sources.of(extras),
+        sources=sources_of(extras),
         arrays=read.table is None,
     )
     return Design(

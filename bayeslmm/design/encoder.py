@@ -11,7 +11,7 @@ from .array_reading import read_new_arrays
 from .columns import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
-from .extras import Extra, Sources, values_or
+from .extras import Extra, Sources, read_new_extras, values_or
 from .grouping import NewGroup
 from .labels import UNLABELLED, Labels
 from .sides import FittedSide
@@ -68,8 +68,8 @@ class Encoder:
         Those of a formula.
     kinds : mapping of str to str
         What each column of the fitted table was told to be.
-    sources : Sources
-        Where weights and the like came from.
+    sources : mapping of str to str or None
+        Where weights and the like came from: a column, or an array.
     arrays : bool
         Whether the design was made from arrays; its columns then have made-up names.
     kept : ndarray, optional
@@ -141,7 +141,7 @@ class Encoder:
             table = read_table(new_data)
             rows, columns = table.rows, self._columns(table, random)
             labels = table.labels.or_first((f"{key}=", value) for key, value in given.items())
-        extras = self.sources.for_new_rows(given, rows, table, labels, noise)
+        extras = read_new_extras(self.sources, given, rows, table, labels, noise)
         X = self.fixed.encode(columns, rows)
         parts = tuple(part.encode(columns, rows) for part in random)
         found = _new_rows(X if self.kept is None else X[:, self.kept], parts, extras, rows, labels)
@@ -168,12 +168,12 @@ class Encoder:
         if self.offsets:
             raise DesignError("the formula has an offset(...): give new_data with its columns")
         given, rows = {"weights": weights, "offset": offset, "noise_sd": noise_sd}, np.arange(count)
-        extras = self.sources.for_new_rows(given, rows, None, labels, noise)
+        extras = read_new_extras(self.sources, given, rows, None, labels, noise)
         return _new_rows(np.empty((count, 0)), (), extras, rows, labels)
 
     def fixed_only(self) -> "Encoder":
         """The same for the columns of X alone: nothing else is looked for in new data."""
-        return replace(self, random=(), offsets=(), sources=Sources())
+        return replace(self, random=(), offsets=(), sources={})
 
     def keep(self, index: Index) -> "Encoder":
         """The same for these columns of X."""

@@ -27,7 +27,6 @@ _NUMPY_ONLY = ("absolute", "arctan", "deg2rad", "maximum", "minimum", "power", "
 
 # Contrasts, only inside C(...).
 CONTRASTS: dict[str, Callable[..., Any]] = {"Treatment": Treatment, "Sum": Sum}
-WORDS: dict[str, Any] = {"True": True, "False": False, "None": None, **CONTRASTS}
 CATEGORICAL: dict[str, Callable[..., Any]] = {"C": C, "T": T, "S": S}
 # These remember what they saw in the fitted table (means, knots, levels), so that a new table is
 # encoded alike. All but the last are classes of the formulae package.
