@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Index
-from .algebra import Side
 from .checks import refuse_not_finite, refuse_where
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, quoted
 from .labels import Labels
@@ -16,6 +15,7 @@ from .nodes import Name
 from .numeric import Numbers, read_alike
 from .sides import FittedSide
 from .table import as_series, with_names
+from .term_algebra import Side
 from .variables import Variable
 
 ROLE = "the grouping factor"

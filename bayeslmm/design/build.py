@@ -16,13 +16,13 @@ from .checks import (
     check_names,
     check_size,
 )
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, read_column, refuse_infinite
 from .effects import fit_random
 from .encoder import Encoder
 from .extras import Extra, check_extra, read_extras, sources_of, values_or
 from .formula import Formula, read_formula
-from .labels import Labels, Origin, Rows
-from .missing import gaps_beside, rows_to_keep
+from .gaps import gaps_beside, rows_to_keep
+from .labels import Beside, Labels, Origin
 from .names import check_group_names
 from .nodes import Name
 from .records import Design
@@ -66,7 +66,7 @@ def build_design(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
-    beside: Sequence[Rows] = (),
+    beside: Sequence[Beside] = (),
 ) -> Design:
     """Make a design from a formula and a table.
 
@@ -95,7 +95,7 @@ def build_design(
     check_rank : bool
         Whether constant and collinear fixed effects, and as many of them as rows, are refused.
         Models that shrink every coefficient turn it off.
-    beside : sequence of Rows
+    beside : sequence of Beside
         Blocks of columns for the same rows: what is missing in them counts as in the table.
         ``design.origin.places(block)`` then says where the rows that were kept stand in each.
 
@@ -154,7 +154,7 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
 
 
 def assemble(
-    read: Read, given: Mapping[str, Any], missing: str, rank: bool, beside: Sequence[Rows]
+    read: Read, given: Mapping[str, Any], missing: str, rank: bool, beside: Sequence[Beside]
 ) -> Design:
     """What was read, its rows with gaps dropped or refused, coded and checked.
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array, Index
-from .columns import Column
+from .column import Column
 from .contrasts import C, Categories, Contrast
 from .errors import DesignError, at_rows, quoted
 from .evaluate import Evaluator, computed
@@ -16,7 +16,7 @@ from .nodes import Call, Name, Node
 from .transforms import CATEGORICAL
 from .variables import Variable
 
-type Columns = Mapping[str, Column]
+type ByName = Mapping[str, Column]
 type Memory = dict[str, Any]  # transforms that saw the fitted table
 
 
@@ -29,7 +29,7 @@ class Coding:
     levels: tuple[Any, ...] | None = None
     contrast: Contrast | None = None
 
-    def read(self, columns: Columns, memory: Memory, rows: Index) -> Array:
+    def read(self, columns: ByName, memory: Memory, rows: Index) -> Array:
         """Numbers (n, width), or the level of each row, as an index into the fitted ones.
 
         Raises
@@ -66,7 +66,7 @@ class Coding:
         return [label] if self.width == 1 else [f"{label}[{j}]" for j in range(self.width)]
 
 
-def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> Coding:
+def fit_coding(variable: Variable, columns: ByName, memory: Memory, n: int) -> Coding:
     """Numeric or categorical: what its value decides.
 
     Raises
@@ -93,7 +93,7 @@ def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> 
     return Coding(variable, levels=levels, contrast=value.contrast)
 
 
-def _value(variable: Variable, columns: Columns, memory: Memory, labels: bool) -> Any:
+def _value(variable: Variable, columns: ByName, memory: Memory, labels: bool) -> Any:
     """Numbers, or Categories where a column is one by itself."""
     with computed(variable.label):
         evaluator = Evaluator(variable.label, columns, memory)
@@ -102,7 +102,7 @@ def _value(variable: Variable, columns: Columns, memory: Memory, labels: bool) -
         return C(value) if bare else value
 
 
-def _column_of(node: Node, columns: Columns) -> Column | None:
+def _column_of(node: Node, columns: ByName) -> Column | None:
     """The column that a variable is, whose declared levels are then its own."""
     while isinstance(node, Call) and node.function in ("I", *CATEGORICAL):
         node = node.args[0]

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Array, Index
 from .array_reading import read_new_arrays
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
 from .extras import Extra, Sources, read_new_extras, values_or

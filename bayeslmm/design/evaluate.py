@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column
+from .column import Column
 from .errors import DesignError
 from .levels import level_values
 from .nodes import Binary, Call, Constant, Name, Node, Sum
-from .text import meant
+from .text import numbers_meant
 from .transforms import FUNCTIONS, OPERATORS, STATEFUL, TAKES_LABELS, stateful
 
 
@@ -59,7 +59,7 @@ class Evaluator:
         if column.categorical:
             raise DesignError(
                 f"`{self.label}` needs numbers, but column '{column.name}' holds text or categories"
-                f"{meant(column) or '; convert the column first'}"
+                f"{numbers_meant(column) or '; convert the column first'}"
             )
         return column.values.astype(float)
 

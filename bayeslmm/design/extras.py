@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .checks import check_frequency, check_positive, refuse_where, vector
-from .columns import read_column, refuse_infinite
+from .column import read_column, refuse_infinite
 from .errors import DesignError
 from .labels import Labels
 from .table import Table

@@ -8,13 +8,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
 from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
+from .names import refuse_unnamed
 from .nodes import Bar, Call, Dot, Name, Node, Sum, children, names, walk
 from .parser import parse
+from .term_algebra import Side, expand_side
 from .transforms import CATEGORICAL
-from .unnamed import refuse_unnamed
 from .variables import Variable, as_variable
 
 

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..types import Array, Index
 from .checks import real_array
-from .columns import read_column
+from .column import read_column
 from .errors import DesignError, quoted
 from .labels import index_of
+from .names import refuse_unnamed
 from .table import read_table, with_names
 from .text import numbers
-from .unnamed import refuse_unnamed
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,9 +19,8 @@ from dataclasses import dataclass
 
 from ..options import shown
 from .errors import FormulaError, formula_error
-from .explain import COMPARISONS, missing, unexpected
 from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum
-from .tokens import Token, tokenize
+from .tokens import COMPARISONS, Token, missing, tokenize, unexpected
 from .transforms import CONTRASTS, KNOWN, known_calls
 
 _MAX_DEPTH = 50

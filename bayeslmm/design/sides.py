@@ -12,10 +12,10 @@ from itertools import product
 import numpy as np
 
 from ..types import Array, Index
-from .algebra import Side
-from .coding import Coding, Columns, Memory, fit_coding
+from .coding import ByName, Coding, Memory, fit_coding
 from .errors import DesignError, at_rows
 from .full_rank import Coded, blocks_of
+from .term_algebra import Side
 from .variables import Variable
 
 
@@ -46,7 +46,7 @@ class FittedSide:
     names: tuple[str, ...]
     written: tuple[str, ...]
 
-    def encode(self, columns: Columns, rows: Index) -> Array:
+    def encode(self, columns: ByName, rows: Index) -> Array:
         """A new table in the same columns.
 
         Parameters
@@ -72,12 +72,12 @@ class FittedSide:
             found.append(reduce(_products, parts) if parts else np.ones((len(rows), 1)))
         return _finite(np.ascontiguousarray(np.column_stack(found)), self.names, rows)
 
-    def read(self, columns: Columns, rows: Index) -> dict[str, Array]:
+    def read(self, columns: ByName, rows: Index) -> dict[str, Array]:
         """Every variable in a table, fitted or new, as its coding reads it."""
         return {key: c.read(columns, self.memory, rows) for key, c in self.codings.items()}
 
 
-def fit_side(side: Side, columns: Columns, rows: Index) -> tuple[FittedSide, Array]:
+def fit_side(side: Side, columns: ByName, rows: Index) -> tuple[FittedSide, Array]:
     """Code a side on the table that the model is fitted to.
 
     Parameters
@@ -127,7 +127,7 @@ def _products(left: Array, right: Array) -> Array:
     return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
 
 
-def fit_vector(item: Variable, columns: Columns, rows: Index) -> tuple[FittedSide, Array]:
+def fit_vector(item: Variable, columns: ByName, rows: Index) -> tuple[FittedSide, Array]:
     """One numeric variable as a vector: the response, or an offset."""
     fitted, matrix = fit_side(Side(((item,),), False), columns, rows)
     if matrix.shape[1] != 1:
@@ -136,7 +136,7 @@ def fit_vector(item: Variable, columns: Columns, rows: Index) -> tuple[FittedSid
 
 
 def _finite(matrix: Array, labels: tuple[str, ...], rows: Index) -> Array:
-    """Columns of data are finite by now; what is not finite was made by a transform."""
+    """ByName of data are finite by now; what is not finite was made by a transform."""
     for label, column in zip(labels, matrix.T, strict=True):
         bad = ~np.isfinite(column)
         if bad.any():

@@ -62,7 +62,7 @@ TAKES_LABELS = (*CATEGORICAL, *BINARY)
 KNOWN = (set(FUNCTIONS) - set(CONTRASTS)) | {*STATEFUL, "offset"}
 
 
-class Binary:
+class Indicator:
     """1 where a column equals one level, 0 elsewhere; the level is remembered for new tables.
 
     formulae's own `binary` takes the first level of whatever table it is given, so a new table
@@ -89,7 +89,7 @@ class Binary:
 def stateful(name: str) -> Callable[..., Any]:
     """A transform that has seen nothing yet."""
     if name in BINARY:
-        return Binary()
+        return Indicator()
     from formulae.transforms import TRANSFORMS  # slow to import
 
     made: Callable[..., Any] = TRANSFORMS[name]()

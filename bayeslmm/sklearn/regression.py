@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import kernels
 from ..coefficients import pieces
-from ..design.unnamed import refuse_unnamed
+from ..design.names import refuse_unnamed
 from ..engines.evidence import EmpiricalBayes
 from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS

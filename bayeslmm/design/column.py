@@ -3,6 +3,7 @@
 All checks of single values are here: missing, infinite, text where numbers belong, dates.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -212,10 +213,8 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
 def _exact_numbers(name: str, present: list[Any], missing: np.ndarray) -> Column:
     """Numbers of any type: whole ones as integers, for floats would not tell large ones apart."""
     whole = [_whole(value) for value in present]
-    low, high = min(map(_or_zero, whole), default=0), max(map(_or_zero, whole), default=0)
     for kind in (np.int64, np.uint64):
-        limits = np.iinfo(kind)
-        if None not in whole and limits.min <= low and high <= limits.max:
+        with contextlib.suppress(OverflowError, TypeError):  # too large, or none
             values = np.zeros(len(missing), dtype=kind)
             values[~missing] = np.array(whole, dtype=kind)
             return Column(name, "number", values, missing)
@@ -240,10 +239,6 @@ def _float(value: Any) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond 1e308
         return np.inf
-
-
-def _or_zero(value: int | None) -> int:
-    return 0 if value is None else value
 
 
 def _is_float(value: Any) -> bool:

@@ -11,8 +11,8 @@ from .errors import FormulaError, formula_error
 from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum, names
 from .variables import Variable, variable
 
-Term = tuple[Variable, ...]
-INTERCEPT: Term = ()
+FormulaTerm = tuple[Variable, ...]
+INTERCEPT: FormulaTerm = ()
 _MAX_POWER = 6
 _MAX_TERMS = 100_000
 
@@ -21,7 +21,7 @@ _MAX_TERMS = 100_000
 class Side:
     """The terms of one side, by degree as in R, and whether an intercept is among them."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[FormulaTerm, ...]
     intercept: bool
 
     @property
@@ -58,17 +58,19 @@ def expand_side(node: Node, formula: str, dot: Iterable[str] = ()) -> Side:
     return Side(_in_one_order(terms, found.values()), frozenset() in found)
 
 
-_Terms = dict[frozenset[str], Term]
+_Terms = dict[frozenset[str], FormulaTerm]
 
 
-def _unique(terms: Iterable[Term]) -> _Terms:
+def _unique(terms: Iterable[FormulaTerm]) -> _Terms:
     found: _Terms = {}
     for term in terms:
         found.setdefault(frozenset(item.key for item in term), term)
     return found
 
 
-def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term, ...]:
+def _in_one_order(
+    terms: Iterable[FormulaTerm], written: Iterable[FormulaTerm]
+) -> tuple[FormulaTerm, ...]:
     """Variables of every term in the order in which they first appear on the side, as in R."""
     order: dict[str, int] = {}
     for term in written:
@@ -77,12 +79,12 @@ def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term,
     return tuple(tuple(sorted(term, key=lambda item: order[item.key])) for term in terms)
 
 
-def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:
+def _product(left: Iterable[FormulaTerm], right: Iterable[FormulaTerm]) -> _Terms:
     right = list(right)
     return _unique(_join(first, second) for first in left for second in right)
 
 
-def _join(first: Term, second: Term) -> Term:
+def _join(first: FormulaTerm, second: FormulaTerm) -> FormulaTerm:
     keys = {item.key for item in first}
     return first + tuple(item for item in second if item.key not in keys)
 
@@ -144,7 +146,7 @@ class _Expander:
         if node.op == "*":
             return _unique([*left.values(), *right.values(), *both.values()])
         if node.op == "/":
-            whole: Term = ()
+            whole: FormulaTerm = ()
             for term in left.values():
                 whole = _join(whole, term)
             return _unique([*left.values(), *_product([whole], right.values()).values()])
