@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from .gaussian.beta import integrated
 from .model import Model
 from .recover import points
 from .space import at_draw
@@ -44,8 +45,7 @@ def pieces(
         if groups and absent == list(model.groups[:1]):
             yield part, _given_the_rest(model, posterior, point, part, rng)
             continue
-        flat = posterior.attrs.get("criterion") in ("ml", "reml")
-        solver = model.solver("reml" if flat else "evidence")
+        solver = model.solver(integrated(posterior.attrs.get("criterion")))
         drawn = model.coefficients(*solver.draws(*point, rng, groups=groups))
         yield part, {t.coefficients: drawn[t.coefficients] for t in wanted}
 

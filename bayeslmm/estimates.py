@@ -21,7 +21,7 @@ from .types import Array
 
 PROB = 0.95
 INTERVAL = f"{PROB:.0%} equal-tailed interval"
-COLUMNS = ["mean", "sd", "lower", "upper"]
+NUMBERS = ["mean", "sd", "lower", "upper"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ class Estimate:
         import pandas as pd
 
         values = [each.ravel() for each in (*self.moments, *self.interval)]
-        return pd.DataFrame(dict(zip(COLUMNS, values)), index=index)
+        return pd.DataFrame(dict(zip(NUMBERS, values)), index=index)
 
 
 def estimates(tree: Any, prob: float = PROB) -> dict[str, Estimate]:

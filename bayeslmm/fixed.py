@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .design import Design, DesignError
-from .gaussian.primal import FixedPrior
+from .gaussian.beta import FixedPrior
 from .laws import operator_parameters
 from .options import shown
 from .priors import WIDE, Scales

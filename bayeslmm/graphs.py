@@ -11,9 +11,8 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from .gaussian.dual_op import DualCondense, DualEvidence
-from .gaussian.op import Condense, Evidence
-from .gaussian.primal import FixedPrior
+from .gaussian.beta import FixedPrior
+from .gaussian.op import OfRows, log_density
 from .handed_out import made
 from .host.precision import check_double
 from .model import Model
@@ -155,21 +154,12 @@ def _shares(model: Model, scales: list[Any]) -> None:
 
 
 def _marginal_logp(model: Model) -> Any:
-    d, prior = model.design, model.fixed_prior
-    rows: list[Any] = [d.X, d.offset, model.precision, d.frequency]
-    rows += [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
-    for term in model.groups:
-        rows += [term.grouping.codes, term.grouping.Z, np.int64(term.shape[0])]
-    for block in model.blocks:
-        rows += [block.Z, np.int64(block.law.shared)]
-    counts = len(model.groups), len(model.blocks)
+    prior, solver, recipe = model.fixed_prior, model.solver(), OfRows(len(model.groups))
+    arrays = [prior.H, prior.location, prior.scale, np.float64(prior.log_det)]
+    arrays += solver.problem.arrays
 
     def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        condense, evidence = (Condense, Evidence)
-        if model.dual:
-            condense, evidence = (DualCondense, DualEvidence)  # type: ignore[assignment]
-        sums: Any = condense(*counts)(value, *rows)
-        return evidence()(scales, sigma, *sums)[0]  # type: ignore[index]
+        return log_density(solver, recipe, value, arrays, scales, sigma)
 
     return logp
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from . import printed
 from .design import Design
-from .gaussian.dual import Dual, DualRows
-from .gaussian.primal import FixedPrior, Primal
-from .gaussian.sums import Sums, accumulate, with_response
+from .gaussian.beta import FixedPrior, beta_of
+from .gaussian.choose import choose
+from .gaussian.problem import Problem
 from .named import Recovered
 from .residual import Independent
 from .space import Space
@@ -94,25 +94,11 @@ class Model:
         """Prior of beta; of no coefficient where there are no fixed effects."""
         return self.fixed.prior if self.fixed else FixedPrior.flat(0)
 
-    @cached_property
-    def sums(self) -> Sums:
-        """Sufficient sums of the rows."""
+    @property
+    def problem(self) -> Problem:
+        """The rows as solvers take them."""
         d = self.design
-        return accumulate(
-            d.y,
-            d.X,
-            tuple(t.factor() for t in self.groups),
-            tuple(b.block() for b in self.blocks),
-            offset=d.offset,
-            weights=self.precision,
-            frequency=d.frequency,
-        )
-
-    @cached_property
-    def rows(self) -> DualRows:
-        """The rows themselves, for the solver of models with more columns than rows."""
-        d = self.design
-        return DualRows(
+        return Problem(
             d.y,
             d.X,
             tuple(t.factor() for t in self.groups),
@@ -122,11 +108,10 @@ class Model:
             d.frequency,
         )
 
-    @property
-    def dual(self) -> bool:
-        """Whether a matrix of the rows is smaller than one of the columns that stay."""
-        remain = sum(t.columns for t in self.groups[1:]) + sum(b.columns for b in self.blocks)
-        return bool(self.blocks) and remain + self.design.X.shape[1] > self.design.y.size
+    @cached_property
+    def _solver(self) -> Any:
+        """The solver that costs the least."""
+        return choose(self.problem, self.fixed_prior)
 
     @property
     def precision(self) -> Array:
@@ -219,12 +204,7 @@ class Model:
     @property
     def operations(self) -> float:
         """Multiplications that one evaluation of the log posterior takes, roughly."""
-        if self.dual:
-            n, wide = self.design.y.size, sum(b.columns for b in self.blocks if not b.law.shared)
-            return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)
-        sums = self.sums
-        m, q = sums.random + sums.fixed, sums.effects
-        return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
+        return float(self._solver.operations)
 
     @property
     def variables(self) -> dict[str, tuple[str, ...]]:
@@ -315,13 +295,9 @@ class Model:
         vector = self.entries.join([part.root(theta) for part in self.parts], scale.shape)
         return vector, np.ascontiguousarray(scale) if scale.ndim else float(scale)
 
-    def solver(self, criterion: str = "evidence") -> Primal | Dual:
+    def solver(self, criterion: str = "evidence") -> Any:
         """The solver for one of the four criteria ("map" is "evidence" before its prior)."""
-        flat = criterion in ("ml", "reml")
-        prior = FixedPrior.flat(self.design.X.shape[1]) if flat else self.fixed_prior
-        if self.dual:
-            return Dual.of(self.rows, prior, integrate=criterion != "ml")
-        return Primal.of(self.sums, prior, integrate=criterion != "ml")
+        return self._solver.under(beta_of(criterion, self.fixed_prior))
 
     @property
     def advice(self) -> list[str]:
@@ -350,10 +326,7 @@ class Model:
         """
         other = replace(self, design=self.design.with_response(y))
         other.__dict__["space"] = self.space
-        if self.dual:
-            other.__dict__["rows"] = self.rows.with_response(other.design.y)
-        else:
-            other.__dict__["sums"] = with_response(self.sums, other.design.y)
+        other.__dict__["_solver"] = self._solver.with_response(other.design.y)
         return other
 
     def coefficients(self, beta: Array, effects: Sequence[Array]) -> Coefficients:

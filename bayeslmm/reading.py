@@ -7,7 +7,7 @@ draws elsewhere. Intervals are equal-tailed; `prob` says how much they hold.
 from typing import Any
 
 from .declared import check_prob
-from .estimates import COLUMNS, Estimate, estimates, plugged
+from .estimates import NUMBERS, Estimate, estimates, plugged
 from .tree import any_tree
 
 
@@ -45,7 +45,7 @@ def fixef(tree: Any, *, prob: float = 0.95) -> Any:
 
     beta = _read(tree, prob).get("beta")
     if beta is None:
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=NUMBERS)
     return beta.frame(list(beta.labels(0)))
 
 
@@ -142,7 +142,7 @@ def varcorr(tree: Any, *, prob: float = 0.95) -> Any:
         if each.shared
         for label, at in each.elements()
     }
-    return pd.DataFrame.from_dict(rows, orient="index", columns=COLUMNS)
+    return pd.DataFrame.from_dict(rows, orient="index", columns=NUMBERS)
 
 
 def _read(tree: Any, prob: float) -> dict[str, Estimate]:

@@ -9,7 +9,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from .gaussian.primal import Moments
+from .gaussian.beta import integrated
+from .gaussian.protocol import Moments
 from .model import Model
 from .named import Recovered, passes
 from .space import flattened
@@ -36,7 +37,7 @@ def recover(
     count, theta = int(np.prod(shape)), flattened(theta)
     point = model.roots(theta)
     variables = theta_variables(model, theta)
-    solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
+    solver = model.solver(integrated(criterion))
     large = {t.coefficients for t in model.parts if passes(count, t.columns)} - set(keep)
     first = model.groups[0].coefficients if model.groups else ""
     drawn = model.coefficients(*solver.draws(*point, rng, groups=first not in large))

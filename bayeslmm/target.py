@@ -20,8 +20,7 @@ from .coordinates import (
     slopes_of,
     unpack_many,
 )
-from .gaussian.dual import Dual
-from .gaussian.primal import Primal
+from .gaussian.protocol import Solver
 from .laws import density, sized
 from .parameters import Positive
 from .space import Space
@@ -38,7 +37,7 @@ class Target:
     theta enters: the criterion alone.
     """
 
-    solver: Primal | Dual
+    solver: Solver
     space: Space
     prior: bool = True
 
@@ -60,7 +59,7 @@ class Target:
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        if isinstance(self.solver, Dual):
+        if not self.solver.fused:
             value = self._dense(z, grad)
         else:
             evaluate = log_posterior if self.prior else log_criterion
@@ -87,7 +86,7 @@ class Target:
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
-        if isinstance(self.solver, Dual):
+        if not self.solver.fused:
             h, _, scales = unpack_many(Z, self.space.layout)
             each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
             values = np.array(each) + log_prior_many(Z, self.space.layout)

@@ -14,8 +14,8 @@ import numpy as np
 
 from .columns import Source, subset
 from .design import Grouping
-from .gaussian.primal import FixedPrior
-from .gaussian.sums import Columns, Factor
+from .gaussian.beta import FixedPrior
+from .gaussian.problem import Columns, Factor
 from .normal import LOG_2PI, log_normal
 from .parameters import Correlation, Positive
 from .shrinkage import Shrinkage

@@ -100,13 +100,6 @@ def test_a_model_survives_pickling():
     assert [v.name for v in graph.value_vars] == [v.name for v in model.marginal.value_vars]
 
 
-def test_the_operators_survive_pickling_and_are_equal_to_each_other():
-    from bayeslmm.gaussian.op import Condense, Evidence
-
-    for op in (Condense(1), Evidence()):
-        assert cloudpickle.loads(cloudpickle.dumps(op)) == op
-
-
 @pytest.fixture(scope="session")
 def plugged_in():
     """All variances fixed: y is then exactly normal, with a mean and covariance in closed form."""

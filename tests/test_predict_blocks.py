@@ -6,6 +6,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.coefficients import pieces
+from bayeslmm.gaussian.dual import Dual
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def wide():
     priors = {"sd_snp": 0.3, "sd_g": 0.8, "sigma": 1.0}
     table = {"y": y, "g": g}
     model = bl.lmm("y ~ 1 + (1 | g)", table, terms=[bl.ridge(G, name="snp")], priors=priors)
-    assert model.dual
+    assert isinstance(model.solver(), Dual)
     return model, eb(model, draws=4000), G
 
 

@@ -10,42 +10,9 @@ import typer
 from ..host.interrupts import held, stopped
 from .ending import end_interrupted, kept_anyway, told, words
 from .engines import makers
-from .models import check_formula, declare, engines_of, usual_criterion
+from .models import declare
 from .once import Once
-from .options import (
-    Ard,
-    Chains,
-    Components,
-    CriterionOption,
-    Decimal,
-    Degree,
-    Draws,
-    Engines,
-    Formula,
-    Frequency,
-    FullRank,
-    Group,
-    Kernel,
-    Lam,
-    Marginal,
-    MissingOption,
-    ModelName,
-    ModelOption,
-    NoiseSd,
-    Offset,
-    Priors,
-    Quiet,
-    ScaleOption,
-    Seed,
-    Separator,
-    Steps,
-    Table,
-    Terms,
-    Tune,
-    Weights,
-    Width,
-    Without,
-)
+from .options import Asked, Quiet, asking
 from .reading import model_of
 from .streams import say, tell
 
@@ -60,75 +27,24 @@ app = typer.Typer(
 
 
 @app.command(cls=Once)
+@asking
 def fit(
-    table: Table,
+    asked: Asked,
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FILE", help="netCDF file to write.")
     ],
-    formula: Formula = None,
-    model: ModelOption = ModelName.lmm,
-    term: Terms = None,
-    lam: Lam = None,
-    kernel: Kernel = None,
-    width: Width = None,
-    degree: Degree = None,
-    components: Components = None,
-    scale: ScaleOption = None,
-    ard: Ard = None,
-    without: Without = None,
-    engine: Engines = None,
-    criterion: CriterionOption = None,
-    draws: Draws = None,
-    tune: Tune = None,
-    chains: Chains = None,
-    steps: Steps = None,
-    full_rank: FullRank = None,
-    marginal: Marginal = None,
-    seed: Seed = None,
-    prior: Priors = None,
-    weights: Weights = None,
-    offset: Offset = None,
-    frequency: Frequency = None,
-    noise_sd: NoiseSd = None,
-    missing: MissingOption = None,
-    group: Group = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model, print its tables, and save the posterior as netCDF."""
-    named = engines_of(model, engine, page=False, ard=bool(ard))
-    if len(named) != 1:
-        raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
-    sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
-    ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    shape: dict[str, Any] = {
-        "term": term,
-        "lam": lam,
-        "kernel": kernel,
-        "width": width,
-        "degree": degree,
-    }
-    shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
-    rows: dict[str, Any] = {
-        "weights": weights,
-        "offset": offset,
-        "frequency": frequency,
-        "noise_sd": noise_sd,
-    }
-    rows |= {"missing": missing, "group": group}
-    check_formula(model, formula)
-    declared = declare(model, rows, criterion, **shape)
-    make = makers(named, usual_criterion(model, term), **sampler, **ascent)
+    declared, make = declare(asked), makers(asked, page=False)
     with told() as kept:
         from ..report.files import check_netcdf, netcdf, write
 
-        target = _target(output, table, (".nc",))
-        marks, priors = (separator, decimal), _priors(prior or [])
-        made, said = model_of(table, formula, rows, marks, declared, priors)
+        target = _target(output, asked.table, (".nc",))
+        made, said = model_of(asked, declared)
         check_netcdf(made)
         say(quiet, *said, repr(made), "")
-        tree = _fit(made, make[0](), seed, quiet)
+        tree = _fit(made, make[0](), asked.seed, quiet)
         with held():
             write(target, netcdf(tree))
             kept.append(target)
@@ -138,79 +54,26 @@ def fit(
 
 
 @app.command(cls=Once)
+@asking
 def report(
-    table: Table,
-    formula: Formula = None,
+    asked: Asked,
     output: Annotated[
         str,
         typer.Option("--output", "-o", metavar="FILE", help="HTML or Markdown file to write."),
     ] = "report.html",
-    model: ModelOption = ModelName.lmm,
-    term: Terms = None,
-    lam: Lam = None,
-    kernel: Kernel = None,
-    width: Width = None,
-    degree: Degree = None,
-    components: Components = None,
-    scale: ScaleOption = None,
-    ard: Ard = None,
-    without: Without = None,
-    engine: Engines = None,
-    criterion: CriterionOption = None,
-    draws: Draws = None,
-    tune: Tune = None,
-    chains: Chains = None,
-    steps: Steps = None,
-    full_rank: FullRank = None,
-    marginal: Marginal = None,
-    seed: Seed = None,
-    prior: Priors = None,
-    weights: Weights = None,
-    offset: Offset = None,
-    frequency: Frequency = None,
-    noise_sd: NoiseSd = None,
-    missing: MissingOption = None,
-    group: Group = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
     title: Annotated[str | None, typer.Option(help="Heading; by default the formula.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Fit a model by one or several engines and write one self-contained page."""
-    sampler = {"draws": draws, "tune": tune, "chains": chains, "criterion": criterion}
-    ascent = {"steps": steps, "full_rank": full_rank, "marginal": marginal}
-    shape: dict[str, Any] = {
-        "term": term,
-        "lam": lam,
-        "kernel": kernel,
-        "width": width,
-        "degree": degree,
-    }
-    shape |= {"components": components, "scale": scale, "ard": ard, "without": without}
-    rows: dict[str, Any] = {
-        "weights": weights,
-        "offset": offset,
-        "frequency": frequency,
-        "noise_sd": noise_sd,
-    }
-    rows |= {"missing": missing, "group": group}
-    check_formula(model, formula)
-    declared = declare(model, rows, criterion, **shape)
-    make = makers(
-        engines_of(model, engine, page=True, ard=bool(ard)),
-        usual_criterion(model, term),
-        **sampler,
-        **ascent,
-    )
+    declared, make = declare(asked), makers(asked, page=True)
     trees: dict[str, Any] = {}
     with told() as kept:
         from ..report.page import report as write
 
-        target = _target(output, table, (".html", ".htm", ".md"))
-        marks, priors = (separator, decimal), _priors(prior or [])
-        made, said = model_of(table, formula, rows, marks, declared, priors)
+        target = _target(output, asked.table, (".html", ".htm", ".md"))
+        made, said = model_of(asked, declared)
         say(quiet, *said, repr(made), "")
-        ended = _fit_all(made, [engine_of() for engine_of in make], seed, quiet, trees)
+        ended = _fit_all(made, [engine_of() for engine_of in make], asked.seed, quiet, trees)
         with held(), kept_anyway(trees, target, kept):
             write(made, trees, target, title=title)
             kept.append(target)
@@ -285,22 +148,6 @@ def _target(output: str, table: Path, endings: tuple[str, ...]) -> Path:
     if target.exists() and table.exists() and target.samefile(table):
         raise ValueError(f"{output} is the table itself; name another output")
     return target
-
-
-def _priors(given: list[str]) -> dict[str, Any]:
-    """name=law or name=number."""
-    found: dict[str, Any] = {}
-    for text in given:
-        name, equals, law = text.partition("=")
-        if not equals or not name.strip() or not law.strip():
-            raise ValueError(f"--prior {text!r}: write name=law, such as 'sigma=HalfNormal(50)'")
-        if name.strip() in found:
-            raise ValueError(f"--prior {name.strip()} is given twice; give it once")
-        try:
-            found[name.strip()] = float(law)
-        except ValueError:
-            found[name.strip()] = law.strip()
-    return found
 
 
 def _fit(model: Any, engine: Any, seed: int | None, quiet: bool) -> Any:

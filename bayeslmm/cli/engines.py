@@ -6,7 +6,9 @@ from typing import Any
 
 import typer
 
-from .options import Criterion, EngineName
+from .models import CRITERIA
+from .names import EngineName, ModelName
+from .options import Asked
 
 USES = {
     EngineName.nuts: ("tune", "chains"),
@@ -15,19 +17,28 @@ USES = {
     EngineName.cavi: ("steps",),
     EngineName.gibbs: ("tune", "chains"),
 }
+OPTIONS = ("draws", *dict.fromkeys(option for names in USES.values() for option in names))
 
 
-def makers(names: list[EngineName], usual: str = "reml", **given: Any) -> list[Callable[[], Any]]:
+def engines_of(asked: Asked, page: bool) -> list[EngineName]:
+    """The engines that were named, or the usual ones of the model."""
+    if asked.engine:
+        names = asked.engine
+    elif asked.ard:  # components with scales of their own have no maximum
+        names = [EngineName.nuts]
+    elif asked.model is ModelName.rvm:
+        names = [EngineName.eb]
+    else:
+        names = [EngineName.nuts, EngineName.eb] if page else [EngineName.nuts]
+    if len(names) > 1 and not page:
+        raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
+    return names
+
+
+def makers(asked: Asked, page: bool) -> list[Callable[[], Any]]:
     """One maker per engine; an option that none of the engines takes is refused, not ignored.
 
-    Parameters
-    ----------
-    names
-        Engines, in the order in which they run; one that stands twice runs once.
-    usual
-        The criterion of empirical Bayes where the shell does not say: "reml" is lme4's.
-    given
-        Options by the names of the engines' fields; None where the shell did not say.
+    Of empirical Bayes the criterion, where the shell does not say: "reml" is lme4's.
     """
     from ..engines.advi import ADVI
     from ..engines.cavi import CAVI
@@ -37,22 +48,21 @@ def makers(names: list[EngineName], usual: str = "reml", **given: Any) -> list[C
 
     kinds: dict[EngineName, Any] = {
         EngineName.nuts: NUTS,
-        EngineName.eb: partial(EmpiricalBayes, usual),
+        EngineName.eb: EmpiricalBayes,
         EngineName.advi: ADVI,
         EngineName.cavi: CAVI,
         EngineName.gibbs: Gibbs,
     }
-    said = {option: value for option, value in given.items() if value is not None}
-    draws = {"draws": said.pop("draws")} if "draws" in said else {}
-    taken = {option for name in names for option in USES[name]}
+    names, said = engines_of(asked, page), asked.said(OPTIONS)
+    taken = {"draws", *(option for name in names for option in USES[name])}
     for option in said:
         if option not in taken:
             owners = [name.value for name, options in USES.items() if option in options]
             flag = option.replace("_", "-")
             raise typer.BadParameter(f"--{flag} goes with --engine {' or '.join(owners)}")
-    if isinstance(criterion := said.pop("criterion", None), Criterion):
-        kinds[EngineName.eb] = partial(EmpiricalBayes, criterion.value)
+    usual = "evidence" if asked.term else CRITERIA.get(asked.model, "evidence")
+    said["criterion"] = str(said.get("criterion", usual))
     return [
-        partial(kinds[name], **draws, **{o: said[o] for o in USES[name] if o in said})
+        partial(kinds[name], **{o: said[o] for o in ("draws", *USES[name]) if o in said})
         for name in dict.fromkeys(names)
     ]

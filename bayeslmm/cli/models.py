@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from .options import Criterion, EngineName, KernelName, ModelName
+from .names import KernelName, ModelName
+from .options import Asked
 from .terms import Term, build_term, no_column, read_term
 
 USES = {
@@ -22,49 +23,25 @@ KERNELS = {
     KernelName.linear_spline: (),
     KernelName.polynomial: ("degree",),
 }
+OPTIONS = tuple(option for names in USES.values() for option in names)
+BESIDE = ("weights", "offset", "frequency", "noise_sd")  # columns beside those of the formula
 type Declare = Callable[..., Any]  # formula, table, priors -> model
 
 
-def check_formula(name: ModelName, formula: str | None) -> None:
-    """Refuse a formula where the whole table is the response, and its absence elsewhere."""
-    if name is ModelName.ppca and formula is not None:
-        raise typer.BadParameter(
-            f"--model ppca takes no formula, for every column is a response, but got {formula!r}; "
-            f"--without COLUMN leaves a column out"
-        )
-    if name is not ModelName.ppca and formula is None:
-        raise typer.BadParameter(
-            f"--model {name} needs a formula after the table, such as 'y ~ x + (x | group)'"
-        )
-
-
-def declare(
-    name: ModelName, rows: dict[str, Any], criterion: Criterion | None = None, **given: Any
-) -> Declare:
-    """How to make the model; an option that it does not take is refused, not ignored.
-
-    Parameters
-    ----------
-    name
-    rows
-        Options about the rows of one response; None where the shell did not say.
-    criterion
-        Of empirical Bayes, where the shell said one.
-    given
-        Options by name; None where the shell did not say.
-    """
-    said = {option: value for option, value in given.items() if value is not None}
+def declare(asked: Asked) -> Declare:
+    """How to make the model; an option that it does not take is refused, not ignored."""
+    _check_formula(asked.model, asked.formula)
+    name, said = asked.model, asked.said(OPTIONS)
     for option in said:
         if option not in USES[name]:
             owners = [other.value for other, options in USES.items() if option in options]
             raise typer.BadParameter(f"--{option} goes with --model {' or '.join(owners)}")
     if name is ModelName.ppca:
-        return _matrix(said, rows)
-    missing = str(rows["missing"] or "error")
-    columns = {option: rows[option] for option in ("weights", "offset", "frequency", "noise_sd")}
-    columns["missing"] = missing
+        return _matrix(said, asked.said((*BESIDE, "missing", "group")))
+    missing = str(asked.missing or "error")
+    columns = {option: getattr(asked, option) for option in BESIDE} | {"missing": missing}
     if name is ModelName.lasso:
-        if criterion is not None:
+        if asked.criterion is not None:
             raise typer.BadParameter(
                 "--criterion does not go with --model lasso, whose lam has one maximum"
             )
@@ -79,22 +56,17 @@ def declare(
     return partial(_lmm, terms, **columns)
 
 
-def engines_of(
-    name: ModelName, given: list[EngineName] | None, page: bool, ard: bool = False
-) -> list[EngineName]:
-    """The engines that were named, or the usual ones of the model."""
-    if given:
-        return given
-    if ard:  # components with scales of their own have no maximum
-        return [EngineName.nuts]
-    if name is ModelName.rvm:
-        return [EngineName.eb]
-    return [EngineName.nuts, EngineName.eb] if page else [EngineName.nuts]
-
-
-def usual_criterion(name: ModelName, terms: list[str] | None) -> str:
-    """What empirical Bayes maximises where the shell does not say; lme4's for its own models."""
-    return "evidence" if terms else CRITERIA.get(name, "evidence")
+def _check_formula(name: ModelName, formula: str | None) -> None:
+    """Refuse a formula where the whole table is the response, and its absence elsewhere."""
+    if name is ModelName.ppca and formula is not None:
+        raise typer.BadParameter(
+            f"--model ppca takes no formula, for every column is a response, but got {formula!r}; "
+            f"--without COLUMN leaves a column out"
+        )
+    if name is not ModelName.ppca and formula is None:
+        raise typer.BadParameter(
+            f"--model {name} needs a formula after the table, such as 'y ~ x + (x | group)'"
+        )
 
 
 def _lmm(terms: list[Term], formula: str, data: Any, **options: Any) -> Any:
@@ -119,11 +91,10 @@ def _rvm(kernel: Callable[[], Any], formula: str, data: Any, **options: Any) -> 
 
 def _matrix(said: dict[str, Any], rows: dict[str, Any]) -> Declare:
     """A maker of a model of the whole table; what is about one response is refused."""
-    for option, value in rows.items():
-        if value is not None:
-            flag = f"--{option.replace('_', '-')}"
-            why = ", which keeps rows with missing values" if option == "missing" else ""
-            raise typer.BadParameter(f"{flag} does not go with --model ppca{why}")
+    for option in rows:
+        flag = f"--{option.replace('_', '-')}"
+        why = ", which keeps rows with missing values" if option == "missing" else ""
+        raise typer.BadParameter(f"{flag} does not go with --model ppca{why}")
     if "components" not in said:
         raise typer.BadParameter("--model ppca needs --components, such as --components 2")
     return partial(_ppca, said.pop("without", []), said)

@@ -1,44 +1,38 @@
 """From the file that a shell names to the model: what the formula says of its columns, they are."""
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..design.formula import label_columns
+from .models import BESIDE, Declare
+from .options import Asked
 from .tables import Form, Roles, read_table_file
 from .words import of_the_file
 
-BESIDE = ("weights", "offset", "frequency", "noise_sd")
 
-
-def model_of(
-    path: Path,
-    formula: str | None,
-    rows: dict[str, Any],
-    marks: tuple[str | None, str | None],
-    declare: Callable[..., Any],
-    priors: dict[str, Any],
-) -> tuple[Any, list[str]]:
-    """The model of a table, and what is to be said of how the table was read.
-
-    Parameters
-    ----------
-    path
-        The file.
-    formula
-        None where every column is a response.
-    rows
-        Options about rows: columns beside the formula, and "group", columns to be read as labels.
-    marks
-        What the shell says of separator and decimal mark.
-    declare
-        Makes the model from formula and table.
-    priors
-        By name.
-    """
+def model_of(asked: Asked, declare: Declare) -> tuple[Any, list[str]]:
+    """The model of the table that was asked for, and what is to be said of how it was read."""
+    marks, priors = Form.of(asked.separator, asked.decimal), _priors(asked.prior or [])
+    formula = asked.formula
     labels, others = label_columns(formula) if formula else (frozenset(), frozenset("."))
-    beside = frozenset(filter(None, (rows[option] for option in BESIDE)))
-    roles = Roles(frozenset(rows["group"] or ()), labels, others | beside)
-    file = read_table_file(path, roles, Form.of(*marks))
+    beside = frozenset(filter(None, asked.said(BESIDE).values()))
+    file = read_table_file(
+        asked.table, Roles(frozenset(asked.group or ()), labels, others | beside), marks
+    )
     with of_the_file(file):
         return declare(formula, file.data, priors=priors), file.said
+
+
+def _priors(given: list[str]) -> dict[str, Any]:
+    """name=law or name=number."""
+    found: dict[str, Any] = {}
+    for text in given:
+        name, equals, law = text.partition("=")
+        if not equals or not name.strip() or not law.strip():
+            raise ValueError(f"--prior {text!r}: write name=law, such as 'sigma=HalfNormal(50)'")
+        if name.strip() in found:
+            raise ValueError(f"--prior {name.strip()} is given twice; give it once")
+        try:
+            found[name.strip()] = float(law)
+        except ValueError:
+            found[name.strip()] = law.strip()
+    return found

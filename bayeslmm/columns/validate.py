@@ -1,6 +1,6 @@
 """What makes a block unfit to be fitted: found before any heavy work, and said by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,11 +62,19 @@ def validate(
         _refuse_equal(matrix, labels, what, source.remedy)
 
 
-def refuse_too_large(n: int, p: int, what: str, advice: str = "use fewer columns") -> None:
+def refuse_too_large(
+    n: int,
+    p: int,
+    what: str,
+    advice: str = "use fewer columns",
+    *,
+    there: Callable[[], float | None] = memory,
+) -> None:
     """Raise where n x p and square matrices of the smaller side do not fit into memory.
 
     n rows of p columns take the matrix, its scaled copy and one more in passing; the dual solver
-    (n < p) or the primal one (p <= n) adds square matrices of the smaller side.
+    (n < p) or the primal one (p <= n) adds square matrices of the smaller side. `there` tells the
+    bytes of this machine, or None.
 
     Raises
     ------
@@ -74,7 +82,7 @@ def refuse_too_large(n: int, p: int, what: str, advice: str = "use fewer columns
         Saying the gigabytes needed, and those there are.
     """
     side = min(n, p)
-    need, limit = 8.0 * COPIES * (float(n) * p + float(side) ** 2), memory()
+    need, limit = 8.0 * COPIES * (float(n) * p + float(side) ** 2), there()
     if limit is None or need <= limit:
         return
     raise DesignError(

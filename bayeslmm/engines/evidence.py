@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import integrated
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
 from ..recover import moments_of, theta_variables
@@ -223,7 +224,7 @@ def _few_digits(best: Optimum) -> str:
 
 def moments(model: Model, engine: EmpiricalBayes, theta: Theta) -> Named:
     """Exact means and sds of the coefficients at the maximum (BLUE and BLUP are the means)."""
-    solver = model.solver("reml" if engine.criterion in ("ml", "reml") else engine.criterion)
+    solver = model.solver(integrated(engine.criterion))
     exact = solver.condition(*model.roots(theta))
     means, sds = moments_of(model, exact)
     found: Named = {}

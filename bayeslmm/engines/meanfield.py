@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..densities import log_complete, log_prior
-from ..gaussian.primal import Primal
+from ..gaussian.protocol import Solver
 from ..model import Model
 from ..parameters import Positive
 from ..recover import theta_variables
@@ -43,7 +43,7 @@ class State:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
-    solver: Primal
+    solver: Solver
     parts: tuple[Part, ...]
     noise: Part
 
@@ -56,12 +56,12 @@ class State:
         for number, term in enumerate(model.groups):
             L = term.root(theta)
             parts += _parts(number, term, np.maximum(np.diag(L @ L.T), 1e-6 * noise))
-        n = model.sums.n
+        n = float(model.design.frequency.sum())
         sigma = model.space.sigma
         guess = np.full((1, 1), noise)
         law = Covariance.begin(*_half_t(sigma, (0,)), n, guess) if sigma.free else None
         residual = Part(-1, (0,), law, guess)
-        return cls(model, Primal.of(model.sums, model.fixed_prior), tuple(parts), residual)
+        return cls(model, model.solver(), tuple(parts), residual)
 
     @property
     def theta(self) -> Theta:

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import MAXIMISED
 from ..space import Space
 from ..types import Array, Index
 from .start import mode
@@ -114,7 +115,7 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     if not axes:
         return [model.centre]
     design = model.design
-    lost = design.X.shape[1] if likelihood.solver.integrate else 0
+    lost = design.X.shape[1] if likelihood.solver.beta is not MAXIMISED else 0
     count = max(1.0, float(design.frequency.sum()) - lost)
     grid = Grid(likelihood, target, model.centre, axes, ray, count)
     allowed = int(np.clip(WORK / model.operations, LEAST, MOST))

@@ -29,7 +29,6 @@ import numpy as np
 
 from ..gaussian import complete, patterns
 from ..gaussian.compiled import jit
-from ..gaussian.patterns import Rows
 from ..laws import density
 from ..parameters import CUSTOM, FIXED, Positive
 from ..types import Array
@@ -220,25 +219,25 @@ def _pull_column(chart, z, w, j, mode, slope, grad, at):
 
 
 @jit
-def of_complete(z, chart, mode, n, squares, gap, variance, code, grad):
+def of_complete(z, chart, mode, data, grad):
     """Log density at z of complete rows, and its gradient."""
     T, h = np.empty((chart.d, chart.q)), np.empty(chart.at.size)
     unpack(z, chart, T, h)
     slope, by_h = np.zeros((chart.d, chart.q)), np.zeros(h.size)
-    value, by_sigma = complete.score(T, h[-1], n, squares, gap, variance, code, slope)
+    value, by_sigma = complete.score(T, h[-1], data, slope)
     by_h[-1] = by_sigma
     value += add_prior(chart, T, h, mode, slope, by_h)
     return value + pull(chart, z, T, h, mode, slope, by_h, grad)
 
 
 @jit
-def of_patterns(z, chart, mode, basis, rows: Rows, location, variance, code, grad):
+def of_patterns(z, chart, mode, basis, data, grad):
     """Log density at z of rows with missing entries, and its gradient."""
     T, h = np.empty((chart.d, chart.q)), np.empty(chart.at.size)
     unpack(z, chart, T, h)
     W = basis @ T
     by_w, by_h = np.zeros((chart.d, chart.q)), np.zeros(h.size)
-    value, by_sigma = patterns.score(W, h[-1], rows, location, variance, code, by_w)
+    value, by_sigma = patterns.score(W, h[-1], data, by_w)
     by_h[-1] = by_sigma
     slope = basis.T @ by_w
     value += add_prior(chart, T, h, mode, slope, by_h)

@@ -12,7 +12,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from ..gaussian.factor_op import FactorEvidence, Gather
+from ..gaussian.beta import prior_of
+from ..gaussian.op import OfMatrix, log_density
+from ..gaussian.patterns import Patterns
 from ..handed_out import made
 from ..host.precision import check_double
 from ..scale_graph import positive_variable
@@ -131,16 +133,16 @@ def _describe(model: FactorModel, W: Any, sigma: Any) -> None:
 
 
 def _logp(model: FactorModel, row: np.ndarray, column: np.ndarray) -> Any:
-    prior, unit, shift = model.mean_prior, model.unit, model.shift
-    rows = np.int64(model.design.y.shape[0])
-    constant = model.log_jacobian
-    location, variance = prior.location, np.where(np.isfinite(prior.variance), prior.variance, 1.0)
+    problem, unit = model.problem, model.unit
+    solver = Patterns.of(problem, model.mean_prior.beta)
+    prior = prior_of(solver.beta, 0)
+    known = (np.float64(problem.constant), np.float64(problem.log_det_T))
+    arrays = [row, column, model.shift, unit, np.int64(problem.Y.shape[0]), *known]
+    arrays += [prior.location, prior.scale]
 
     def logp(value: Any, W: Any, sigma: Any, size: Any) -> Any:
-        patterns: Any = Gather()(value, row, column, shift, unit, rows)
-        inside = W / unit[:, None]
-        found: Any = FactorEvidence(prior.flat)(inside, sigma, location, variance, *patterns)
-        return found[0] + constant
+        inside = (W / unit[:, None]).flatten()
+        return log_density(solver, OfMatrix(), value, arrays, inside, sigma)
 
     return logp
 

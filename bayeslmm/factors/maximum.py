@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..gaussian.complete import ML, Complete
+from ..gaussian.beta import MAXIMISED
+from ..gaussian.complete import Complete
 from ..gaussian.expectation import NoNoise, expectation_maximisation
 from ..target import hessian
 from ..types import Array
@@ -70,7 +71,8 @@ class Maximum:
 
 def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum:
     """The maximum of complete rows under "ml" or "reml"; sigma may be given."""
-    count = solver.n if solver.code == ML else solver.n - 1.0
+    integrated = solver.beta is not MAXIMISED
+    count = solver.n - integrated
     squares, vectors, others = solver.rows.leading(q)
     values, d = squares / count, solver.mean.size
     if sigma is None:
@@ -86,10 +88,10 @@ def closed_form(solver: Complete, q: int, sigma: float | None = None) -> Maximum
     log_det = float(np.log(along).sum()) + 2.0 * (d - q) * np.log(sigma)
     trace = float((squares / along).sum()) + others / sigma**2
     value = -0.5 * (count * (d * np.log(2.0 * np.pi) + log_det) + trace)
-    if solver.code != ML:
+    if integrated:
         value -= 0.5 * d * np.log(solver.n)
     W = vectors * np.sqrt(along - sigma**2)
-    return Maximum(W, float(sigma), float(value + solver.constant))
+    return Maximum(W, float(sigma), float(value + solver.problem.added(solver.beta)))
 
 
 def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:

@@ -17,8 +17,11 @@ import numpy as np
 
 from .. import printed
 from ..design.matrix import Matrix
-from ..gaussian.complete import ML, REML, Complete, MeanPrior, Scatter
-from ..gaussian.patterns import Patterns, gather
+from ..gaussian.beta import FLAT, MAXIMISED, MeanPrior, beta_of
+from ..gaussian.choose import choose
+from ..gaussian.complete import Complete
+from ..gaussian.problem import MatrixProblem
+from ..gaussian.scatter import Scatter
 from ..named import Recovered
 from ..parameters import Positive
 from ..types import Array, Named
@@ -96,30 +99,24 @@ class FactorModel:
         """Whether every component has a scale of its own."""
         return self.components > 1 and self.scales[0].size > 1
 
-    @property
-    def _by_sums(self) -> bool:
-        """Whether the rows enter through their mean and scatter alone."""
-        variance = self.mean_prior.variance
-        return self.design.complete and bool((variance == variance[0]).all())
+    @cached_property
+    def problem(self) -> MatrixProblem:
+        """The rows as solvers take them."""
+        return MatrixProblem(self.X, self.log_jacobian, float(np.log(self.unit).sum()))
 
     @cached_property
     def _solver(self) -> Solver:
-        if self._by_sums:
-            code = self.mean_prior.code("evidence")
-            return Complete(self.rows, self.mean_prior, code, self.log_jacobian)
-        W = self.begun.W
-        basis = np.linalg.svd(W)[0] if W.shape[1] else np.eye(W.shape[0])
-        return Patterns(gather(self.X), basis, self.mean_prior, constant=self.log_jacobian)
+        found = choose(self.problem, self.mean_prior.beta)
+        if not found.spectral and self.components:
+            found = replace(found, basis=np.linalg.svd(self.begun.W)[0])
+        return found
 
     def solver(self, criterion: str = "evidence") -> Solver:
         """The solver for one of the four criteria ("map" is "evidence" before its prior).
 
         Density one of mu is density one on the user's scale.
         """
-        found = self._solver.under(criterion)
-        if found.code != REML:
-            return found
-        return replace(found, constant=found.constant + float(np.log(self.unit).sum()))
+        return self._solver.under(beta_of(criterion, self.mean_prior.beta))
 
     @property
     def log_jacobian(self) -> float:
@@ -133,11 +130,16 @@ class FactorModel:
         fixed = self.scales[-1].fixed
         return None if fixed is None else float(fixed[0])
 
+    @property
+    def _spectral(self) -> bool:
+        """Whether the rows enter through their mean and scatter alone."""
+        return Complete.cost(self.problem, self.mean_prior.beta) is not None
+
     @cached_property
     def spread(self) -> float:
         """Rms sd of the columns inside."""
-        if self._by_sums and isinstance(self._solver, Complete):
-            return float(np.sqrt(self._solver.rows.total / self.X.size))
+        if self._spectral:
+            return float(np.sqrt(self.rows.total / self.X.size))
         return float(np.sqrt(np.mean(column_moments(self.X, self.design.complete)[1])))
 
     @cached_property
@@ -173,8 +175,9 @@ class FactorModel:
         if criterion == "ml":
             return self.likeliest
         solver = self.solver(criterion)
-        if isinstance(solver, Complete) and solver.code == REML and criterion != "map":
-            return closed_form(solver, self.components, self.fixed_sigma)
+        if solver.spectral and solver.beta is FLAT and criterion != "map":
+            complete = Complete(self.problem, solver.beta)
+            return closed_form(complete, self.components, self.fixed_sigma)
         if criterion == "map" and self.components and self.scales[0].free:
             raise ValueError(
                 "EmpiricalBayes('map') has no maximum while sd_W is free: the density of W and "
@@ -203,13 +206,12 @@ class FactorModel:
         if not self.design.complete:
             return imputed(self.X, self.components, sigma, self.log_jacobian)
         # The prior of mu has no part in the likelihood, whatever solver it asks for.
-        solver = Complete(self.rows, self.mean_prior, ML, self.log_jacobian)
-        return closed_form(solver, self.components, sigma)
+        return closed_form(Complete(self.problem, MAXIMISED), self.components, sigma)
 
-    @cached_property
+    @property
     def rows(self) -> Scatter:
         """What complete rows say."""
-        return Scatter.of(self.X)
+        return self.problem.scatter
 
     @cached_property
     def begun(self) -> Maximum:
@@ -310,7 +312,7 @@ class FactorModel:
     def operations(self) -> float:
         """Multiplications that one evaluation of the log posterior takes, roughly."""
         q = self.components + 1
-        if self._by_sums:
+        if self._spectral:
             return 10.0 * self.unit.size * q * q
         lengths = self.design.there.sum(axis=1).astype(float)
         return 4.0 * q * float((lengths**2).sum()) + self.unit.size**3

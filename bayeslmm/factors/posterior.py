@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..gaussian.beta import integrated
 from ..laws import log_densities
 from ..named import Recovered, passes
 from ..target import foreign_log_density
@@ -44,7 +45,7 @@ def recovered(
     variables |= _own_scales(model, thetas)
     solver = None
     if thetas.mean is None:
-        solver = model.solver("reml" if criterion in ("ml", "reml") else criterion)
+        solver = model.solver(integrated(criterion))
     n, q = model.X.shape[0], model.components
     index = np.zeros(count, np.int64) if thetas.plugged else np.arange(count)
     kept = q > 0 and ("z" in keep or not passes(count, n * q))

@@ -76,7 +76,7 @@ class Means:
         if self.known is not None:
             return np.broadcast_to(self.known, (index.size, d))
         white = rng.standard_normal((index.size, d))
-        if isinstance(self.solver, Complete):
+        if self.solver is not None and self.solver.spectral:
             m, axes, variances = self.spectral()
             inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
             if m.shape[0] > 1:
@@ -92,7 +92,7 @@ class Means:
 
     def moments(self) -> tuple[Array, Array]:
         """Mean and sd (d,) of mu at the first point."""
-        if isinstance(self.solver, Complete):
+        if self.solver is not None and self.solver.spectral:
             m, axes, variances = self.spectral()
             outer = variances[0, -1]
             return m[0], np.sqrt(outer + axes[0] ** 2 @ (variances[0, :-1] - outer))
@@ -112,10 +112,10 @@ class Means:
         noise = self.sigma[:, None] ** 2
         own = np.hstack([squared + noise, noise]) / solver.n
         kept = 1.0 / (1.0 + own / solver.variance)  # how much of the mean's gap is believed
-        gap = solver.mean - solver.prior.location
+        gap = solver.mean - solver.location
         along = np.einsum("kdq,d->kq", axes, gap) * (kept[:, :-1] - kept[:, -1:])
         m = kept[:, -1:] * gap + np.einsum("kdq,kq->kd", axes, along)
-        return solver.prior.location + m, axes, own * kept
+        return solver.location + m, axes, own * kept
 
 
 def _scores(axes: Array, rows: Array) -> Array:
@@ -150,7 +150,7 @@ def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     if means.known is not None:
         return expected_scores(X, means.told[0], means.known, float(means.sigma[0]))
     there = ~np.isnan(X)
-    if isinstance(means.solver, Complete) and there.all():
+    if means.solver is not None and means.solver.spectral:
         return _linear_moments(means, X)
     order, fresh = by_pattern(there)
     told = means.told

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import integrated
 from ..gaussian.latent import by_pattern, entries, row_densities
 from ..seeds import generator
 from ..types import Array
@@ -65,8 +66,7 @@ class Points:
         some = slice(0, 1) if self.plugged else slice(None)
         if self.plugged and self.sigma.size == 1:
             return Means(None, self.W, self.sigma, self.mu[0])
-        flat = criterion in ("ml", "reml")
-        solver = self.model.solver("reml" if flat else "evidence")
+        solver = self.model.solver(integrated(criterion))
         W, Q = principal(self.W[some])
         return Means(solver, W, self.sigma[some], turn=np.swapaxes(Q, 1, 2))
 

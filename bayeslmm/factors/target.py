@@ -36,10 +36,10 @@ class FactorTarget:
     @cached_property
     def _evaluate(self) -> Callable[[Array, Array], float]:
         data = self.solver.data
-        if isinstance(self.solver, Complete):
-            return lambda z, grad: of_complete(z, self.chart, self.mode, *data, grad)  # type: ignore[call-arg]
+        if self.solver.spectral:
+            return lambda z, grad: of_complete(z, self.chart, self.mode, data, grad)  # type: ignore[call-arg]
         basis = self.solver.basis
-        return lambda z, grad: of_patterns(z, self.chart, self.mode, basis, *data, grad)  # type: ignore[call-arg]
+        return lambda z, grad: of_patterns(z, self.chart, self.mode, basis, data, grad)  # type: ignore[call-arg]
 
     @cached_property
     def customs(self) -> tuple[tuple[CustomPrior, slice], ...]:
@@ -53,7 +53,7 @@ class FactorTarget:
 
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        value = self._evaluate(z, grad) + self.solver.constant
+        value = self._evaluate(z, grad)
         if self.customs:
             value += self._add_customs(z, grad)
             value = value if np.isfinite(grad).all() else np.nan

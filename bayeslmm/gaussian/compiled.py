@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
 
 from ..host.code import digest
 from ..host.kept import Kept
@@ -24,6 +25,21 @@ def jit(function: Callable[..., Any]) -> Any:
     if not config.DISABLE_JIT:  # a switch of Numba's: functions stay what they are
         made._cache = Kept(made)
     return made
+
+
+def frozen[T: tuple[Any, ...]](data: T) -> T:
+    """The same named tuple of arrays that cannot be written to.
+
+    Arrays that PyTensor hands to compiled code are of this kind, so that a kernel is compiled for
+    one kind of array whoever calls it, and no copy is made.
+    """
+
+    def view(array: Any) -> Any:
+        seen = np.ascontiguousarray(array).view()
+        seen.flags.writeable = False
+        return seen
+
+    return type(data)(*(view(a) for a in data))
 
 
 def version(function: Any) -> int:

@@ -9,17 +9,21 @@ algorithm 1). `dual_rows` and `dual_score` hold the columns and the algebra.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..normal import LOG_2PI
 from ..types import Array
-from .dual_rows import DualRows
+from .beta import MAXIMISED, Beta, InBasis
+from .compiled import frozen
+from .dual_rows import Scaled, centred, scaled
 from .dual_score import (
     DualData,
     DualWork,
     dual_density,
+    dual_evaluate,
     dual_scratch,
     dual_value,
     dual_value_and_score,
@@ -27,8 +31,9 @@ from .dual_score import (
 )
 from .dual_terms import Each, Grouped, Shared, Term
 from .lapack import solve_transposed, whiten_rows
-from .primal import BATCH, FixedPrior, Moments
-from .sums import Factor
+from .primal import BATCH
+from .problem import Factor, MatrixProblem, Problem
+from .protocol import Moments
 from .threads import pieces, run
 
 
@@ -39,40 +44,80 @@ class Dual:
     `scales` is flat: row-major lower-triangular L (q x q) of every factor, then for every block
     its one scale, or one for each of its columns.
 
-    Parameters
+    Attributes
     ----------
-    rows
-        The rows, and the columns of all terms.
-    prior
-        Prior of the fixed effects.
-    integrate
-        Integrate beta (REML, evidence) or maximise it (ML).
+    problem : Problem
+    beta : Beta
+        What is done with the fixed effects.
+    scaled : Scaled
+        The columns of all terms.
 
     Examples
     --------
     Three rows, five columns that share one scale, and an intercept:
 
     >>> import numpy as np
-    >>> from bayeslmm.gaussian.primal import FixedPrior
-    >>> from bayeslmm.gaussian.sums import Columns
+    >>> from bayeslmm.gaussian.beta import FLAT
+    >>> from bayeslmm.gaussian.problem import Columns, Problem
     >>> A = np.vander([1.0, 2.0, 3.0], 5) / 10.0
     >>> y, one = np.array([1.0, 3.0, 2.0]), np.ones(3)
-    >>> rows = DualRows(y, one[:, None], (), (Columns(A, shared=True),), 0.0 * one, one, one)
-    >>> solver = Dual.of(rows, FixedPrior.flat(1))
+    >>> block = Columns(A, shared=True)
+    >>> solver = Dual.of(Problem(y, one[:, None], (), (block,), 0.0 * one, one, one), FLAT)
     >>> round(solver.value(np.array([0.0]), 1.0), 6)  # -log(2 pi) - log(3) / 2 - 1
     -3.387183
     >>> solver.condition(np.array([0.1]), 1.0).effects[0].shape
     (5, 1)
     """
 
-    rows: DualRows
-    data: DualData
-    integrate: bool
+    problem: Problem
+    beta: Beta
+    scaled: Scaled
+
+    fused = False
+    data_type = DualData
+    evaluate = staticmethod(dual_evaluate)
 
     @classmethod
-    def of(cls, rows: DualRows, prior: FixedPrior, integrate: bool = True) -> "Dual":
-        """The solver of the rows under a prior of beta, which ML ignores."""
-        return cls(rows, _data(rows, prior, integrate), integrate)
+    def cost(cls, problem: Problem | MatrixProblem, beta: Beta) -> float | None:
+        """A factorisation of the rows' covariance; it pays where there are blocks of columns."""
+        if isinstance(problem, MatrixProblem) or not problem.blocks:
+            return None
+        return float(problem.y.size) ** 3
+
+    @classmethod
+    def of(cls, problem: Problem, beta: Beta) -> "Dual":
+        """The solver of the rows."""
+        return cls(problem, beta, scaled(problem))
+
+    def under(self, beta: Beta) -> "Dual":
+        """The same rows where something else is done with beta."""
+        return replace(self, beta=beta)
+
+    def with_response(self, y: Array) -> "Dual":
+        """The same rows with another response; the design is not read again."""
+        return replace(self, problem=replace(self.problem, y=y))
+
+    @cached_property
+    def centred(self) -> tuple[Array, Array]:
+        """y's scaled distance (n,) from a least-squares fit on X T, and that fit (p,)."""
+        return centred(self.problem, self.scaled)
+
+    @cached_property
+    def data(self) -> DualData:
+        """What compiled code reads."""
+        p, s, (y, origin) = self.problem, self.scaled, self.centred
+        prior = InBasis.of(self.beta, s.T, origin, s.log_det_T)
+        n = float(p.frequency.sum())
+        constant = 0.5 * float(p.frequency @ np.log(p.weights)) - 0.5 * n * LOG_2PI
+        constants = np.array([n, constant + prior.constant, prior.integrate])
+        pieces = (s.columns, y, s.grams, s.codes, s.Z, s.layout)
+        return frozen(DualData(*pieces, prior.K, prior.known, prior.P0, prior.h0, constants))
+
+    @property
+    def operations(self) -> float:
+        """Multiplications that one evaluation takes, roughly."""
+        n, wide = self.problem.y.size, sum(b.scales for b in self.problem.blocks if not b.shared)
+        return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)
 
     def work(self) -> DualWork:
         """Scratch memory for one thread."""
@@ -106,7 +151,7 @@ class Dual:
         """Exact law of the coefficients given the scales; variances to eps of their prior's."""
         work = work or self.work()
         value = self._solve(scales, sigma, work, work.D.shape[0])
-        T, origin = self.rows.scaled.T, self.rows.centred[1]
+        T, origin = self.scaled.T, self.centred[1]
         turned = T @ work.F
         half = self._own_half(scales, sigma)
         means, covs = [], []
@@ -142,13 +187,14 @@ class Dual:
         beta : (k, p)
         effects : per factor (k, levels, q), then per block (k, P, 1)
         """
-        k, n, p = sigma.size, self.rows.y.size, self.data.h0.size
-        widths = [f.columns for f in self.rows.factors] + [b.Z.shape[1] for b in self.rows.blocks]
+        k, n, p = sigma.size, self.problem.y.size, self.data.h0.size
+        factors, sizes = self.problem.factors, [b.Z.shape[1] for b in self.problem.blocks]
+        widths = [f.columns for f in factors] + sizes
         beta = np.empty((k, p))
-        effects = [np.empty((k, f.levels, f.effects)) for f in self.rows.factors]
+        effects = [np.empty((k, f.levels, f.effects)) for f in factors]
         if effects and not groups:
             effects[0] = effects[0][:, :0]
-        effects += [np.empty((k, b.Z.shape[1], 1)) for b in self.rows.blocks]
+        effects += [np.empty((k, size, 1)) for size in sizes]
         step = max(1, BATCH // max(p + n + sum(widths), 1))
         for start in range(0, k, step):
             part = slice(start, min(start + step, k))
@@ -170,13 +216,13 @@ class Dual:
         out = np.empty((k, first.levels, first.effects))
         if out.size == 0:
             return out
-        q, root = first.effects, self.rows.scaled.root
+        q, root = first.effects, self.scaled.root
         Z = first.Z * root[:, None]
         for i in range(k):
-            distance = self.rows.y - self.rows.offset - self.rows.X @ beta[i]
-            for f, u in zip(self.rows.factors[1:], others):
+            distance = self.problem.y - self.problem.offset - self.problem.X @ beta[i]
+            for f, u in zip(self.problem.factors[1:], others):
                 distance -= (u[i][f.codes] * f.Z).sum(axis=1)
-            for b, v in zip(self.rows.blocks, others[len(self.rows.factors) - 1 :]):
+            for b, v in zip(self.problem.blocks, others[len(self.problem.factors) - 1 :]):
                 distance -= b.Z @ v[i, :, 0]
             score = np.zeros((first.levels, q))
             np.add.at(score, first.codes, Z * (distance * root)[:, None])
@@ -201,17 +247,17 @@ class Dual:
                 totals[1] += (end - at) * (mean**2 + np.diagonal(cov, axis1=1, axis2=2))
             return totals
 
-        if not self.rows.factors:
+        if not self.problem.factors:
             return np.zeros(shape), np.zeros(shape)
-        totals = np.sum(run(add_up, pieces(sigma.size, self.rows.y.size)), axis=0)
+        totals = np.sum(run(add_up, pieces(sigma.size, self.problem.y.size)), axis=0)
         mean, square = totals / sigma.size
         return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
     @property
     def _first(self) -> Factor:
-        n = self.rows.y.size
+        n = self.problem.y.size
         empty = Factor(np.zeros(n, np.intp), 0, np.zeros((n, 0)))
-        return self.rows.factors[0] if self.rows.factors else empty
+        return self.problem.factors[0] if self.problem.factors else empty
 
     def _solve(self, scales: Array, sigma: float, work: DualWork, terms: int) -> float:
         """Factor everything at one point, with so many columns of the terms."""
@@ -221,21 +267,22 @@ class Dual:
                 f"float64 cannot hold the covariance of the rows at sigma = {sigma:g}: the noise "
                 "is too small beside the signal; give sigma a prior that keeps it away from zero"
             )
-        project_terms(self.data, work, self.integrate, terms)
+        project_terms(self.data, work, self.beta is not MAXIMISED, terms)
         return value
 
     def _terms(self, scales: Array) -> Iterator[Term]:
         """Every term at its own scales."""
         at, columns = 0, self.data.columns
-        for f, (_, first, _) in zip(self.rows.factors, self.data.layout):
+        factors, layout = self.problem.factors, self.data.layout
+        for f, (_, first, _) in zip(factors, layout):
             q = f.effects
             L = scales[at : at + q * q].reshape(q, q)
             yield Grouped(columns[first : first + f.columns], first, f.levels, L)
             at += q * q
-        for b, (_, first, _) in zip(self.rows.blocks, self.data.layout[len(self.rows.factors) :]):
+        for b, (_, first, _) in zip(self.problem.blocks, layout[len(factors) :]):
             own = scales[at : at + b.scales]
             if b.shared:
-                yield Shared(b.Z, self.rows.scaled.root, float(own[0]))
+                yield Shared(b.Z, self.scaled.root, float(own[0]))
             else:
                 yield Each(columns[first : first + own.size], first, own)
             at += b.scales
@@ -245,7 +292,7 @@ class Dual:
         first = self._first
         q = first.effects
         L = scales[: q * q].reshape(q, q)
-        Z = first.Z * self.rows.scaled.root[:, None]
+        Z = first.Z * self.scaled.root[:, None]
         information = np.zeros((first.levels, q, q))
         if q:
             np.add.at(information, first.codes, Z[:, :, None] * Z[:, None, :])
@@ -263,7 +310,7 @@ class Dual:
                 self._solve(point, noise, work, 0)
                 fixed, noises, *priors = (z[here] for z in normals)
                 gamma = work.gamma + fixed @ work.F.T
-                beta[here] = (self.rows.centred[1] + gamma) @ self.rows.scaled.T.T
+                beta[here] = (self.centred[1] + gamma) @ self.scaled.T.T
                 rest = self.data.y - gamma @ self.data.columns[: gamma.shape[1]] - noise * noises
                 terms = list(self._terms(point))
                 for term, z in zip(terms, priors):
@@ -276,7 +323,7 @@ class Dual:
                         z += term.corrected(rest)
                         term.place(z, out[here])
 
-        run(draw, pieces(sigma.size, self.rows.y.size))
+        run(draw, pieces(sigma.size, self.problem.y.size))
 
 
 def _repeats(scales: Array, sigma: Array) -> Iterator[tuple[int, int]]:
@@ -288,30 +335,3 @@ def _repeats(scales: Array, sigma: Array) -> Iterator[tuple[int, int]]:
             end += 1
         yield at, end
         at = end
-
-
-def _data(rows: DualRows, prior: FixedPrior, integrate: bool) -> DualData:
-    """Rows and prior as arrays; the constants are the primal solver's."""
-    scaled, (y, origin) = rows.scaled, rows.centred
-    p, r, n = rows.X.shape[1], prior.H.shape[0], float(rows.frequency.sum())
-    K = prior.H @ scaled.T / prior.scale[:, None]
-    known = prior.location / prior.scale - K @ origin
-    constant = 0.5 * float(rows.frequency @ np.log(rows.weights)) - 0.5 * n * LOG_2PI
-    if integrate:
-        constant += scaled.log_det_T + 0.5 * (p - r) * LOG_2PI
-        constant += prior.log_det - float(np.log(prior.scale).sum())
-    else:
-        K, known = np.zeros((0, p)), np.zeros(0)
-    return DualData(
-        columns=scaled.columns,
-        y=y,
-        grams=scaled.grams,
-        codes=scaled.codes,
-        Z=scaled.Z,
-        layout=scaled.layout,
-        K=np.ascontiguousarray(K),
-        known=known,
-        P0=np.ascontiguousarray(K.T @ K),
-        h0=K.T @ known,
-        constants=np.array([n, constant, float(integrate)]),
-    )

@@ -297,20 +297,19 @@ def gram(share, white, J):
 
 
 @jit
-def dual_evaluate(scales, sigma, columns, y, grams, codes, Z, layout, K, known, P0, h0, constants):
-    """Value and derivatives from flat inputs; -inf where float64 cannot hold the density."""
-    data = DualData(columns, y, grams, codes, Z, layout, K, known, P0, h0, constants)
+def dual_evaluate(scales, sigma, data):
+    """Value, slopes in the scales and in sigma; -inf where float64 cannot hold the density."""
     J, slopes = np.zeros(scales.size), np.zeros(scales.size)
     value, slope = dual_value_and_score(scales, sigma, data, dual_scratch(data), J)
     if not np.isfinite(value):
         return -np.inf, slopes, 0.0
     at = 0
-    for t in range(layout.shape[0]):
-        kind = layout[t, 0]
+    for t in range(data.layout.shape[0]):
+        kind = data.layout[t, 0]
         if kind > 0:
             at = lower_product(scales, J, slopes, at, kind)
         else:
-            width = 1 if kind == SHARED else layout[t, 2]
+            width = 1 if kind == SHARED else data.layout[t, 2]
             for j in range(at, at + width):
                 slopes[j] = J[j] * scales[j]
             at += width

@@ -14,19 +14,21 @@ d log p = sum_o tr[(C_o^-1 E[S_o] C_o^-1 - N_o C_o^-1) dC_o] / 2.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from ..types import Array
-from .compiled import jit
-from .complete import EVIDENCE, ML, MeanPrior
+from .beta import MAXIMISED, Beta, beta_share, normal
+from .compiled import frozen, jit
 from .lapack import cholesky_lower, invert_factored
 from .low_rank import backsolve, factor, solve
+from .problem import MatrixProblem, Problem
 
 
-class Rows(NamedTuple):
-    """Patterns one after another, in flat arrays that compiled code reads."""
+class PatternData(NamedTuple):
+    """Patterns one after another, in flat arrays that compiled code reads, and the prior of mu."""
 
     counts: Array  # (patterns,) rows
     starts: Array  # (patterns + 1,) where a pattern's features begin
@@ -34,7 +36,9 @@ class Rows(NamedTuple):
     means: Array  # (sum of k,)
     heights: Array  # (patterns + 1,) where a pattern's scatter begins, in numbers
     scatter: Array  # R (r, k) with R'R the scatter about the mean, one after another
-    features_in_all: int  # d
+    location: Array  # (d,)
+    precision: Array  # (d,) zero where the prior is flat
+    constants: Array  # integrate mu or not, constant of the log density
 
 
 def patterns_of(Y: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -49,8 +53,8 @@ def patterns_of(Y: Array) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield there[index], rows
 
 
-def gather(Y: Array) -> Rows:
-    """Rows Y (n, d) with NaN where an entry is missing, as patterns."""
+def gather(Y: Array) -> PatternData:
+    """Rows Y (n, d) with NaN where an entry is missing, as patterns; mu is maximised."""
     counts, features, means, scatter = [], [], [], []
     for there, rows in patterns_of(Y):
         own = Y[np.ix_(rows, np.flatnonzero(there))]
@@ -62,70 +66,23 @@ def gather(Y: Array) -> Rows:
         features.append(np.flatnonzero(there))
         means.append(mean)
         scatter.append(R.ravel())
-    return Rows(
+    return PatternData(
         np.array(counts),
         np.concatenate([[0], np.cumsum([f.size for f in features])]).astype(np.int64),
         np.concatenate(features).astype(np.int64),
         np.concatenate(means),
         np.concatenate([[0], np.cumsum([r.size for r in scatter])]).astype(np.int64),
         np.concatenate([*scatter, np.zeros(0)]),
-        Y.shape[1],
+        np.zeros(Y.shape[1]),
+        np.zeros(Y.shape[1]),
+        np.zeros(2),
     )
 
 
-@dataclass(frozen=True, repr=False)
-class Patterns:
-    """The solver where entries are missing.
-
-    Attributes
-    ----------
-    rows : Rows
-    basis : ndarray (d, d)
-        Orthonormal; loadings are taken in its coordinates, W = basis T.
-    prior : MeanPrior
-    code : int
-        What is done with mu.
-    """
-
-    rows: Rows
-    basis: Array
-    prior: MeanPrior
-    code: int = EVIDENCE
-    constant: float = 0.0  # added to every log density: of a change of units, for instance
-
-    def under(self, criterion: str) -> "Patterns":
-        """The same rows for another criterion."""
-        return replace(self, code=self.prior.code(criterion))
-
-    @property
-    def data(self) -> Any:
-        """What `score` reads: rows, the prior of mu, code."""
-        return self.rows, self.prior.location, self.prior.variance, self.code
-
-    def score(self, T: Array, sigma: float) -> tuple[float, Array, float]:
-        """Log density at W = basis T, its slope in T (d, q) and in sigma."""
-        W = np.ascontiguousarray(self.basis @ T)
-        slope = np.zeros_like(W)
-        value, by_sigma = score(W, sigma, *self.data, slope)  # type: ignore[call-arg]
-        return value + self.constant, self.basis.T @ slope, by_sigma
-
-    def value(self, W: Array, sigma: float) -> float:
-        """Log density at loadings W (d, q)."""
-        W = np.ascontiguousarray(W)
-        return score(W, sigma, *self.data, np.zeros_like(W))[0] + self.constant  # type: ignore[call-arg]
-
-    def mean_law(self, W: Array, sigma: float) -> tuple[Array, Array]:
-        """Mean (d,) and covariance (d, d) of mu given W, sigma and the rows."""
-        d = W.shape[0]
-        P, mean = np.zeros((d, d)), np.zeros(d)
-        mean_of(np.ascontiguousarray(W), sigma, *self.data, P, mean)  # type: ignore[call-arg]
-        return mean, P + np.tril(P, -1).T
-
-
 @jit
-def _open(Wt, rows, p, room):
+def _open(Wt, data, p, room):
     """A pattern's features (k,), and its loadings (q, k) out of W' (q, d), to be factored."""
-    features = rows.features[rows.starts[p] : rows.starts[p + 1]]
+    features = data.features[data.starts[p] : data.starts[p + 1]]
     q, k = Wt.shape[0], features.size
     B = room[: q * k].reshape(q, k)
     for a in range(q):
@@ -135,7 +92,7 @@ def _open(Wt, rows, p, room):
 
 
 @jit
-def mean_of(W, sigma, rows, location, variance, code, P, mean):
+def mean_of(W, sigma, data, P, mean):
     """mu's conditional mean (d,); P's lower triangle <- its covariance.
 
     Returns what of the log density stands before the quadratic form, and log|P^-1|.
@@ -143,21 +100,19 @@ def mean_of(W, sigma, rows, location, variance, code, P, mean):
     d, q = W.shape
     s = sigma * sigma
     P[:] = 0.0
-    pull = np.zeros(d)
+    pull = data.precision * data.location
     total = 0.0
-    if code == EVIDENCE:
-        for i in range(d):
-            P[i, i] = 1.0 / variance[i]
-            pull[i] = location[i] / variance[i]
+    for i in range(d):
+        P[i, i] = data.precision[i]
     Wt, L, room = np.ascontiguousarray(W.T), np.empty((q, q)), np.empty(q * d)
     solved, dots = np.empty(d), np.empty(d)
-    for p in range(rows.counts.size):
-        n = rows.counts[p]
-        features, B = _open(Wt, rows, p, room)
+    for p in range(data.counts.size):
+        n = data.counts[p]
+        features, B = _open(Wt, data, p, room)
         k = features.size
         log_det = factor(B, s, L)
         total -= 0.5 * n * (log_det + k * np.log(2.0 * np.pi))
-        solve(B, s, rows.means[rows.starts[p] : rows.starts[p + 1]], solved)
+        solve(B, s, data.means[data.starts[p] : data.starts[p + 1]], solved)
         for i in range(k):
             pull[features[i]] += n * solved[i]
             dots[: i + 1] = 0.0
@@ -187,44 +142,42 @@ def mean_of(W, sigma, rows, location, variance, code, P, mean):
 
 
 @jit
-def score(W, sigma, rows, location, variance, code, slope):
+def score(W, sigma, data, slope):
     """Log density at W, sigma; adds the slope in W, returns the value and the slope in sigma."""
     d, q = W.shape
     s = sigma * sigma
     V, mean = np.zeros((d, d)), np.zeros(d)
-    value, log_det = mean_of(W, sigma, rows, location, variance, code, V, mean)
+    integrate, constant = data.constants
+    value, log_det = mean_of(W, sigma, data, V, mean)
     if np.isnan(value):
         return np.nan, 0.0
     for i in range(d):
         for j in range(i):
             V[j, i] = V[i, j]
-    if code != ML:
+    if integrate > 0.0:
         value += 0.5 * log_det
-        if code == EVIDENCE:
-            for i in range(d):
-                value -= 0.5 * (np.log(variance[i]) + (mean[i] - location[i]) ** 2 / variance[i])
-        else:
-            value += 0.5 * d * np.log(2.0 * np.pi)
+        for i in range(d):
+            value -= 0.5 * data.precision[i] * (mean[i] - data.location[i]) ** 2
     slope_t = np.zeros((q, d))  # features side by side, as in every array of a pattern
     Wt, L, rooms = np.ascontiguousarray(W.T), np.empty((q, q)), np.empty((4, q * d))
     gap, line = np.empty(d), np.empty(d)
     by_s = 0.0
-    for p in range(rows.counts.size):
-        n = rows.counts[p]
-        features, B = _open(Wt, rows, p, rooms[0])
+    for p in range(data.counts.size):
+        n = data.counts[p]
+        features, B = _open(Wt, data, p, rooms[0])
         k = features.size
         for i in range(k):
-            gap[i] = rows.means[rows.starts[p] + i] - mean[features[i]]
+            gap[i] = data.means[data.starts[p] + i] - mean[features[i]]
         factor(B, s, L)
         moved = rooms[1, : q * k].reshape(q, k)  # B E[S], row by row of the scatter's factor
         moved[:] = 0.0
         trace, squares = _add_row(B, s, gap[:k], n, line, moved)  # tr C^-1 E[S], tr C^-1 E[S] C^-1
-        for r in range(rows.heights[p], rows.heights[p + 1], k):
-            more = _add_row(B, s, rows.scatter[r : r + k], 1.0, line, moved)
+        for r in range(data.heights[p], data.heights[p + 1], k):
+            more = _add_row(B, s, data.scatter[r : r + k], 1.0, line, moved)
             trace += more[0]
             squares += more[1]
         value -= 0.5 * trace
-        if code != ML:
+        if integrate > 0.0:
             by_mean = rooms[2, : q * k].reshape(q, k)
             squares += n * _add_mean(V, features, B, s, n, line, by_mean, moved)
         K = rooms[3, : q * k].reshape(q, k)
@@ -233,7 +186,18 @@ def score(W, sigma, rows, location, variance, code, slope):
         free = _add_slope(B, s, K, n, features, moved, line, slope_t)
         by_s += 0.5 * (squares - n * free / s)
     slope += slope_t.T
-    return value, 2.0 * sigma * by_s
+    return value + constant, 2.0 * sigma * by_s
+
+
+@jit
+def evaluate(scales, sigma, data):
+    """Value, slopes in the loadings and in sigma; -inf where float64 cannot hold the density."""
+    d, slope = data.location.size, np.zeros(scales.size)
+    W = scales.reshape(d, scales.size // d)
+    value, by_sigma = score(W, sigma, data, slope.reshape(W.shape))
+    if not np.isfinite(value):
+        return -np.inf, np.zeros(scales.size), 0.0
+    return value, slope, by_sigma
 
 
 @jit
@@ -305,3 +269,82 @@ def _add_slope(B, s, K, n, features, inner, line, slope_t):
         for i in range(k):
             slope_t[b, features[i]] += line[i] / s - n * K[b, i]
     return free
+
+
+@dataclass(frozen=True, repr=False)
+class Patterns:
+    """The solver where entries are missing.
+
+    `scales` are the loadings W (d, q), row by row.
+
+    Attributes
+    ----------
+    problem : MatrixProblem
+    beta : Beta
+        What is done with mu; its prior knows no correlations.
+    rows : PatternData
+    basis : ndarray (d, d)
+        Orthonormal: in whose coordinates other compiled code takes W.
+    """
+
+    problem: MatrixProblem
+    beta: Beta
+    rows: PatternData
+    basis: Array
+
+    fused = True
+    spectral = False
+    data_type = PatternData
+    evaluate = staticmethod(evaluate)
+
+    @classmethod
+    def cost(cls, problem: Problem | MatrixProblem, beta: Beta) -> float | None:
+        """A factorisation of the precision of the means, and a product for each entry."""
+        if isinstance(problem, Problem):
+            return None
+        return float(problem.Y.shape[1]) ** 3 + float(problem.Y.size)
+
+    @classmethod
+    def of(cls, problem: MatrixProblem, beta: Beta) -> "Patterns":
+        """The solver of the rows."""
+        return cls(problem, beta, gather(problem.Y), np.eye(problem.Y.shape[1]))
+
+    @cached_property
+    def data(self) -> PatternData:
+        """What compiled code reads: the rows under this prior of mu."""
+        d = self.rows.location.size
+        constant = self.problem.added(self.beta) + beta_share(d, self.beta)
+        constants = np.array([float(self.beta is not MAXIMISED), constant])
+        found, prior = self.rows._replace(constants=constants), normal(self.beta)
+        if prior is not None:
+            found = found._replace(location=prior.location, precision=1.0 / prior.scale**2)
+        return frozen(found)
+
+    def under(self, beta: Beta) -> "Patterns":
+        """The same rows where something else is done with mu."""
+        return replace(self, beta=beta)
+
+    def with_response(self, y: Array) -> "Patterns":
+        """Another matrix (n, d), in which others may be missing."""
+        return replace(self, problem=replace(self.problem, Y=y), rows=gather(y))
+
+    def score(self, scales: Array, sigma: float) -> tuple[float, Array, float]:
+        """Log density, its slopes in the loadings (d q,) and in sigma."""
+        W = self._loadings(scales)
+        slope = np.zeros_like(W)
+        value, by_sigma = score(W, sigma, self.data, slope)  # type: ignore[call-arg]
+        return value, slope.ravel(), by_sigma
+
+    def value(self, scales: Array, sigma: float) -> float:
+        """Log density at loadings W (d, q), flat or not."""
+        return self.score(scales, sigma)[0]
+
+    def mean_law(self, W: Array, sigma: float) -> tuple[Array, Array]:
+        """Mean (d,) and covariance (d, d) of mu given W, sigma and the rows."""
+        d = W.shape[0]
+        P, mean = np.zeros((d, d)), np.zeros(d)
+        mean_of(self._loadings(W), sigma, self.data, P, mean)  # type: ignore[call-arg]
+        return mean, P + np.tril(P, -1).T
+
+    def _loadings(self, scales: Array) -> Array:
+        return np.ascontiguousarray(scales.reshape(self.rows.location.size, -1))

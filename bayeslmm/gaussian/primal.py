@@ -4,103 +4,99 @@ Given the scales theta = (L_t, sigma) it answers with the log marginal likelihoo
 derivatives, and the exact law of the coefficients. `equations` and `score` hold the algebra.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..normal import LOG_2PI
 from ..types import Array
+from .beta import Beta, InBasis
+from .compiled import frozen
 from .equations import Data, Work, scratch
+from .problem import MatrixProblem, Problem
+from .protocol import Moments
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
-from .score import just_value, value_and_score
-from .sums import Sums
+from .score import evaluate, just_value, value_and_score
+from .sums import Sums, accumulate, with_response
 from .threads import pieces, run
 
 BATCH = 2_000_000  # random numbers drawn at a time
-
-
-@dataclass(frozen=True)
-class FixedPrior:
-    """What is known of beta before the data: (H beta - location) / scale ~ N(0, I).
-
-    H (r, p) has full row rank; r = 0 is the flat prior, r = p a proper one. `log_det` is
-    log|det H| on the r coefficients that H touches.
-    """
-
-    H: Array
-    location: Array
-    scale: Array
-    log_det: float = 0.0
-
-    @classmethod
-    def flat(cls, p: int) -> "FixedPrior":
-        return cls(np.zeros((0, p)), np.zeros(0), np.zeros(0))
-
-    def log_density(self, beta: Array) -> Array:
-        """Log density of beta (..., p): of the directions that H touches; zero where flat."""
-        white = (beta @ self.H.T - self.location) / self.scale
-        constant = self.log_det - np.log(self.scale).sum() - 0.5 * self.scale.size * LOG_2PI
-        return constant - 0.5 * (white**2).sum(axis=-1)
-
-
-@dataclass(frozen=True, repr=False)
-class Moments:
-    """Exact mean and covariance of the coefficients given the scales."""
-
-    log_density: float
-    beta: Array  # (p,)
-    beta_cov: Array  # (p, p)
-    effects: tuple[Array, ...]  # per factor (levels, q)
-    effects_cov: tuple[Array, ...]  # per factor (levels, q, q), uncertainty of beta included
-    effects_own_cov: Array  # of the eliminated factor, given beta and the other factors
 
 
 @dataclass(frozen=True, repr=False)
 class Primal:
     """A Gaussian linear model with its coefficients eliminated.
 
-    Parameters
+    `scales` is flat: row-major lower-triangular L (q x q) of every factor, then for every block
+    its one scale, or one for each of its columns.
+
+    Attributes
     ----------
-    sums
+    problem : Problem
+    beta : Beta
+        What is done with the fixed effects.
+    sums : Sums
         The sufficient sums of the rows.
-    prior
-        Prior of the fixed effects; flat by default.
-    integrate
-        Integrate beta (REML, evidence) or maximise it (ML).
     """
 
+    problem: Problem
+    beta: Beta
     sums: Sums
-    data: Data
-    integrate: bool
+
+    fused = True
+    data_type = Data
+    evaluate = staticmethod(evaluate)
 
     @classmethod
-    def of(cls, sums: Sums, prior: FixedPrior, integrate: bool = True) -> "Primal":
-        p, r = sums.fixed, prior.H.shape[0]
-        K = prior.H @ sums.T / prior.scale[:, None]
-        known = prior.location / prior.scale - K @ sums.origin
-        constant = 0.5 * sums.log_weights - 0.5 * sums.n * LOG_2PI
-        if integrate:
-            constant += sums.log_det_T + 0.5 * (p - r) * LOG_2PI
-            constant += prior.log_det - float(np.log(prior.scale).sum())
-        else:
-            K, known = np.zeros((0, p)), np.zeros(0)
-        data = Data(
-            R=sums.R,
-            B=sums.B,
-            starts=sums.starts,
-            columns=sums.columns,
-            values=sums.values,
-            C=sums.C,
-            g=sums.g,
-            shift=sums.shift,
-            layout=sums.layout,
-            K=K,
-            known=known,
-            P0=K.T @ K,
-            h0=K.T @ known,
-            constants=np.array([sums.rss, sums.n, sums.groups, constant, float(integrate)]),
+    def cost(cls, problem: Problem | MatrixProblem, beta: Beta) -> float | None:
+        """A factorisation of what remains when the first factor is eliminated."""
+        return float(problem.remain) ** 3 if isinstance(problem, Problem) else None
+
+    @classmethod
+    def of(cls, problem: Problem, beta: Beta) -> "Primal":
+        """The solver of the rows."""
+        return cls(problem, beta, accumulate(problem))
+
+    def under(self, beta: Beta) -> "Primal":
+        """The same rows where something else is done with beta."""
+        return replace(self, beta=beta)
+
+    def with_response(self, y: Array) -> "Primal":
+        """The same rows with another response; the design is not read again."""
+        return replace(self, problem=replace(self.problem, y=y), sums=with_response(self.sums, y))
+
+    @cached_property
+    def data(self) -> Data:
+        """What compiled code reads."""
+        sums = self.sums
+        prior = InBasis.of(self.beta, sums.T, sums.origin, sums.log_det_T)
+        constant = 0.5 * sums.log_weights - 0.5 * sums.n * LOG_2PI + prior.constant
+        return frozen(
+            Data(
+                R=sums.R,
+                B=sums.B,
+                starts=sums.starts,
+                columns=sums.columns,
+                values=sums.values,
+                C=sums.C,
+                g=sums.g,
+                shift=sums.shift,
+                layout=sums.layout,
+                K=prior.K,
+                known=prior.known,
+                P0=prior.P0,
+                h0=prior.h0,
+                constants=np.array([sums.rss, sums.n, sums.groups, constant, prior.integrate]),
+            )
         )
-        return cls(sums, data, integrate)
+
+    @property
+    def operations(self) -> float:
+        """Multiplications that one evaluation takes, roughly."""
+        sums = self.sums
+        m, q = sums.random + sums.fixed, sums.effects
+        return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
 
     def work(self) -> Work:
         """Scratch memory for one thread."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from .compiled import jit
 from .crossed import absorb_fixed, add_shares, crossed_shares
-from .equations import log_density
+from .equations import log_density, scratch
 from .lanes import solve_lower
 from .pair import score_pair
 from .scaling import scale, unscale, unscale_both
@@ -243,6 +243,19 @@ def value_and_score(scales, sigma, data, work, J):
         slope -= inner(scales[offset:end], J[offset:end], width)
         offset = end
     return value, slope / sigma
+
+
+@jit
+def evaluate(scales, sigma, data):
+    """Value, slopes in the scales and in sigma; -inf where float64 cannot hold the density."""
+    J, slopes = np.zeros(scales.size), np.zeros(scales.size)
+    value, slope = value_and_score(scales, sigma, data, scratch(data), J)
+    if not np.isfinite(value):
+        return -np.inf, slopes, 0.0
+    at = lower_product(scales, J, slopes, 0, data.R.shape[1])
+    for f in range(data.layout.shape[0]):
+        at = lower_product(scales, J, slopes, at, data.layout[f, 2])
+    return value, slopes, slope
 
 
 @jit

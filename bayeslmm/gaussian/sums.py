@@ -21,40 +21,11 @@ from scipy.linalg import solve_triangular
 from scipy.linalg.lapack import dpstrf as pstrf
 
 from ..types import Array
+from .problem import Columns, Factor, Problem
 from .project import project, rest_of
 
 LOST = 1e-12  # a column with less than this share outside the others depends on them
 NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One block of random effects with one covariance: columns `Z` (n, q) spread over levels."""
-
-    codes: NDArray[np.intp]  # (n,) level of each row
-    levels: int
-    Z: Array  # (n, q)
-
-    @property
-    def effects(self) -> int:
-        return self.Z.shape[1]
-
-    @property
-    def columns(self) -> int:
-        return self.levels * self.effects
-
-
-@dataclass(frozen=True, eq=False)
-class Columns:
-    """A block of columns whose coefficients are independent: one scale for all, or one each."""
-
-    Z: Array  # (n, P)
-    shared: bool
-
-    @property
-    def scales(self) -> int:
-        """Number of scales: 1 or P."""
-        return 1 if self.shared else self.Z.shape[1]
 
 
 @dataclass(frozen=True, repr=False)
@@ -116,40 +87,16 @@ def lanes_for(groups: int, q: int) -> int:
     return int(min(np.clip(2048 // max(q * q, 1), 8, 64), -(-max(groups, 1) // 4) * 4))
 
 
-def accumulate(
-    y: Array,
-    X: Array,
-    factors: tuple[Factor, ...],
-    blocks: tuple[Columns, ...] = (),
-    *,
-    offset: Array,
-    weights: Array,
-    frequency: Array,
-) -> Sums:
-    """Take the sums over the rows.
-
-    Parameters
-    ----------
-    y, X, factors
-        Response (n,), fixed-effect columns (n, p) of full rank, and blocks of random effects;
-        the first factor is eliminated group by group and should be the one with most columns.
-    blocks
-        Blocks of columns that belong to no group; they follow the other factors.
-    offset, weights, frequency : (n,)
-        Known part of the mean, precision of each row's noise, and how often each row counts.
-    """
-    n, p = X.shape
-    if factors:
-        first, others = factors[0], factors[1:]
-    else:  # without groups every row is "rest": one empty factor
-        first, others = Factor(np.zeros(n, np.intp), 1, np.zeros((n, 0))), ()
-    order = np.argsort(first.codes, kind="stable")
-    starts = np.concatenate([[0], np.cumsum(np.bincount(first.codes, minlength=first.levels))])
+def accumulate(problem: Problem) -> Sums:
+    """Take the sums over the rows."""
+    X, first, p = problem.X, problem.first, problem.X.shape[1]
+    weights, frequency = problem.weights, problem.frequency
+    order, starts = by_level(first)
     root = np.sqrt(weights * frequency)[order]
     Z = np.ascontiguousarray(first.Z[order] * root[:, None])
-    basis, T = _basis(X[order], root, Z, starts, _constant(X))
-    columns, values, found, layout = _spread(others, blocks, order, root)
-    rows = Rows(order, root, offset[order], Z, starts.astype(np.int64), basis, columns, values)
+    basis, T = basis_of(X[order], root, Z, starts, constant_of(X))
+    columns, values, found, layout = _spread(problem.factors[1:], problem.blocks, order, root)
+    rows = Rows(order, root, problem.offset[order], Z, starts, basis, columns, values)
     q, m2 = Z.shape[1], sum(levels * width for _, levels, width in found)
     begin, used = _pattern(rows, m2)
     lanes = lanes_for(first.levels, q)
@@ -174,7 +121,14 @@ def accumulate(
         layout=layout,
         rows=rows,
     )
-    return with_response(sums, y)
+    return with_response(sums, problem.y)
+
+
+def by_level(factor: Factor) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """An order of the rows (n,) by their levels, and where a level begins (levels + 1,)."""
+    counts = np.bincount(factor.codes, minlength=factor.levels)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return np.argsort(factor.codes, kind="stable"), starts
 
 
 def with_response(sums: Sums, y: Array) -> Sums:
@@ -254,13 +208,15 @@ def _fit(rows: Rows, y: Array) -> Array:
     return step
 
 
-def _constant(X: Array) -> int:
+def constant_of(X: Array) -> int:
     """Index of the column of ones, or -1."""
     constant = np.flatnonzero((X == 1.0).all(axis=0))
     return int(constant[0]) if constant.size else -1
 
 
-def _basis(X: Array, root: Array, Z: Array, starts: NDArray, intercept: int) -> tuple[Array, Array]:
+def basis_of(
+    X: Array, root: Array, Z: Array, starts: NDArray[np.int64], intercept: int
+) -> tuple[Array, Array]:
     """Columns root X T orthonormal over the rows (to sqrt n), diagonal within groups; and T.
 
     The columns are centred before anything is multiplied, which is exact for a large offset.
@@ -278,7 +234,7 @@ def _basis(X: Array, root: Array, Z: Array, starts: NDArray, intercept: int) -> 
     scale = np.sqrt(np.einsum("ij,ij->j", X, X) / n)
     scale[scale == 0.0] = 1.0
     Q, inverse = _orthonormal(X / scale)
-    rest = rest_of(Z, starts.astype(np.int64), np.ascontiguousarray(Q))
+    rest = rest_of(Z, starts, np.ascontiguousarray(Q))
     # Right singular vectors of the small triangular factor: graded, so that zero stays zero.
     turn = np.linalg.svd(np.linalg.qr(rest, mode="r"))[2].T
     T = centre @ (inverse @ turn / scale[:, None]) * np.sqrt(n)

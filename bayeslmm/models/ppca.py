@@ -21,7 +21,7 @@ from ..design.names import MATRIX
 from ..factors import FactorModel
 from ..factors.moments import column_moments
 from ..fixed import normal_law
-from ..gaussian.complete import MeanPrior
+from ..gaussian.beta import MeanPrior
 from ..laws import Law, operator_parameters
 from ..options import one_of, shown
 from ..priors import WIDE, check_names, positive_prior

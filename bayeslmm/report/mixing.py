@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..named import element
 from ..scalars import Scalar, chains
 from ..types import Array
 from .columns import MOST
@@ -48,7 +49,9 @@ def _drawn(view: View, engine: str) -> list[Scalar]:
     """All its numbers, and the coefficients of blocks that the tables show."""
     blocks = [found.get(engine, []) for found in view.coefficients.values()]
     # A coefficient is called by its column alone; here it stands beside parameters.
-    own = [replace(s, name=f"{s.kind.prefix}[{s.name}]") for found in blocks for s in found[:MOST]]
+    own = [
+        replace(s, name=element(s.kind.prefix, s.name)) for found in blocks for s in found[:MOST]
+    ]
     return [*view.scalars[engine], *own]
 
 

@@ -82,13 +82,14 @@ def estimates(view: View) -> list[Section]:
         for name in names[:ALL]:
             cells: list[Cell] = []
             for engine, found in by_engine.items():
-                cells += _cells(found.get(name), len(heads[engine]), chains(view.trees[engine]))
+                cells += numbers_of(found.get(name), len(heads[engine]), chains(view.trees[engine]))
             rows.append(Row(name, cells))
         if len(rows) > MANY:
-            few = set(_furthest(names[:ALL], by_engine))
+            every = [s for found in by_engine.values() for s in found.values()]
+            listed = set(names[:ALL])
+            few = furthest([s for s in every if s.name in listed])
             shown = [row for row in rows if row.name in few]
-            which = told([s for found in by_engine.values() for s in found.values()])
-            text = f"{len(shown)} of {len(names):,}, {which}"
+            text = f"{len(shown)} of {len(names):,}, {told(every)}"
             sections.append(Section(kind.title, shown, rows, len(names), text))
         elif rows:
             sections.append(Section(kind.title, rows))
@@ -106,7 +107,7 @@ def _block(view: View, found: Columns) -> Section:
         cells: list[Cell] = []
         for engine, own in by_engine.items():
             scalar = own[i] if own else None
-            numbers = _cells(scalar, len(heads[engine]), chains(view.trees[engine]))
+            numbers = numbers_of(scalar, len(heads[engine]), chains(view.trees[engine]))
             if scalar is not None and found.tables[engine]["included"].iloc[j]:
                 numbers[0] = replace(numbers[0], text=f"{INCLUDED} {numbers[0].text}")
             cells += numbers
@@ -115,19 +116,12 @@ def _block(view: View, found: Columns) -> Section:
     return Section(found.title, rows[:MOST], whole, found.order.size, found.told)
 
 
-def _furthest(names: list[str], by_engine: dict[str, dict[str, Scalar]]) -> list[str]:
-    """Of many names those whose mean is most sds from zero, by the engine that has them."""
-
-    def distance(name: str) -> float:
-        return max(_distance(found[name]) for found in by_engine.values() if name in found)
-
-    return sorted(names, key=distance, reverse=True)[:FEW]
-
-
-def furthest(found: list[Scalar]) -> list[Scalar]:
-    """Of many numbers those whose mean is most sds from zero, in their order."""
-    kept = {s.name for s in sorted(found, key=_distance, reverse=True)[:FEW]}
-    return [s for s in found if s.name in kept]
+def furthest(found: list[Scalar]) -> set[str]:
+    """Of many numbers those whose mean is most sds from zero, by the engine that says so."""
+    most: dict[str, float] = {}
+    for s in found:
+        most[s.name] = max(most.get(s.name, -np.inf), _distance(s))
+    return set(sorted(most, key=lambda name: most[name], reverse=True)[:FEW])
 
 
 def told(found: list[Scalar]) -> str:
@@ -142,7 +136,8 @@ def _distance(scalar: Scalar) -> float:
     return -1.0 / (abs(scalar.mean) + 1e-300)
 
 
-def _cells(scalar: Scalar | None, width: int, chains: int) -> list[Cell]:
+def numbers_of(scalar: Scalar | None, width: int, chains: int = 0) -> list[Cell]:
+    """Mean, sd, interval and how the chains mixed, a dash for what there is not."""
     if scalar is None:
         return [Cell(NONE, first=True), *[Cell(NONE)] * (width - 1)]
     s = scalar

@@ -4,11 +4,11 @@ from typing import Any
 
 from ..criticism.check import check
 from ..design.visible import visible
-from ..estimates import INTERVAL
+from ..estimates import INTERVAL, NUMBERS
 from ..scalars import KINDS, Scalar, scalars
 from ..selected import block_names, selected
-from .show import NONE, interval, label, number
-from .tables import FEW, INCLUDED, MANY, chained, furthest, told
+from .show import label
+from .tables import FEW, INCLUDED, MANY, chained, furthest, numbers_of, told
 
 COLUMNS = 10  # of one block
 
@@ -31,11 +31,9 @@ def terminal(tree: Any) -> str:
     for kind in KINDS:
         own = [s for s in found if s.kind == kind]
         lines += [[f"{kind.title}{_of_many(own)}"]] if own else []
-        for s in furthest(own) if len(own) > MANY else own:
-            cells = [visible(s.name), number(s.mean, s.sd), number(s.sd, s.sd)]
-            cells.append(interval(s.lower, s.upper, s.sd))
-            cells += [f"{s.rhat:.3f}", f"{s.ess:,.0f}"] if chained(found) else []
-            lines.append(cells[:1] + [c.replace("nan", NONE) for c in cells[1:]])
+        few = furthest(own)
+        shown = [s for s in own if len(own) <= MANY or s.name in few]
+        lines += [[visible(s.name), *_texts(s, len(head))] for s in shown]
         if kind == KINDS[0]:
             for name in block_names(tree):
                 lines += _block(tree, name, len(head))
@@ -53,14 +51,15 @@ def _block(tree: Any, name: str, width: int) -> list[list[str]]:
     counted = f"{int(table['included'].sum()):,} of {len(table):,} columns included, {INCLUDED}"
     lines = [[f"Coefficients of {visible(name)} ({counted})"]]
     shown = table[table["sd"] > 0.0].head(COLUMNS)
-    for label_of, row in shown.iterrows():
-        spread = row["sd"]
-        mark = f"{INCLUDED} " if row["included"] else ""
-        mean = mark + number(row["mean"], spread)
-        cells = [label(label_of, 40), mean, number(spread, spread)]
-        cells.append(interval(row["lower"], row["upper"], spread))
-        lines.append(cells + [""] * (width - 3))
+    for each, *numbers, included in shown[[*NUMBERS, "included"]].itertuples():
+        mean, *rest = _texts(Scalar(str(each), KINDS[0], *numbers), 3)
+        mark = f"{INCLUDED} " if included else ""
+        lines.append([label(each, 40), mark + mean, *rest, *[""] * (width - 3)])
     return lines
+
+
+def _texts(scalar: Scalar, width: int) -> list[str]:
+    return [cell.text for cell in numbers_of(scalar, width)]
 
 
 def align(lines: list[list[str]]) -> list[str]:

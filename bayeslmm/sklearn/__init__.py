@@ -18,6 +18,7 @@ except ImportError as error:  # a dependency of this folder alone
     ) from error
 
 from .decomposition import PPCA
-from .regression import BayesianLasso, RVMRegressor
+from .lasso import BayesianLasso
+from .rvm import RVMRegressor
 
 __all__ = ["PPCA", "BayesianLasso", "RVMRegressor"]

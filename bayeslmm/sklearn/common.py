@@ -89,6 +89,20 @@ def informative(X: Array) -> Any:
     return np.array([j for j in np.flatnonzero(varies) if j not in repeats], dtype=np.intp)
 
 
+def split(X: Array, all_of_them: bool = False) -> tuple[Any, Any]:
+    """Places of the features that are taken, and of those that are not."""
+    everything = np.arange(X.shape[1])
+    kept = everything if all_of_them else informative(X)
+    return kept, np.setdiff1d(everything, kept)
+
+
+def spread(values: Array, places: Any, size: int) -> Array:
+    """Values at their places, zeros elsewhere."""
+    whole = np.zeros(size)
+    whole[places] = values
+    return whole
+
+
 class ScoresRows:
     """`score` as scikit-learn has it, rows paired as `fit` pairs them."""
 

@@ -18,27 +18,21 @@ import numpy as np
 from scipy.linalg import solve_triangular
 
 from ..model import Model
-from ..recover import theta_points
 from ..types import Array
+from .linear import Given
 
 
 def healed(model: Model, tree: Any, x: Array) -> tuple[Array, Array]:
     """What the mean and the variance at new points x (m, d) gain, (m,) each."""
-    block, design = model.blocks[0], model.design
-    source = block.source
+    given, design = Given.of(model, tree["posterior"].dataset), model.design
+    source = given.block.source
     made: Any = source.expansion
-    scales, sigma = theta_points(model, tree["posterior"].dataset.isel(chain=[0], draw=[0]))
-    kept = np.flatnonzero(scales[0] > 0.0)
-    root_weight = np.sqrt(model.precision * design.frequency) / sigma[0]
-    F = root_weight[:, None] * block.Z[:, kept] * scales[0, kept]
-    lower = np.linalg.cholesky(np.eye(kept.size) + F.T @ F)
     kernel = made.functions.kernel
-    k = root_weight[:, None] * kernel(made.inputs.matrix, x)
-    y = root_weight * (design.y - design.offset)
-    half, along = (solve_triangular(lower, F.T @ v, lower=True) for v in (k, y))
-    A = source.encode(x)[:, kept] * scales[0, kept]
+    k = given.root[:, None] * kernel(made.inputs.matrix, x)
+    y = given.root * (design.y - design.offset)
+    half, along = (solve_triangular(given.lower, given.F.T @ v, lower=True) for v in (k, y))
     own = np.array([kernel(point[None], point[None])[0, 0] for point in x])
-    e = own - (solve_triangular(lower, A.T, lower=True) * half).sum(axis=0)
+    e = own - (given.half(source.encode(x)) * half).sum(axis=0)
     s, q = (k**2).sum(axis=0) - (half**2).sum(axis=0), k.T @ y - half.T @ along
     share = design.frequency / design.frequency.sum()
     spread = share @ (design.y - share @ design.y) ** 2

@@ -8,7 +8,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.factors.canonical import covariance
-from bayeslmm.gaussian.complete import MeanPrior
+from bayeslmm.gaussian.beta import MeanPrior
 from tests.gaussian.dense_factor import Dense
 
 

@@ -6,9 +6,8 @@ import pytest
 from bayeslmm.factors import recover
 from bayeslmm.factors.canonical import covariance, principal
 from bayeslmm.factors.recover import Loadings, Means, draw_all, score_moments, told
-from bayeslmm.gaussian.complete import Complete, MeanPrior
-from bayeslmm.gaussian.patterns import Patterns, gather
-from tests.gaussian.dense_factor import Dense, rows
+from bayeslmm.gaussian.beta import MeanPrior
+from tests.gaussian.dense_factor import Dense, complete, patterns, rows
 
 N, D, Q, POINTS = 9, 4, 2, 5
 SIGMA = np.linspace(0.4, 1.2, POINTS)
@@ -36,9 +35,9 @@ def law(kind, criterion, W):
         Y[[2, 6]] = np.nan
     about = prior(kind == "complete")
     if kind == "complete":
-        solver = Complete.of(Y, about, criterion)
+        solver = complete(Y, about, criterion)
     else:
-        solver = Patterns(gather(Y), np.eye(D), about).under(criterion)
+        solver = patterns(Y, about, criterion)
     return Y, Means(solver, W, SIGMA), [Dense(Y, w, s, about) for w, s in zip(W, SIGMA)]
 
 

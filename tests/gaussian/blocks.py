@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
+from bayeslmm.gaussian.beta import Beta, beta_of
 from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.dual_rows import DualRows
-from bayeslmm.gaussian.primal import FixedPrior
-from bayeslmm.gaussian.sums import Columns, Factor
+from bayeslmm.gaussian.problem import Columns, Factor
+from bayeslmm.gaussian.problem import Problem as Rows
 
 from .dense import Problem
 from .problems import random_problem
@@ -33,16 +33,14 @@ class Wide:
         return self.grouped.sigma
 
     @property
-    def rows(self) -> DualRows:
-        g = self.grouped
-        return DualRows(g.y, g.X, g.factors, self.blocks, g.offset, g.weights, g.frequency)
+    def rows(self) -> Rows:
+        return replace(self.grouped.rows, blocks=self.blocks)
 
-    def prior(self, criterion: str) -> FixedPrior:
-        g = self.grouped
-        return g.prior if criterion == "evidence" else FixedPrior.flat(g.X.shape[1])
+    def beta(self, criterion: str) -> Beta:
+        return beta_of(criterion, self.grouped.prior)
 
     def solver(self, criterion: str) -> Dual:
-        return Dual.of(self.rows, self.prior(criterion), integrate=criterion != "ml")
+        return Dual.of(self.rows, self.beta(criterion))
 
     def written_out(self) -> Problem:
         """Every column of every block as one factor of one level, after the grouped factors."""

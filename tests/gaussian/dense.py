@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mpmath import MPContext
 
-from bayeslmm.gaussian.primal import FixedPrior, Primal
-from bayeslmm.gaussian.sums import Factor, accumulate
+from bayeslmm.gaussian.beta import FixedPrior, beta_of
+from bayeslmm.gaussian.primal import Primal
+from bayeslmm.gaussian.problem import Factor
+from bayeslmm.gaussian.problem import Problem as Rows
 
 mp = MPContext()
 mp.dps = 50
@@ -39,16 +41,11 @@ class Problem:
         return np.concatenate([*(L.ravel() for L in self.L), np.zeros(0)])
 
     def solver(self, criterion: str) -> Primal:
-        sums = accumulate(
-            self.y,
-            self.X,
-            self.factors,
-            offset=self.offset,
-            weights=self.weights,
-            frequency=self.frequency,
-        )
-        prior = self.prior if criterion == "evidence" else FixedPrior.flat(self.X.shape[1])
-        return Primal.of(sums, prior, integrate=criterion != "ml")
+        return Primal.of(self.rows, beta_of(criterion, self.prior))
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(self.y, self.X, self.factors, (), self.offset, self.weights, self.frequency)
 
     def psi(self, number=float) -> list[np.ndarray]:
         """Covariances of the effects, from L in the given numbers."""

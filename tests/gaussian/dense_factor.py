@@ -8,9 +8,20 @@ from dataclasses import dataclass
 import mpmath
 import numpy as np
 
-from bayeslmm.gaussian.complete import MeanPrior
+from bayeslmm.gaussian.beta import MeanPrior, beta_of
+from bayeslmm.gaussian.complete import Complete
+from bayeslmm.gaussian.patterns import Patterns
+from bayeslmm.gaussian.problem import MatrixProblem
 
 CRITERIA = ("ml", "reml", "evidence")
+
+
+def complete(Y: np.ndarray, prior: MeanPrior, criterion: str) -> Complete:
+    return Complete.of(MatrixProblem(Y), beta_of(criterion, prior.beta))
+
+
+def patterns(Y: np.ndarray, prior: MeanPrior, criterion: str) -> Patterns:
+    return Patterns.of(MatrixProblem(Y), beta_of(criterion, prior.beta))
 
 
 def flat(d: int) -> MeanPrior:

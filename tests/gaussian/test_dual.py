@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from bayeslmm.datasets import load
+from bayeslmm.gaussian.beta import FLAT, FixedPrior
 from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.dual_rows import DualRows
-from bayeslmm.gaussian.primal import FixedPrior
+from bayeslmm.gaussian.problem import Columns, Factor, Problem
 from bayeslmm.gaussian.score import lower_product
-from bayeslmm.gaussian.sums import Columns, Factor
 
 from .blocks import EPS, Wide, wide, wides
 from .dense import CRITERIA, dense, exact, mp, problem, value
@@ -300,11 +299,10 @@ def test_an_offset_of_a_hundred_million_costs_no_digits_of_the_residual():
 def test_another_response_needs_no_new_columns():
     w = wide(np.random.default_rng(12), 10, 2, ((4, 2),), BOTH, extras=True)
     y = np.random.default_rng(13).normal(size=10)
-    rows = w.rows
-    solver = Dual.of(rows, w.prior("reml"))
-    other = rows.with_response(y)
-    assert other.scaled is rows.scaled
-    got = Dual.of(other, w.prior("reml")).value(w.scales, w.sigma)
+    solver = Dual.of(w.rows, w.beta("reml"))
+    other = solver.with_response(y)
+    assert other.scaled is solver.scaled
+    got = other.value(w.scales, w.sigma)
     truth = Wide(replace(w.grouped, y=y), w.blocks, w.own)
     assert got == pytest.approx(float(value(truth.written_out(), "reml")), rel=1e-10)
     assert solver.value(w.scales, w.sigma) == w.solver("reml").value(w.scales, w.sigma)
@@ -407,8 +405,8 @@ def test_more_columns_than_rows_by_far_still_draw_their_own_posterior_mean():
     scales[[10, 2000]] = 3.0
     y = 4.0 * Z[:, 10] - 5.0 * Z[:, 2000] + 0.5 * rng.normal(size=n)
     one = np.ones(n)
-    rows = DualRows(y, one[:, None], (), (Columns(Z, False),), 0.0 * one, one, one)
-    solver = Dual.of(rows, FixedPrior.flat(1))
+    rows = Problem(y, one[:, None], (), (Columns(Z, False),), 0.0 * one, one, one)
+    solver = Dual.of(rows, FLAT)
     moments = solver.condition(scales, 0.5)
     _, (draws,) = solver.draws(np.tile(scales, (400, 1)), np.full(400, 0.5), rng)
     sd = np.sqrt(moments.effects_cov[0][:, 0, 0])

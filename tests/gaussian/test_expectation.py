@@ -7,11 +7,9 @@ from scipy.linalg import subspace_angles
 
 import bayeslmm as bl
 from bayeslmm.factors.maximum import closed_form
-from bayeslmm.gaussian.complete import Complete
 from bayeslmm.gaussian.expectation import expectation_maximisation
-from bayeslmm.gaussian.patterns import Patterns, gather
 
-from .dense_factor import Dense, flat, rows
+from .dense_factor import Dense, complete, flat, patterns, rows
 
 IRIS = [(1, 0.11413908, -470.669458), (2, 0.05068215, -404.962780), (3, 0.02367619, -379.914630)]
 VIRUS = [
@@ -84,7 +82,7 @@ def near(solver_value, sigma, truth):
 
 @pytest.mark.parametrize("truth", IRIS, ids=lambda t: f"q={t[0]}")
 def test_iris_has_the_published_noise_and_likelihood(iris, truth):
-    best = closed_form(Complete.of(iris, flat(4), "ml"), truth[0])
+    best = closed_form(complete(iris, flat(4), "ml"), truth[0])
     near(best.value, best.sigma, truth)
     found = expectation_maximisation(iris, truth[0])
     near(found.value, found.sigma, truth)
@@ -92,7 +90,7 @@ def test_iris_has_the_published_noise_and_likelihood(iris, truth):
 
 @pytest.mark.parametrize("truth", VIRUS, ids=lambda t: f"q={t[0]}")
 def test_tobamovirus_has_the_published_noise_and_likelihood(virus, truth):
-    best = closed_form(Complete.of(virus, flat(18), "ml"), truth[0])
+    best = closed_form(complete(virus, flat(18), "ml"), truth[0])
     near(best.value, best.sigma, truth)
     found = expectation_maximisation(virus, truth[0])
     assert found.value == pytest.approx(truth[2], rel=1e-8)
@@ -113,16 +111,16 @@ def test_tobamovirus_with_136_entries_hidden(masked):
 @pytest.mark.parametrize("q", [0, 1, 2, 3])
 @pytest.mark.parametrize("criterion", ["ml", "reml"])
 def test_the_closed_form_is_principal_components_of_the_dense_covariance(iris, q, criterion):
-    best = closed_form(Complete.of(iris, flat(4), criterion), q)
+    best = closed_form(complete(iris, flat(4), criterion), q)
     S = np.cov(iris.T, ddof=0 if criterion == "ml" else 1)
     values, vectors = np.linalg.eigh(S)
     assert best.sigma**2 == pytest.approx(values[: 4 - q].mean(), rel=1e-10)
     C = vectors[:, 4 - q :] @ np.diag(values[4 - q :] - best.sigma**2) @ vectors[:, 4 - q :].T
     np.testing.assert_allclose(best.W @ best.W.T, C, atol=1e-10)
     dense = Dense(iris[:40], best.W, best.sigma, flat(4))
-    some = Complete.of(iris[:40], flat(4), criterion)
+    some = complete(iris[:40], flat(4), criterion)
     assert some.value(best.W, best.sigma) == pytest.approx(dense.value(criterion), rel=1e-10)
-    solver = Complete.of(iris, flat(4), criterion)
+    solver = complete(iris, flat(4), criterion)
     assert solver.value(best.W, best.sigma) == pytest.approx(best.value, rel=1e-12)
 
 
@@ -132,10 +130,9 @@ def test_the_closed_form_is_principal_components_of_the_dense_covariance(iris, q
 def test_the_closed_form_has_no_slope_and_no_better_neighbour(shape, sigma, criterion):
     n, d, q = shape
     Y = simulated(3, n, d, q, 0.0)
-    best = closed_form(Complete.of(Y, flat(d), criterion), q, sigma)
-    solver = Complete.of(Y, flat(d), criterion)
-    T = solver.basis.T @ best.W
-    value, slope, by_sigma = solver.score(T, best.sigma)
+    best = closed_form(complete(Y, flat(d), criterion), q, sigma)
+    solver = complete(Y, flat(d), criterion)
+    value, slope, by_sigma = solver.score(best.W.ravel(), best.sigma)
     assert value == pytest.approx(best.value, rel=1e-11)
     size = n * d / best.sigma
     np.testing.assert_allclose(slope, 0.0, atol=1e-9 * size)
@@ -150,7 +147,7 @@ def test_the_closed_form_has_no_slope_and_no_better_neighbour(shape, sigma, crit
 def test_the_loadings_span_the_principal_subspace(iris, virus):
     for Y in (iris, virus):
         _, _, axes = np.linalg.svd(Y - Y.mean(axis=0), full_matrices=False)
-        best = closed_form(Complete.of(Y, flat(Y.shape[1]), "ml"), 2)
+        best = closed_form(complete(Y, flat(Y.shape[1]), "ml"), 2)
         assert subspace_angles(best.W, axes[:2].T).max() < 1e-8
 
 
@@ -161,9 +158,9 @@ def test_scikit_learn_scores_the_same_model(iris, virus):
         n, d = Y.shape
         for q in (1, 2, 3):
             peer = decomposition.PCA(q, svd_solver="full").fit(Y)
-            best = closed_form(Complete.of(Y, flat(d), "reml"), q)
+            best = closed_form(complete(Y, flat(d), "reml"), q)
             assert best.sigma**2 == pytest.approx(peer.noise_variance_, rel=1e-10)
-            solver = Complete.of(Y, flat(d), "ml")
+            solver = complete(Y, flat(d), "ml")
             assert solver.value(best.W, best.sigma) / n == pytest.approx(peer.score(Y), rel=1e-10)
             # at the maximum the whole covariance is (n - 1) / n of that
             ml = closed_form(solver, q)
@@ -175,7 +172,7 @@ def test_scikit_learn_scores_the_same_model(iris, virus):
 def test_components_that_leave_no_noise_are_refused():
     Y = simulated(0, 3, 6, 2, 0.0)
     with pytest.raises(ValueError, match="2 components follow 3 rows of 6 columns exactly"):
-        closed_form(Complete.of(Y, flat(6), "ml"), 2)
+        closed_form(complete(Y, flat(6), "ml"), 2)
 
 
 # EM
@@ -186,7 +183,7 @@ def test_em_of_complete_rows_ends_at_the_closed_form(shape):
     n, d, q = shape
     Y = simulated(1, n, d, q, 0.0)
     found = expectation_maximisation(Y, q)
-    best = closed_form(Complete.of(Y, flat(d), "ml"), q)
+    best = closed_form(complete(Y, flat(d), "ml"), q)
     assert found.settled
     assert found.value == pytest.approx(best.value, abs=1e-6)
     assert found.value <= best.value + 1e-8 * abs(best.value)
@@ -209,8 +206,8 @@ def test_em_ends_without_slope_and_at_its_own_value(iris, name, shape, q):
         Y = simulated(2, *shape)
     found = expectation_maximisation(Y, q)
     d = Y.shape[1]
-    solver = Patterns(gather(Y), np.eye(d), flat(d)).under("ml")
-    value, slope, by_sigma = solver.score(found.W, found.sigma)
+    solver = patterns(Y, flat(d), "ml")
+    value, slope, by_sigma = solver.score(found.W.ravel(), found.sigma)
     assert found.settled
     assert -1e-9 < value - found.value < 1e-6  # mu is maximised there, and nearly so by EM
     assert np.abs(slope * np.abs(found.W).max()).max() < 0.02
@@ -253,8 +250,8 @@ def test_em_of_a_known_noise_maximises_the_rest():
     Y = simulated(8, 60, 6, 2, 0.2)
     for sigma in (0.3, 0.8):
         found = expectation_maximisation(Y, 2, sigma)
-        solver = Patterns(gather(Y), np.eye(6), flat(6)).under("ml")
-        value, slope, _ = solver.score(found.W, sigma)
+        solver = patterns(Y, flat(6), "ml")
+        value, slope, _ = solver.score(found.W.ravel(), sigma)
         assert found.sigma == sigma
         assert -1e-9 < value - found.value < 1e-6
         assert np.abs(slope).max() < 0.02

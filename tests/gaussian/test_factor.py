@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from bayeslmm.gaussian.complete import Complete, MeanPrior
+from bayeslmm.gaussian.beta import MeanPrior
 from bayeslmm.gaussian.expectation import expected_scores
 from bayeslmm.gaussian.latent import add_moments, by_pattern, draw_scores
-from bayeslmm.gaussian.patterns import Patterns, gather
 
-from .dense_factor import CRITERIA, Dense, flat, rows
+from .dense_factor import CRITERIA, Dense, complete, flat, patterns, rows
 
 TOLERANCE = 1e-10  # algebra, relative to the density or to the number of entries
 EPS = np.finfo(float).eps
@@ -22,15 +21,6 @@ def alike(d, location=0.3, variance=4.0):
 
 def unlike(d):
     return MeanPrior(np.linspace(-1.0, 2.0, d), np.geomspace(0.1, 30.0, d))
-
-
-def complete(Y, prior, criterion):
-    return Complete.of(Y, prior, criterion)
-
-
-def patterns(Y, prior, criterion, basis=None):
-    basis = np.eye(Y.shape[1]) if basis is None else basis
-    return Patterns(gather(Y), basis, prior).under(criterion)
 
 
 def agrees(solver, dense, criterion, tolerance=TOLERANCE, fine=False):
@@ -77,7 +67,7 @@ def test_complete_rows_fewer_than_as_many_as_and_more_than_columns(n, q, criteri
 def test_rows_with_missing_entries_under_equal_and_unequal_priors_of_mu(n, q, criterion):
     for prior in (alike, unlike):
         p = case(10 + n, n, 6, q, missing=0.3, prior=prior)
-        agrees(patterns(p.Y, p.prior, criterion, turned(6)), p, criterion)
+        agrees(patterns(p.Y, p.prior, criterion), p, criterion)
 
 
 def test_a_flat_prior_of_mu_makes_the_evidence_the_restricted_likelihood():
@@ -161,9 +151,7 @@ def test_rows_with_fewer_entries_than_components(criterion):
 def test_patterns_are_complete_rows_where_nothing_is_missing(n, criterion):
     p = case(9, n, 6, 2)
     one, other = complete(p.Y, p.prior, criterion), patterns(p.Y, p.prior, criterion)
-    other = Patterns(other.rows, one.basis, other.prior, other.code)
-    T = one.basis.T @ p.W
-    for a, b in zip(one.score(T, 0.6), other.score(T, 0.6)):
+    for a, b in zip(one.score(p.W.ravel(), 0.6), other.score(p.W.ravel(), 0.6)):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
 
 
@@ -185,23 +173,20 @@ def test_the_gradient_is_the_difference_quotient_of_the_dense_density(kind, crit
     p = case(11, n, 5, 2, missing, prior=unlike if "unequal" in kind else alike)
     make = complete if "complete" in kind else patterns
     solver = make(p.Y, p.prior, criterion)
-    if make is patterns:
-        solver = Patterns(solver.rows, turned(5), solver.prior, solver.code)
-    T = solver.basis.T @ p.W
-    _, slope, by_sigma = solver.score(T, p.sigma)
+    _, slope, by_sigma = solver.score(p.W.ravel(), p.sigma)
 
-    def dense(T, sigma):
-        return Dense(p.Y, solver.basis @ T, sigma, p.prior).value(criterion)
+    def dense(W, sigma):
+        return Dense(p.Y, W, sigma, p.prior).value(criterion)
 
     h = 1e-5
-    truth = np.empty_like(T)
-    for at in np.ndindex(T.shape):
-        e = np.zeros_like(T)
+    truth = np.empty_like(p.W)
+    for at in np.ndindex(p.W.shape):
+        e = np.zeros_like(p.W)
         e[at] = h
-        truth[at] = (dense(T + e, p.sigma) - dense(T - e, p.sigma)) / (2 * h)
+        truth[at] = (dense(p.W + e, p.sigma) - dense(p.W - e, p.sigma)) / (2 * h)
     size = max(1.0, np.abs(truth).max())
-    np.testing.assert_allclose(slope, truth, atol=1e-7 * size)
-    difference = (dense(T, p.sigma + h) - dense(T, p.sigma - h)) / (2 * h)
+    np.testing.assert_allclose(slope.reshape(p.W.shape), truth, atol=1e-7 * size)
+    difference = (dense(p.W, p.sigma + h) - dense(p.W, p.sigma - h)) / (2 * h)
     assert by_sigma == pytest.approx(difference, rel=1e-6, abs=1e-6)
 
 

@@ -10,28 +10,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.leave_out import (
-    Groups,
-    Refits,
-    Rows,
-    Table,
-    Units,
-    left_out,
-    undetermined,
-)
-from bayeslmm.gaussian.primal import FixedPrior
-from bayeslmm.gaussian.sums import Factor
+from bayeslmm.gaussian.beta import FixedPrior
+from bayeslmm.gaussian.leave_out import Groups, Refits, Rows, Units, left_out, undetermined
+from bayeslmm.gaussian.problem import Factor
 
 from .dense import dense, problem
 from .problems import nested, problems, quick, random_problem
 
 TOLERANCE = 1e-9
 LOG_2PI = np.log(2.0 * np.pi)
-
-
-def table_of(p, criterion="evidence"):
-    prior = p.prior if criterion == "evidence" else FixedPrior.flat(p.X.shape[1])
-    return Table(p.y, p.X, p.factors, p.offset, p.weights, p.frequency, prior)
 
 
 def proper(p):
@@ -42,13 +29,13 @@ def proper(p):
 
 def ways(p, number, criterion="evidence"):
     """Every way to leave out the levels of one factor."""
-    table, solver, f = table_of(p, criterion), p.solver(criterion), p.factors[number]
+    solver, f = p.solver(criterion), p.factors[number]
     units = Units.levels(f.codes, f.levels)
-    return [W(table, solver, units) for W in (Groups, Rows, Refits)[number > 0 :]]
+    return [W(solver, units) for W in (Groups, Rows, Refits)[number > 0 :]]
 
 
 def by_row(p, criterion="evidence"):
-    return Rows(table_of(p, criterion), p.solver(criterion), Units.rows(p.frequency))
+    return Rows(p.solver(criterion), Units.rows(p.frequency))
 
 
 class Joint:
@@ -201,7 +188,7 @@ def test_units_that_are_a_large_part_are_left_out_by_refits():
     for levels, kind in ((2, Refits), (400, Rows)):
         p = proper(random_problem(rng, 1200, 1, ((500, 1), (levels, 1))))
         f = p.factors[1]
-        way = left_out(table_of(p), p.solver("evidence"), Units.levels(f.codes, f.levels))
+        way = left_out(p.solver("evidence"), Units.levels(f.codes, f.levels))
         assert type(way) is kind
 
 

@@ -4,18 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.leave_out import Precision, Refits, Rows, Table, Units, left_out
+from bayeslmm.gaussian.leave_out import Precision, Refits, Rows, Units, left_out
+from bayeslmm.gaussian.primal import Primal
 
 from .blocks import Wide, wide, wides
 from .problems import quick
 from .test_leave_out import Joint, proper
 
 EPS = np.finfo(float).eps
-
-
-def table_of(w):
-    g = w.grouped
-    return Table(g.y, g.X, g.factors, g.offset, g.weights, g.frequency, g.prior, w.blocks)
 
 
 def few(w):
@@ -29,8 +25,7 @@ def by_row(w):
     units = Units.rows(w.grouped.frequency)
     yield Precision(w.solver("evidence"), units)
     if few(w):
-        table = table_of(w)
-        yield Rows(table, table.solver(), units)
+        yield Rows(Primal.of(w.rows, w.beta("evidence")), units)
 
 
 def by_level(w, number):
@@ -39,10 +34,9 @@ def by_level(w, number):
     units = Units.levels(f.codes, f.levels)
     yield Precision(w.solver("evidence"), units)
     if few(w):
-        table = table_of(w)
-        solver = table.solver()
+        solver = Primal.of(w.rows, w.beta("evidence"))
         for way in (left_out, Rows, Refits):
-            yield way(table, solver, units)
+            yield way(solver, units)
 
 
 def signal(w):

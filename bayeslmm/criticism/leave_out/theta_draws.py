@@ -83,7 +83,7 @@ def cost(model: Model) -> float:
     Those of LAPACK count a quarter of those of plain loops.
     """
     n, wide = model.design.y.size, sum(b.columns for b in model.blocks if not b.law.shared)
-    if model.dual:
+    if not model.solver().fused:
         return 0.25 * (2.0 * n**3 + n**2 * wide)
     m = sum(t.columns for t in model.groups[1:]) + sum(b.columns for b in model.blocks)
     m += len(model.design.fixed)

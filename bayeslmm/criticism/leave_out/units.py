@@ -6,13 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...gaussian.leave_out import LeftOut, Table, Units, left_out, undetermined
-from ...gaussian.primal import FixedPrior
+from ...gaussian.beta import beta_of, integrated
+from ...gaussian.leave_out import LeftOut, Units, left_out, undetermined
 from ...model import Model
 from ...options import one_of, shown
 from ...types import Index
 
-FLAT = ("ml", "reml")  # criteria under which the prior of beta is flat
 NAMED = 5  # labels that a message names before it counts the others
 
 
@@ -54,15 +53,10 @@ class UnitsOf:
 
     def way(self, model: Model, criterion: str | None) -> LeftOut:
         """How they are left out, under the criterion that the tree's coefficients follow."""
-        d = model.design
         self.refuse_undetermined(model, criterion)
-        factors = tuple(t.factor() for t in model.groups)
-        blocks = tuple(b.block() for b in model.blocks)
-        prior = prior_of(model, criterion)
-        table = Table(d.y, d.X, factors, d.offset, model.precision, d.frequency, prior, blocks)
-        solver = model.solver("reml" if criterion in FLAT else "evidence")
-        units = Units.rows(d.frequency) if self.by_row else Units.levels(self.codes, self.size)
-        return left_out(table, solver, units)
+        solver, frequency = model.solver(integrated(criterion)), model.design.frequency
+        units = Units.rows(frequency) if self.by_row else Units.levels(self.codes, self.size)
+        return left_out(solver, units)
 
     def undetermined(
         self, model: Model, criterion: str | None, turns: Index | None = None
@@ -72,7 +66,8 @@ class UnitsOf:
         codes = self.codes if turns is None else turns[self.codes]
         if self.by_row:  # its repeats stay in
             codes, count = np.where(model.design.frequency > 1.0, count, codes), count + 1
-        lost = undetermined(model.design.X, prior_of(model, criterion), codes, count)
+        beta = beta_of(integrated(criterion), model.fixed_prior)
+        lost = undetermined(model.design.X, beta, codes, count)
         return lost[lost < count - 1] if self.by_row else lost
 
     def refuse_undetermined(self, model: Model, criterion: str | None) -> None:
@@ -91,11 +86,6 @@ class UnitsOf:
                 f"density. Give beta a proper prior and fit by NUTS or "
                 f"EmpiricalBayes('evidence'), or leave out other units"
             )
-
-
-def prior_of(model: Model, criterion: str | None) -> FixedPrior:
-    """The prior of beta under a criterion."""
-    return FixedPrior.flat(len(model.design.fixed)) if criterion in FLAT else model.fixed_prior
 
 
 def name_some(labels: NDArray[Any]) -> str:

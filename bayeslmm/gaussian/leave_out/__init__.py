@@ -7,7 +7,7 @@ rows; `solvers` takes the cheapest way.
 
 from .left import Left, LeftOut, Units
 from .precision import Precision
-from .solvers import Groups, Refits, Rows, Table, left_out, undetermined
+from .solvers import Groups, Refits, Rows, left_out, undetermined
 
 __all__ = [
     "Groups",
@@ -16,7 +16,6 @@ __all__ = [
     "Precision",
     "Refits",
     "Rows",
-    "Table",
     "Units",
     "left_out",
     "undetermined",

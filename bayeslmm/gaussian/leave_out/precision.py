@@ -28,7 +28,7 @@ class Precision:
     def __init__(self, solver: Dual, units: Units) -> None:
         self.solver, self.work, self.units = solver, solver.work(), units
         self.own = (*units.members(), units.copies)
-        self.constants = units.constants(solver.rows)
+        self.constants = units.constants(solver.problem)
 
     def at(self, scales: Array, sigma: float) -> Left:
         found = np.empty((self.units.count, 3))

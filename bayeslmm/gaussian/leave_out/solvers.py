@@ -11,15 +11,15 @@ by rows). `left_out` takes the cheapest of four exact ways, each `at(scales, sig
 * `Precision`: from the whole of P, where a model has more columns than rows.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...types import Array
+from ..beta import Beta, prior_of
 from ..dual import Dual
-from ..primal import FixedPrior, Primal
-from ..sums import Columns, Factor, accumulate
+from ..primal import Primal
 from .groups import compress, leave_groups
 from .left import Left, LeftOut, Units, with_constants
 from .precision import Precision
@@ -29,47 +29,18 @@ from .units import leave_units
 KEPT = 400e6  # bytes of solvers that `Refits` keeps from one point to the next
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Table:
-    """Rows with the prior of beta: all that the units need. Beta is always integrated."""
-
-    y: Array
-    X: Array
-    factors: tuple[Factor, ...]
-    offset: Array
-    weights: Array
-    frequency: Array
-    prior: FixedPrior
-    blocks: tuple[Columns, ...] = ()
-
-    def solver(self, keep: NDArray[np.bool_] | None = None) -> Primal:
-        """The solver of the rows that are kept."""
-        keep = np.ones(self.y.size, bool) if keep is None else keep
-        factors = tuple(Factor(f.codes[keep], f.levels, f.Z[keep]) for f in self.factors)
-        sums = accumulate(
-            self.y[keep],
-            self.X[keep],
-            factors,
-            tuple(Columns(b.Z[keep], b.shared) for b in self.blocks),
-            offset=self.offset[keep],
-            weights=self.weights[keep],
-            frequency=self.frequency[keep],
-        )
-        return Primal.of(sums, self.prior)
-
-
 class Point:
     """What all units share: the solver, its scratch memory, and the rotated rows."""
 
-    def __init__(self, table: Table, solver: Primal) -> None:
+    def __init__(self, solver: Primal) -> None:
         self.solver, self.work = solver, solver.work()
-        self.rotated: Rotated = rotate(solver.sums, table.y)
+        self.rotated: Rotated = rotate(solver.sums, solver.problem.y)
         sums = solver.sums
         squares = (sums.rows.values**2).ravel()
         norms = np.bincount(sums.rows.columns.ravel(), squares, minlength=sums.random)
         # For every triangular factor, entry by entry: z'z of the effect of its row. Levels of a
         # factor share no row, so that the largest counts; columns of a block share all of them.
-        grouped, largest = len(sums.factors) - len(table.blocks), []
+        grouped, largest = len(sums.factors) - len(solver.problem.blocks), []
         for number, (a, levels, q) in enumerate(sums.layout):
             own = norms[a : a + levels * q].reshape(levels, q)
             own = own.max(axis=0) if number < grouped else own.sum(axis=0)
@@ -91,8 +62,8 @@ class Point:
 class Rows:
     """Any rows at a time."""
 
-    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
-        self.point, self.constants = Point(table, solver), units.constants(table)
+    def __init__(self, solver: Primal, units: Units) -> None:
+        self.point, self.constants = Point(solver), units.constants(solver.problem)
         self.order, starts = solver.sums.rows.order, solver.sums.rows.starts
         self.alone = units.alone
         batches = (np.arange(self.order.size), starts) if self.alone else units.members(self.order)
@@ -110,9 +81,9 @@ class Rows:
 class Groups:
     """All rows of one level of the eliminated factor at a time."""
 
-    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
-        self.units, self.point = units, Point(table, solver)
-        self.constants = units.constants(table)
+    def __init__(self, solver: Primal, units: Units) -> None:
+        self.units, self.point = units, Point(solver)
+        self.constants = units.constants(solver.problem)
         rotated = self.point.rotated
         lines = np.minimum(np.diff(rotated.starts), np.diff(rotated.first) + 1)
         starts = np.concatenate([[0], np.cumsum(lines)])
@@ -130,8 +101,8 @@ class Groups:
 class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
-    def __init__(self, table: Table, solver: Primal, units: Units) -> None:
-        self.table, self.solver, self.units, self.work = table, solver, units, solver.work()
+    def __init__(self, solver: Primal, units: Units) -> None:
+        self.solver, self.units, self.work = solver, units, solver.work()
         self.kept: dict[tuple[int, bool], Primal] = {}
         sums = solver.sums
         size = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
@@ -151,37 +122,38 @@ class Refits:
         """The solver without the unit's rows, or with each of them once more."""
         if (unit, twice) in self.kept:
             return self.kept[unit, twice]
-        inside = self.units.codes == unit
+        inside, problem = self.units.codes == unit, self.solver.problem
         if twice:
-            frequency = np.where(inside, 2.0, 1.0) * self.table.frequency
-            other = replace(self.table, frequency=frequency).solver()
+            frequency = np.where(inside, 2.0, 1.0) * problem.frequency
+            problem = replace(problem, frequency=frequency)
         else:
-            other = self.table.solver(~inside)
+            problem = problem.only(~inside)
+        other = Primal.of(problem, self.solver.beta)
         if len(self.kept) < self.most:
             self.kept[unit, twice] = other
         return other
 
 
-def left_out(table: Table, solver: Primal | Dual, units: Units) -> LeftOut:
+def left_out(solver: Primal | Dual, units: Units) -> LeftOut:
     """The units, in the cheapest of the exact ways."""
     if isinstance(solver, Dual):
         return Precision(solver, units)
-    largest = float(np.bincount(units.codes).max())
-    if largest > 1 and table.factors and np.array_equal(units.codes, table.factors[0].codes):
-        return Groups(table, solver, units)
-    whole = float(solver.sums.random + solver.sums.fixed) ** 3 + 100.0 * table.y.size
-    return (Rows if largest**3 < whole else Refits)(table, solver, units)
+    largest, problem = float(np.bincount(units.codes).max()), solver.problem
+    if largest > 1 and problem.factors and np.array_equal(units.codes, problem.first.codes):
+        return Groups(solver, units)
+    whole = float(problem.remain) ** 3 + 100.0 * problem.y.size
+    return (Rows if largest**3 < whole else Refits)(solver, units)
 
 
-def undetermined(
-    X: Array, prior: FixedPrior, codes: NDArray[np.intp], units: int
-) -> NDArray[np.intp]:
+def undetermined(X: Array, beta: Beta, codes: NDArray[np.intp], units: int) -> NDArray[np.intp]:
     """Units without which some coefficient with a flat prior is not determined by the rest.
 
     Their predictive density does not exist. The rows' share in an orthonormal basis of [X; H] has
     then an eigenvalue of one, whatever the variances.
     """
-    p, r = X.shape[1], prior.H.shape[0]
+    p = X.shape[1]
+    prior = prior_of(beta, p)
+    r = prior.H.shape[0]
     if r == p:
         return np.zeros(0, np.intp)
     scale = np.sqrt((X**2).sum(axis=0))
