@@ -36,9 +36,10 @@ def side_of(matrix: Numbers) -> tuple[Side, dict[str, Column]]:
     """The side whose terms are the columns of a matrix, and these columns by made-up names."""
     keys = [f"{matrix.what}\n{j}" for j in range(len(matrix.names))]
     terms = tuple((Variable(n, Name(key, 0), key),) for n, key in zip(matrix.names, keys))
+    values = np.ascontiguousarray(matrix.values.T)
     columns = {
-        key: Column(n, "number", x, np.isnan(x), called=f"column '{n}' of {matrix.what}")
-        for n, key, x in zip(matrix.names, keys, matrix.values.T)
+        key: Column(n, "number", x, gap, called=f"column '{n}' of {matrix.what}")
+        for n, key, x, gap in zip(matrix.names, keys, values, np.isnan(values))
     }
     return Side(terms, False), columns
 

@@ -41,20 +41,20 @@ class Column:
         return self.called or f"column '{self.name}'"
 
     def take(self, keep: np.ndarray) -> "Column":
-        """The rows of a mask; integers that were floats only for their gaps are integers again."""
+        """The rows of a mask."""
+        if keep.all():
+            return self
         values, missing = self.values[keep], self.missing[keep]
         levels = self.levels
         if levels is not None:
             used = set(values[~missing].tolist())
             levels = tuple(level for level in levels if level in used)
-        if self.kind == "number" and not missing.any():
-            values = whole_numbers(values)
         return replace(self, values=values, missing=missing, levels=levels)
 
     @property
     def told(self) -> str:
         """Its kind for messages and for tables to come; numbers that are all 0 or 1 are told."""
-        zero_one = self.kind == "number" and bool(np.isin(self.values, (0, 1)).all())
+        zero_one = self.kind == "number" and bool(((self.values == 0) | (self.values == 1)).all())
         return "number (0 or 1)" if zero_one else self.kind
 
     def comparable(self, fitted: str) -> bool:

@@ -203,7 +203,6 @@ class Encoder:
                 f"{role} '{name}' was {self.kinds[name]} in the fitted table and is {column.kind} "
                 f"here (e.g. {some(column.values[:3])}); convert it"
             )
-        column = column.take(np.ones(len(table), dtype=bool))
         return replace(column, levels=None)  # those of the fitted table count
 
 

@@ -65,7 +65,10 @@ class FittedSide:
         DesignError
             At a level that the fitted table did not have, or a value that is not finite.
         """
-        read = self.read(columns, rows)
+        return self.matrix(self.read(columns, rows), rows)
+
+    def matrix(self, read: Mapping[str, Array], rows: Index) -> Array:
+        """The columns of what was read, side by side."""
         found = [np.empty((len(rows), 0))]
         for block in self.blocks:
             parts = [self.codings[key].columns(read[key], full) for key, full in block]
@@ -100,13 +103,14 @@ def fit_side(side: Side, columns: ByName, rows: Index) -> tuple[FittedSide, Arra
     """
     memory: Memory = {}
     every = {item.key: item for term in side.terms for item in term}
-    codings = {k: fit_coding(item, columns, memory, len(rows)) for k, item in every.items()}
+    fitted = {k: fit_coding(item, columns, memory, rows) for k, item in every.items()}
+    codings = {key: coding for key, (coding, _) in fitted.items()}
     categorical = {key for key, coding in codings.items() if coding.levels is not None}
     found: list[tuple[str, Coded]] = [("Intercept", ())] if side.intercept else []
     for term, blocks in blocks_of(side.terms, side.intercept, categorical):
         found += [(":".join(item.label for item in term), block) for block in blocks]
     named = [_names(block, codings) for _, block in found]
-    fitted = FittedSide(
+    made = FittedSide(
         side=side,
         memory=memory,
         codings=codings,
@@ -114,7 +118,7 @@ def fit_side(side: Side, columns: ByName, rows: Index) -> tuple[FittedSide, Arra
         names=tuple(name for block in named for name in block),
         written=tuple(term for (term, _), block in zip(found, named) for _ in block),
     )
-    return fitted, fitted.encode(columns, rows)
+    return made, made.matrix({key: read for key, (_, read) in fitted.items()}, rows)
 
 
 def _names(block: Coded, codings: Mapping[str, Coding]) -> list[str]:
