@@ -37,10 +37,11 @@ STATEFUL = ("center", "scale", "standardize", *BASES, *BINARY)
 
 def _elementwise(name: str) -> Callable[..., Any]:
     ufunc = getattr(np, name)
+    takes = "one value" if ufunc.nin == 1 else "two values"
 
     def apply(*columns: Any, **options: Any) -> Any:
         if options or len(columns) != ufunc.nin:  # numpy would write to one more
-            raise TypeError(f"it takes {ufunc.nin} values, and no options")
+            raise TypeError(f"it takes {takes}, and no options")
         return ufunc(*columns)
 
     return apply
