@@ -16,7 +16,7 @@ from .checks import (
     check_names,
     check_size,
 )
-from .column import Column, read_column, refuse_infinite
+from .column import Column, column_of
 from .effects import fit_random
 from .encoder import Encoder
 from .extras import Extra, check_extra, read_extras, sources_of, values_or
@@ -139,11 +139,7 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
     roles = dict.fromkeys(predictors, "the predictor")
     roles |= dict.fromkeys(grouping, "the grouping factor")
     roles |= dict.fromkeys(response, "the response")
-    columns = {}
-    for name, role in roles.items():
-        column = read_column(name, table.column(name, role), table.rows, role)
-        refuse_infinite(column, table.rows, role)
-        columns[name] = column
+    columns = {name: column_of(table, name, role) for name, role in roles.items()}
     numeric = [(said.response, "the response"), *((o, "the offset") for o in said.offsets)]
     for item, role in numeric:
         if isinstance(item.node, Name):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DesignError, at_rows, quoted, some
+from .table import Table
 
 _DATE_KINDS = {
     "date", "datetime", "datetime64", "Timestamp", "Timedelta", "timedelta", "timedelta64", "time",
@@ -127,6 +128,13 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
+
+
+def column_of(table: Table, name: str, role: str) -> Column:
+    """A column of a table, told for what it is; infinity is never data."""
+    column = read_column(name, table.column(name, role), table.rows, role)
+    refuse_infinite(column, table.rows, role)
+    return column
 
 
 def _intervals_as_text(series: Any) -> Any:

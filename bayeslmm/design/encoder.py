@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Array, Index
 from .array_reading import read_new_arrays
-from .column import Column, read_column, refuse_infinite
+from .column import Column, column_of
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
 from .extras import Extra, Sources, read_new_extras, values_or
@@ -180,19 +180,14 @@ class Encoder:
         return replace(self, kept=index if self.kept is None else self.kept[index])
 
     def _columns(self, table: Table, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
-        roles = dict.fromkeys(self.fixed.side.columns, "the predictor")
-        for side in self.offsets:
-            roles |= dict.fromkeys(side.side.columns, "the offset")
-        for part in random:
-            for side in part.sides:
-                roles |= dict.fromkeys(side.side.columns, "the predictor")
-        for part in random:
-            roles |= dict.fromkeys(part.factor.columns, "the grouping factor")
+        sides = [(self.fixed, "the predictor"), *((side, "the offset") for side in self.offsets)]
+        sides += [(side, "the predictor") for part in random for side in part.sides]
+        roles = {name: role for side, role in sides for name in side.side.columns}
+        roles |= {n: "the grouping factor" for part in random for n in part.factor.columns}
         return {name: self._column(table, name, role) for name, role in roles.items()}
 
     def _column(self, table: Table, name: str, role: str) -> Column:
-        column = read_column(name, table.column(name, role), table.rows, role)
-        refuse_infinite(column, table.rows, role)
+        column = column_of(table, name, role)
         if column.missing.any():
             raise DesignError(
                 f"{role} '{name}' is missing in {at_rows(column.missing, table.rows)} of the new "

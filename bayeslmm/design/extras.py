@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .checks import check_frequency, check_positive, refuse_where, vector
-from .column import read_column, refuse_infinite
+from .column import column_of
 from .errors import DesignError
 from .labels import Labels
 from .table import Table
@@ -46,9 +46,7 @@ def read_extra(
                 f"{keyword}='{given}' names a column, but there is no table; give an array"
             )
         role = f"the {keyword} column"
-        column = read_column(given, table.column(given, role), rows, role)
-        refuse_infinite(column, rows, role)
-        return Extra(keyword, given, numbers(column, rows, role))
+        return Extra(keyword, given, numbers(column_of(table, given, role), rows, role))
     values = vector(labels.align(given, f"{keyword}="), len(rows), keyword)
     refuse_where(np.isinf(values), rows, f"{keyword} is infinite", "correct these rows")
     return Extra(keyword, None, values)
