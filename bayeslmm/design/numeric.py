@@ -121,7 +121,8 @@ def read_alike(
 def is_table(values: Any) -> bool:
     """Whether something has names for its columns."""
     fields = getattr(getattr(values, "dtype", None), "names", None)
-    return hasattr(values, "columns") or isinstance(values, Mapping) or bool(fields)
+    mapping = isinstance(values, Mapping) and not hasattr(values, "data_vars")  # of xarray
+    return hasattr(values, "columns") or mapping or bool(fields)
 
 
 def from_frame(frame: Any, rows: Index, what: str, names: Sequence[str] | None = None) -> Array:
