@@ -7,10 +7,11 @@ import numpy as np
 
 from .laws import log_densities
 from .model import Model
+from .normal import log_normal
 from .parameters import Positive
 from .predictive import mean_of
 from .target import foreign_log_density
-from .terms import BlockTerm
+from .terms import BlockTerm, ScoresTerm
 from .types import Array, Coefficients, Named, Theta
 
 BLOCK = 10_000_000  # numbers of a block of row means
@@ -32,14 +33,29 @@ def log_prior(model: Model, variables: Named) -> Named:
                 found[scale.name] = (dims, density)
     for block in model.blocks:
         found |= _block_prior(block, variables)
+    if model.scores:
+        found |= _loadings_prior(model.scores, variables)
     for c in model.space.correlations:
         if c.free and c.name in variables:
             found[c.name] = ((), c.log_density(variables[c.name][1]))
     fixed = model.fixed
-    if fixed and fixed.prior.H.shape[0] and fixed.coefficients in variables:
-        density = fixed.prior.log_density(variables[fixed.coefficients][1])
+    if fixed and fixed.known and fixed.coefficients in variables:
+        density = fixed.log_density(variables[fixed.coefficients][1], {})
         found[fixed.coefficients] = ((), density)
     return found
+
+
+def _loadings_prior(scores: ScoresTerm, variables: Named) -> Named:
+    """Log prior density of the loadings, one value a draw; none where they are told turned."""
+    name, scale = scores.loadings.name, scores.sd.name
+    if scores.loadings.own or not {name, scale} <= set(variables):
+        return {}
+    W, sd = variables[name][1], variables[scale][1]
+    shape = sd.shape
+    if W.strides[:2] == (0, 0):  # plugged in: the same draw throughout
+        W, sd = W[:1, :1], sd[:1, :1]
+    density = log_normal(W, sd[..., None, None] * scores.unit[:, None]).sum(axis=(-1, -2))
+    return {name: ((), np.broadcast_to(density, shape))}
 
 
 def _density(scale: Positive, values: Array) -> Array | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import prior_of
 from ..laws import Law
 from ..model import Model
 from ..parameters import Positive
@@ -19,7 +20,7 @@ from ..recover import one_chain, theta_variables
 from ..types import Array, Named
 from .convergence import judge
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, interrupted_words, refuse_matrix
+from .protocol import Outcome, check_integers, interrupted_words, refuse_unknown
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
@@ -59,7 +60,7 @@ class Gibbs:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sweep; nothing is tuned, the first sweeps are thrown away."""
-        refuse_matrix(self, model)
+        refuse_unknown(self, model)
         refuse_groups(model)
         refuse_improper(model)
         data, centre = rows_of(model)
@@ -103,8 +104,8 @@ def refuse_groups(model: Model) -> None:
 
 def rows_of(model: Model) -> tuple[Data, Array]:
     """What the sampler works on: rows scaled by their weights, and the prior of beta."""
-    d, prior = model.design, model.fixed_prior
-    root = np.sqrt(model.precision * d.frequency)
+    d, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
+    root = np.sqrt(model.residual.precision * d.frequency)
     K = prior.H / prior.scale[:, None]
     columns = np.hstack([b.Z for b in model.blocks])
     return reduce_rows(

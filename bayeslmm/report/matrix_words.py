@@ -11,7 +11,7 @@ MOST = 8  # columns that are named
 
 def laws(model: Any) -> list[str]:
     """The laws of what the equation adds up, one line each."""
-    scaled = bool((model.unit != 1.0).any())
+    scaled = bool((model.residual.unit != 1.0).any())
     noise = "diag(noise_sd²)" if scaled else "sigma² I"
     means = ", noise_sd[j] = sigma times the sd of column j" if scaled else ""
     lines = [f"e[i] ~ N(0, {noise}){means}"]
@@ -45,6 +45,6 @@ def data_summary(model: Any) -> list[tuple[str, str]]:
 def _spread(model: Any) -> list[tuple[str, str]]:
     """Sds of the columns, and what they were divided by."""
     sd = np.nanstd(model.design.y, axis=0, ddof=1)
-    scaled = bool((model.unit != 1.0).any())
+    scaled = bool((model.residual.unit != 1.0).any())
     told = f"{number(float(sd.min()))} to {number(float(sd.max()))}"
     return [("sds of columns", told + ("; each was divided by its own" if scaled else ""))]

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..estimates import INTERVAL
+from ..model import Model
 from ..scalars import KINDS, Scalar, chains
 from ..terms import BlockTerm
 from . import matrix_words
@@ -207,7 +207,7 @@ class Folded:
     whole: list[tuple[str, str]] = field(default_factory=list)
 
 
-def priors(model: Declared) -> Folded:
+def priors(model: Model) -> Folded:
     """The printed table; of many fixed effects the first few, and all to unfold."""
     whole = list(model.prior_table.items())
     if len(whole) <= LONG:
@@ -229,7 +229,7 @@ def laws(model: Any) -> list[str]:
         tail = f", Psi_{name} made of {made}" if q > 1 else ""
         lines.append(f"u_{name}[j] ~ N(0, {spread}), j = 1, ..., {term.shape[0]:,}{tail}")
     lines += [_law(block) for block in model.blocks]
-    shared = bool(np.all(model.precision == 1.0))
+    shared = bool(np.all(model.residual.precision == 1.0))
     lines.append("e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])")
     return lines
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..criticism.check import BOUNDARY, Check
+from ..engines.advice import advice
 from .view import View
 
 
@@ -33,7 +34,7 @@ def trust(view: View) -> list[Trust]:
         level = "bad" if words.startswith("Not to be trusted") else "fair" if failed else "good"
         told = _message(view.trees[engine].attrs)
         if {row.name for row in failed} - {BOUNDARY}:
-            told = "; ".join(view.model.advice)
+            told = "; ".join(advice(view.model))
         elif told:
             failed = []  # the engine says the same, parameter by parameter
         found.append(Trust(engine, words, level, tuple(failed), checks.rows, told))

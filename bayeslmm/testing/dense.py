@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..gaussian.beta import prior_of
 from ..model import Model
 from ..normal import LOG_2PI, log_normal
 from ..types import Array, Theta
@@ -15,7 +16,7 @@ from ..types import Array, Theta
 
 def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
     """All columns C (n, k) of (beta, u...), and their coefficients' prior precision (k, k)."""
-    design, prior = model.design, model.fixed_prior
+    design, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
     root = prior.H / prior.scale[:, None]
     columns: list[Array] = [design.X]
     blocks: list[Array] = [root.T @ root]
@@ -42,8 +43,8 @@ def coefficient_columns(model: Model, theta: Theta) -> tuple[Array, Array]:
 def conditional(model: Model, theta: Theta) -> tuple[Array, Array]:
     """Mean (k,) and precision (k, k) of all coefficients given theta, by dense algebra."""
     C, precision = coefficient_columns(model, theta)
-    design, prior = model.design, model.fixed_prior
-    weight = model.precision * design.frequency / float(theta["sigma"]) ** 2
+    design, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
+    weight = model.residual.precision * design.frequency / float(theta["sigma"]) ** 2
     total = C.T @ (C * weight[:, None]) + precision
     known = np.zeros(C.shape[1])
     known[: design.X.shape[1]] = prior.H.T @ (prior.location / prior.scale**2)
@@ -54,7 +55,7 @@ def dense_evidence(model: Model, theta: Theta) -> float:
     """Log p(y | theta) from the joint density at the conditional mean: an independent route."""
     C, precision = coefficient_columns(model, theta)
     mean, total = conditional(model, theta)
-    design, prior = model.design, model.fixed_prior
+    design, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
     p, r = design.X.shape[1], prior.H.shape[0]
     rest = (prior.H @ mean[:p] - prior.location) / prior.scale
     random = precision[p:, p:]
@@ -62,7 +63,7 @@ def dense_evidence(model: Model, theta: Theta) -> float:
     log_prior += prior.log_det - np.log(prior.scale).sum() + 0.5 * np.linalg.slogdet(random)[1]
     log_prior -= 0.5 * (r + random.shape[0]) * LOG_2PI
     error = design.y - design.offset - C @ mean
-    sd = float(theta["sigma"]) / np.sqrt(model.precision)
+    sd = float(theta["sigma"]) / np.sqrt(model.residual.precision)
     rows = log_normal(error, sd)
     log_conditional = 0.5 * np.linalg.slogdet(total)[1] - 0.5 * mean.size * LOG_2PI
     return float(log_prior + rows @ design.frequency - log_conditional)

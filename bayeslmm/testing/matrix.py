@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.start import centre
 from ..factors import FactorModel
 from ..factors.flat import Flat
 from ..laws import log_densities
@@ -24,7 +25,7 @@ def check_matrix_model(model: FactorModel, seed: int, points: int, graphs: bool)
     if graphs and not model.ard:  # its graph takes the loadings as they are
         marginal = model.marginal.compile_logp(mode="FAST_COMPILE")
     for _ in range(points):
-        z = model.centre + 0.2 * rng.standard_normal(model.space.size)
+        z = centre(model) + 0.2 * rng.standard_normal(model.space.size)
         W, h = (a[0] for a in model.target().loadings(z[None]))
         sigma = float(h[-1])
         C, prior, location, y = _columns(model, W)

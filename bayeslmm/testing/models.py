@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..factors import FactorModel
+from ..engines.start import centre
 from ..model import Model
 from ..normal import LOG_2PI
 from ..recover import moments_of
@@ -25,7 +25,7 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
 
     Parameters
     ----------
-    model : Model or FactorModel
+    model : Model
         On a small table: the truth is an n x n matrix (n at most 2,000).
     seed : int
         Seed of the random points.
@@ -45,13 +45,13 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
     >>> from bayeslmm.testing import check_model
     >>> check_model(bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")), graphs=False)
     """
-    if isinstance(model, FactorModel):
+    if model.axes is not None:
         check_matrix_model(model, seed, points, graphs)
         return
     rng = np.random.default_rng(seed)
     if model.design.y.size > 2000:
         raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 rows")
-    start = model.centre
+    start = centre(model)
     compiled = _Graphs(model) if graphs else None
     for _ in range(points):
         z = start + 0.7 * rng.standard_normal(start.size)
@@ -93,7 +93,7 @@ def _refit(model: Model, rng: np.random.Generator) -> None:
     if other.space is not model.space or other.terms is not model.terms:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
-    theta = model.space.constrain(model.centre)
+    theta = model.space.constrain(centre(model))
     values = [m.solver().value(*m.roots(theta)) for m in (model, back)]
     close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
 
