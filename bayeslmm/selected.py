@@ -119,7 +119,7 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
                     f"rule='shrinkage' is for a horseshoe or ard; under {block.law.kind} no scale "
                     f"says that its column does not matter: use rule='interval'"
                 )
-            weight = model.precision * model.design.frequency
+            weight = model.residual.precision * model.design.frequency
             size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
             total = np.zeros(block.columns)
             for s, e in zip(block.root(theta), sigma):

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..estimates import INTERVAL, plugged
+from ..model import Model
 from . import described, tables
 from .biplot import biplot
 from .bound import bound
@@ -130,7 +130,7 @@ class Content:
     """All that a report says."""
 
     title: str
-    model: Declared
+    model: Model
     said: str  # what the user gave: a formula or a matrix
     laws: list[str]
     data: list[tuple[str, str]]

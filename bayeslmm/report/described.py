@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
+from ..model import Model
 from ..terms import BlockTerm, GroupTerm
 from .show import label, number
 
@@ -22,7 +22,7 @@ class Folded:
     whole: list[tuple[str, str]] = field(default_factory=list)
 
 
-def priors(model: Declared) -> Folded:
+def priors(model: Model) -> Folded:
     """The printed table; of many fixed effects the first few, and all to unfold."""
     whole = list(model.prior_table.items())
     if len(whole) <= LONG:
@@ -37,12 +37,12 @@ def laws(model: Any) -> list[str]:
     if of_matrix(model):
         return _laws_of_matrix(model)
     lines = [*map(_group, model.groups), *map(_law, model.blocks)]
-    shared = bool(np.all(model.precision == 1.0))
+    shared = bool(np.all(model.residual.precision == 1.0))
     return [*lines, "e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])"]
 
 
 def _laws_of_matrix(model: Any) -> list[str]:
-    scaled = bool((model.unit != 1.0).any())
+    scaled = bool((model.residual.unit != 1.0).any())
     noise = "diag(noise_sd²)" if scaled else "sigma² I"
     means = ", noise_sd[j] = sigma times the sd of column j" if scaled else ""
     lines = [f"e[i] ~ N(0, {noise}){means}"]
@@ -140,6 +140,6 @@ def _matrix(model: Any) -> list[tuple[str, str]]:
 def _spread(model: Any) -> list[tuple[str, str]]:
     """Sds of the columns, and what they were divided by."""
     sd = np.nanstd(model.design.y, axis=0, ddof=1)
-    scaled = bool((model.unit != 1.0).any())
+    scaled = bool((model.residual.unit != 1.0).any())
     told = f"{number(float(sd.min()))} to {number(float(sd.max()))}"
     return [("sds of columns", told + ("; each was divided by its own" if scaled else ""))]

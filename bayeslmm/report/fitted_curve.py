@@ -70,7 +70,7 @@ def _curve(view: View, engine: str, made: Expansion, grid: Array) -> Curve:
     columns = np.hstack([np.ones((grid.size, 1)), functions]) if made.bias else functions
     parts, fixed = [], view.model.fixed
     for _, drawn in pieces(view.model, thin, np.random.default_rng(0)):
-        curve = block.times(drawn[block.coefficients], columns)
+        curve = block.at(drawn[block.coefficients], columns)
         if fixed is not None:  # the intercept alone
             curve = curve + drawn[fixed.coefficients]
         parts.append(curve)

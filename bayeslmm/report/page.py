@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..declared import Declared, model_first
+from ..declared import model_first
 from ..design.visible import visible
 from ..host.arithmetic import tiny_is_zero
+from ..model import Model
 from ..tree import read_tree
 from .content import content
 from .drawing import key
@@ -22,7 +23,7 @@ ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 @tiny_is_zero
 def report(
-    model: Declared,
+    model: Model,
     results: Any,
     path: str | os.PathLike[str],
     *,

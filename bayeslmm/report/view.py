@@ -19,7 +19,7 @@ from .factors import Factors
 class View:
     """A model and its results."""
 
-    model: Any  # Declared; a panel asks it for what its kind has
+    model: Any  # Model; a panel asks it for what its kind has
     trees: Mapping[str, Any]
 
     @cached_property
