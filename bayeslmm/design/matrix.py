@@ -67,6 +67,11 @@ class Matrix:
         return not np.isnan(self.y.min())  # NaN passes through a minimum
 
     @property
+    def others(self) -> list[np.ndarray]:
+        """Numbers of the rows beside the responses: none."""
+        return []
+
+    @property
     def labels(self) -> np.ndarray | list:
         """Labels of the rows: an array where they are numbers, as of a million rows; or a list."""
         return self.rows if self.rows.dtype.kind in "iuf" else self.rows.tolist()

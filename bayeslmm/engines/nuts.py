@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.advice import advice
+from ..engines.convergence import compared
 from ..host.interrupts import held
 from ..model import Model
 from ..options import shown
@@ -21,6 +23,7 @@ from ..target import Target
 from ..types import Array
 from . import start
 from .convergence import judge
+from .endings import Ending
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
@@ -98,9 +101,9 @@ class NUTS:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
             return Outcome(
-                theta=model.thetas(np.zeros((self.chains, self.draws, 0))),
+                theta=model.space.constrain(np.zeros((self.chains, self.draws, 0))),
                 attrs={
-                    "message": "all variances are fixed: every draw is exact and independent",
+                    "message": Ending.EXACT.value,
                     "converged": 1,
                 },
             )
@@ -109,9 +112,9 @@ class NUTS:
         target = model.target()
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
         with held():
-            thetas = model.thetas(z)
-            judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
-        judged["message"] += "".join(f"; {advice}" for advice in model.advice)
+            thetas = model.space.constrain(z)
+            judged = judge(compared(model, thetas, z), stats, ("z", *model.moving))
+        judged["message"] += "".join(f"; {advice}" for advice in advice(model))
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
         return Outcome(theta=thetas, sample_stats=stats, attrs={**attrs, **judged})

@@ -42,9 +42,9 @@ class Outcome:
     coords: dict[str, Any] = field(default_factory=dict)
 
 
-def refuse_matrix(engine: Any, model: Any) -> None:
-    """Refuse a model whose design is unknown, where an engine asks for coefficients given it."""
-    if model.matrix:
+def refuse_unknown_columns(engine: Any, model: Any) -> None:
+    """Refuse a model whose columns are unknown, where an engine needs coefficients given them."""
+    if model.axes is not None:
         raise ValueError(
             f"{type(engine).__name__} is for coefficients of known columns; a {model.kind} has "
             f"unknown ones: use NUTS(), ADVI(marginal=True) or EmpiricalBayes('ml')"
