@@ -8,6 +8,7 @@ import numpy as np
 
 from .densities import log_prior
 from .design.visible import visible
+from .engines.endings import Ending, Message
 from .engines.protocol import Engine, Outcome
 from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
@@ -160,9 +161,9 @@ def _noted(model: Model, attrs: Mapping[str, Any]) -> dict[str, Any]:
     if design:
         found["undetermined"] = ", ".join(dict.fromkeys(n for d in design for n in d.names))
         notes = [f"{d.words}, so that priors alone tell; {d.advice}" for d in design]
-        found["message"] = "; ".join([str(found.get("message", "converged")), *notes])
+        found["message"] = Message(found.get("message", Ending.CONVERGED), *notes)
     if "message" in found:  # it names columns and levels, and people print it
-        found["message"] = visible(found["message"])
+        found["message"] = visible(str(found["message"]))
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
 

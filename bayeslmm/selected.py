@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .declared import check_prob, response_first
+from .declared import check_prob
 from .engines.convergence import FEWEST
 from .estimates import Estimate, estimates
 from .host.arithmetic import tiny_is_zero
@@ -154,7 +154,6 @@ def _model(tree: Any, given: Model | None) -> Model:
     model: Any = model_of(tree) if given is None else given
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
-    response_first(model, "selected", "see W in tree['posterior']")
     return model
 
 

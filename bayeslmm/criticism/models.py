@@ -15,7 +15,7 @@ import numpy as np
 
 from ..design import Grouping
 from ..design.labels import other_order
-from ..engines.approximation import UNTRUSTED, affordable
+from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
@@ -244,11 +244,12 @@ def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
 
 def _untrusted(results: Mapping[str, Any]) -> list[str]:
     """Fits that are not to be trusted, or could not be judged."""
-    verdicts = {name: check(tree).verdict.partition(", given")[0] for name, tree in results.items()}
+    checks = {name: check(tree) for name, tree in results.items()}
     return [
-        f"{name} is {verdict} (see check), and so what is said of it here"
-        for name, verdict in verdicts.items()
-        if verdict.startswith(UNTRUSTED)
+        f"{name} is {found.verdict.partition(', given')[0]} (see check), and so what is said of it "
+        f"here"
+        for name, found in checks.items()
+        if not found.trusted
     ]
 
 

@@ -18,12 +18,10 @@ from ..model import Model
 from ..space import at_draw
 from ..types import Array, Coefficients, Named, Theta
 from ..weights import KHAT, limit, log_mean, psis
+from .endings import Message, Verdict
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
-TRUSTED = "to be trusted"
-CORRECTABLE = "to be trusted after importance resampling"
-UNTRUSTED = "not to be trusted"
 NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
 SHIFT = 0.25  # sds that a mean may be off
 COMPARED = 1000  # draws that sds are compared over
@@ -196,9 +194,10 @@ def _words(fatal: list[str], mendable: list[str], unsettled: bool) -> dict[str, 
     """The verdict, and a message that gives its reasons and the cure."""
     if fatal:
         more = unsettled and len(fatal) == 1
-        words, cure = UNTRUSTED, "raise steps=" if more else "use NUTS()"
+        words, cure = Verdict.UNTRUSTED, "raise steps=" if more else "use NUTS()"
     elif mendable:
-        words, cure = CORRECTABLE, "importance_resample(tree)"
+        words, cure = Verdict.CORRECTABLE, "importance_resample(tree)"
     else:
-        return {"verdict": TRUSTED, "message": TRUSTED}
-    return {"verdict": words, "message": f"{words}: {'; '.join([*fatal, *mendable, cure])}"}
+        return {"verdict": Verdict.TRUSTED.value, "message": Message(Verdict.TRUSTED)}
+    reasons = "; ".join([*fatal, *mendable, cure])
+    return {"verdict": words.value, "message": f"{words}: {reasons}"}

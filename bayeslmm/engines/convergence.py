@@ -13,6 +13,7 @@ import numpy as np
 from ..gaussian.canonical import facing
 from ..model import Model
 from ..types import Array, Theta
+from .endings import joined
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same
@@ -148,5 +149,5 @@ def judge(
             if not value >= least:
                 advice.append(f"the smallest {part} ESS is {value:.0f}, under {least}: draw longer")
     found["converged"] = int(not advice)
-    found["message"] = "; ".join(advice) or "converged"
+    found["message"] = joined(*advice)
     return found

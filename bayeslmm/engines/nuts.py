@@ -23,6 +23,7 @@ from ..target import Target
 from ..types import Array
 from . import start
 from .convergence import judge
+from .endings import Ending
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
@@ -102,7 +103,7 @@ class NUTS:
             return Outcome(
                 theta=model.space.constrain(np.zeros((self.chains, self.draws, 0))),
                 attrs={
-                    "message": "all variances are fixed: every draw is exact and independent",
+                    "message": Ending.EXACT.value,
                     "converged": 1,
                 },
             )

@@ -42,7 +42,7 @@ class Outcome:
     coords: dict[str, Any] = field(default_factory=dict)
 
 
-def refuse_unknown(engine: Any, model: Any) -> None:
+def refuse_unknown_columns(engine: Any, model: Any) -> None:
     """Refuse a model whose columns are unknown, where an engine needs coefficients given them."""
     if model.axes is not None:
         raise ValueError(

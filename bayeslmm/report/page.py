@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..declared import model_first
 from ..design.visible import visible
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
@@ -111,10 +112,7 @@ def breakable(text: object, limit: int) -> Any:
 
 def _check(model: Any, results: Any) -> dict[str, Any]:
     """The trees by name, each with a posterior of this model's rows."""
-    if not isinstance(model, Model):
-        raise TypeError(
-            f"report takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
-        )
+    model_first(model, "report")
     # A tree is itself a mapping, from names to groups: one with a posterior is a single result.
     if hasattr(results, "groups") and "posterior" in results:
         results = {str(results.attrs.get("engine", "posterior")): results}

@@ -19,7 +19,7 @@ NUMBERS = 2e7  # of all replicates together
 
 def rows(view: View) -> tuple[list[Image], str]:
     """Residuals against fitted values, their quantiles, and the posterior predictive density."""
-    if not view.one_response:
+    if view.fitted is None:
         return [], ""
     engine, _ = view.first
     design = view.model.design
