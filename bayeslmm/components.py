@@ -26,6 +26,7 @@ from .gaussian.expectation import NoNoise
 from .host.arithmetic import arithmetic
 from .model import Model
 from .models.ppca import ppca
+from .normal import LOG_2PI
 from .options import shown
 from .recover import coordinates
 from .report.drawing import INK, draw, name_axes
@@ -299,8 +300,8 @@ def _minka(model: Model) -> float:
         gaps = (1.0 / hat[j] - 1.0 / hat[i]) * (values[i] - values[j])
         log_a += float(np.log(np.maximum(gaps, 1e-300)).sum()) + (d - i - 1) * np.log(n)
     log_p = -0.5 * n * (np.log(values[:q]).sum() + (d - q) * np.log(noise))
-    log_p += log_u + 0.5 * (m + q) * np.log(2.0 * np.pi) - 0.5 * log_a - 0.5 * q * np.log(n)
-    return float(log_p - 0.5 * n * d * (1.0 + np.log(2.0 * np.pi)))
+    log_p += log_u + 0.5 * (m + q) * LOG_2PI - 0.5 * log_a - 0.5 * q * np.log(n)
+    return float(log_p - 0.5 * n * d * (1.0 + LOG_2PI))
 
 
 def _eigenvalues(model: Model) -> Array:

@@ -24,7 +24,13 @@ from .collapsed import sampled
 from .convergence import judge
 from .endings import joined
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, interrupted_words, refuse_unknown_columns
+from .protocol import (
+    Outcome,
+    check_integers,
+    exact_draws,
+    interrupted_words,
+    refuse_unknown_columns,
+)
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
@@ -80,12 +86,15 @@ class Gibbs:
 
     def _beside(self, model: Model, rng: np.random.Generator) -> Outcome:
         """Beside random effects: what terms share is drawn with all coefficients integrated out."""
+        if model.space.size == 0:
+            return exact_draws(model, self.chains, self.draws)
         z, whole = sampled(model, blocks_of(model), self.draws, self.tune, self.chains, rng)
         theta = model.space.constrain(z)
         judged = judge(compared(model, theta, z), {}, ("z", *model.moving))
         del judged["divergences"]
         columns, rows = sum(b.columns for b in model.blocks), float(model.design.frequency.sum())
-        more = advice(columns, rows, float(model.design.y.std()), theta["sigma"])
+        spread = float(model.design.y.std())
+        more = advice(columns, rows, spread, theta["sigma"]) if model.space.sigma.free else ()
         return Outcome(theta=theta, attrs=_attrs(judged, more, z.shape[:2], whole))
 
 

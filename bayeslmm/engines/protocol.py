@@ -7,6 +7,7 @@ import numpy as np
 
 from ..options import shown
 from ..types import Array, Named
+from .endings import Ending
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,6 +62,12 @@ def check_integers(engine: Any, **least: int) -> None:
                 f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
                 f"got {shown(value)}"
             )
+
+
+def exact_draws(model: Any, chains: int, draws: int) -> Outcome:
+    """The outcome of a sampler where theta is fixed, so that there is nothing to sample."""
+    attrs = {"message": Ending.EXACT.value, "converged": 1}
+    return Outcome(theta=model.space.constrain(np.zeros((chains, draws, 0))), attrs=attrs)
 
 
 def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:
