@@ -14,7 +14,7 @@ from scipy import stats
 
 import bayeslmm as bl
 
-from .gaussian.dense import dense
+from .gaussian.dense import FLOAT, dense
 from .graph_points import Compiled, blocks, dense_problem, merged, order, slopes, table
 
 TOLERANCE = 1e-7
@@ -53,7 +53,7 @@ def test_the_candidates_identity(compiled):
     model, target = compiled.model, compiled.model.target()
     rng = np.random.default_rng(2)
     for z in coordinates(model, 3, 3):
-        truth = dense(dense_problem(model, z), "evidence", number=float)
+        truth = dense(dense_problem(model, z), "evidence", numbers=FLOAT)
         cov = 0.5 * (truth.cov + truth.cov.T)
         spread = 1.5 * np.linalg.cholesky(cov) @ rng.normal(size=len(cov))
         coefficients = truth.mean + spread
@@ -72,7 +72,7 @@ def test_the_solvers_conditional_is_the_one_in_the_identity(compiled):
     model = compiled.model
     z = coordinates(model, 1, 4)[0]
     p = dense_problem(model, z)
-    truth = dense(p, "evidence", number=float)
+    truth = dense(p, "evidence", numbers=FLOAT)
     got = model.solver().condition(p.scales, p.sigma)
     np.testing.assert_allclose(got.beta, truth.beta, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(got.beta_cov, truth.beta_cov, rtol=1e-8, atol=1e-10)
@@ -86,7 +86,7 @@ def test_another_response_needs_no_other_prior(compiled):
     y = np.random.default_rng(5).normal(size=model.design.y.size)
     other = model.with_data(y)
     z = coordinates(model, 1, 6)[0]
-    truth = float(dense(dense_problem(other, z), "evidence", number=float).value)
+    truth = float(dense(dense_problem(other, z), "evidence", numbers=FLOAT).value)
     assert other.target(prior=False)(z)[0] == pytest.approx(truth, rel=1e-10)
     assert other.space is model.space
 
@@ -133,7 +133,7 @@ def test_both_graphs_draw_the_response_from_the_same_normal(plugged_in, graph):
 
 def test_with_all_variances_fixed_the_graph_is_the_density_of_that_normal(plugged_in):
     p = dense_problem(plugged_in, np.zeros(0))
-    truth = float(dense(p, "evidence", number=float).value)
+    truth = float(dense(p, "evidence", numbers=FLOAT).value)
     assert plugged_in.target()(np.zeros(0))[0] == pytest.approx(truth, rel=1e-10)
     density = plugged_in.marginal.compile_logp(mode=PYTHON)
     assert float(density({})) == pytest.approx(truth, rel=1e-10)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
+from ..engines.size import operations
 from ..model import Model
 from ..space import at_draw
 from ..types import Array, Coefficients, Named, Theta
@@ -92,7 +92,7 @@ def weighted(variables: Named, weights: Array) -> tuple[list[Ratio], list[Ratio]
     return widths, shifts
 
 
-def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
+def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
     """How much of the posterior q covers, by the log evidence from theta's own side.
 
     E_q[p / q] is p(y) whatever q, but draws of q cannot find what q never visits: their estimate
@@ -118,7 +118,7 @@ def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> di
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 
-def affordable(model: Declared) -> int:
+def affordable(model: Model) -> int:
     """Evaluations of the log posterior that cost about a second, at most 4,000.
 
     None above 40 variance parameters, where draws by the thousand find no evidence.
@@ -127,11 +127,11 @@ def affordable(model: Declared) -> int:
         return 0
     if model.space.size > DIMENSIONS:
         return 0
-    return int(min(4000, SPEED / model.operations))
+    return int(min(4000, SPEED / operations(model)))
 
 
 def verdict(
-    model: Declared,
+    model: Model,
     log_weights: Array,
     variables: Named,
     ratios: list[Ratio],

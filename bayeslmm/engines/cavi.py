@@ -16,7 +16,7 @@ from ..recover import fixed_drawn, one_chain
 from .approximation import sd_ratios, verdict
 from .improper import refuse_improper
 from .meanfield import State
-from .protocol import Outcome, check_integers, refuse_matrix
+from .protocol import Outcome, check_integers, refuse_unknown_columns
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class CAVI:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Ascend, draw from the approximation, and judge it."""
-        refuse_matrix(self, model)
+        refuse_unknown_columns(self, model)
         if model.blocks:
             raise ValueError(
                 f"CAVI knows conjugate laws of grouping factors only, and "

@@ -77,7 +77,7 @@ class Chain:
 
     def _blocks(self, laws: Laws) -> None:
         """Steps 2 and 3."""
-        model, theta = self.model, self.model.thetas(self.z[None])
+        model, theta = self.model, self.model.space.constrain(self.z[None])
         _, drawn = self.target.solver.draws(*model.roots(theta), self.rng, groups=False)
         sigma = float(theta["sigma"][0])
         for b, (block, u) in enumerate(zip(model.blocks, drawn[-len(model.blocks) :])):

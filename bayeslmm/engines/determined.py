@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..engines.start import centre
 from ..types import Array
 from .endings import Loose
 from .exact import ADVICE, exact_fit
@@ -183,7 +184,7 @@ def _sides(best: Optimum, index: int) -> tuple[bool, bool]:
     if coordinate < 0:
         return False, False
     z = best.model.space.unconstrain(best.theta)
-    both = z[coordinate], best.model.centre[coordinate]
+    both = z[coordinate], centre(best.model)[coordinate]
     ends = min(both) - np.log(FAR), max(both) + np.log(FAR)
     down, up = (_loss(best, z, coordinate, end) < LOSS for end in ends)
     return down, up

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.advice import advice
 from ..gaussian.beta import integrated
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
@@ -32,6 +33,7 @@ from .protocol import Outcome, check_integers
 from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
+from .unknown import maximum, plugged_in
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,8 @@ class EmpiricalBayes:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
-        known = model.maximum(self.criterion)
-        if known is not None:
-            return self._at(model, known, rng)
+        if model.axes is not None:
+            return self._at(model, maximum(model, self.criterion), rng)
         refuse_unidentified(model, self.criterion)
         self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
@@ -131,9 +132,10 @@ class EmpiricalBayes:
         }
         if self.log_evidence:
             attrs |= _evidence(model, rng)
-        thetas = model.plugged(best, self.draws)
-        fixed = (*model.parameters, *(("mu",) if thetas.mean is not None else ()))
-        return Outcome(theta=thetas, attrs=attrs, fixed=fixed, criterion=self.criterion)
+        theta = plugged_in(model, best)
+        fixed = (*model.parameters, *(("mu",) if "mu" in theta else ()))
+        drawn = repeated(theta, 1, self.draws)
+        return Outcome(theta=drawn, attrs=attrs, fixed=fixed, criterion=self.criterion)
 
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
@@ -191,7 +193,7 @@ def message(best: Optimum, found: tuple[Finding, ...]) -> Message:
     if any(finding.kind is Loose.EXACT for finding in found):
         return joined(*parts)
     if not best.converged:
-        parts = [*parts, *best.model.advice, Ending.FLAT]
+        parts = [*parts, *advice(best.model), Ending.FLAT]
     elif best.rounding > 1e-4:
         parts = [_few_digits(best), *parts]
     return joined(*parts)

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.convergence import compared
+from ..gaussian.beta import prior_of
 from ..laws import Law
 from ..model import Model
 from ..parameters import Positive
@@ -22,7 +24,13 @@ from .collapsed import sampled
 from .convergence import judge
 from .endings import joined
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, exact_draws, interrupted_words, refuse_matrix
+from .protocol import (
+    Outcome,
+    check_integers,
+    exact_draws,
+    interrupted_words,
+    refuse_unknown_columns,
+)
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
@@ -65,7 +73,7 @@ class Gibbs:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sweep; nothing is tuned, the first sweeps are thrown away."""
-        refuse_matrix(self, model)
+        refuse_unknown_columns(self, model)
         refuse_unknown(model)
         refuse_improper(model)
         if model.groups:
@@ -81,8 +89,8 @@ class Gibbs:
         if model.space.size == 0:
             return exact_draws(model, self.chains, self.draws)
         z, whole = sampled(model, blocks_of(model), self.draws, self.tune, self.chains, rng)
-        theta = model.thetas(z)
-        judged = judge(model.judged(theta, z), {}, ("z", *model.moving))
+        theta = model.space.constrain(z)
+        judged = judge(compared(model, theta, z), {}, ("z", *model.moving))
         del judged["divergences"]
         columns, rows = sum(b.columns for b in model.blocks), float(model.design.frequency.sum())
         spread = float(model.design.y.std())
@@ -131,8 +139,8 @@ def refuse_unknown(model: Model) -> None:
 
 def rows_of(model: Model) -> tuple[Data, Array]:
     """What the sampler works on: rows scaled by their weights, and the prior of beta."""
-    d, prior = model.design, model.fixed_prior
-    root = np.sqrt(model.precision * d.frequency)
+    d, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
+    root = np.sqrt(model.residual.precision * d.frequency)
     K = prior.H / prior.scale[:, None]
     columns = np.hstack([b.Z for b in model.blocks])
     return reduce_rows(

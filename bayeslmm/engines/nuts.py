@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.advice import advice
+from ..engines.convergence import compared
 from ..host.interrupts import held
 from ..model import Model
 from ..options import shown
@@ -103,9 +105,9 @@ class NUTS:
         target = model.target()
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
         with held():
-            thetas = model.thetas(z)
-            judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
-        judged["message"] += "".join(f"; {advice}" for advice in model.advice)
+            thetas = model.space.constrain(z)
+            judged = judge(compared(model, thetas, z), stats, ("z", *model.moving))
+        judged["message"] += "".join(f"; {advice}" for advice in advice(model))
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
         return Outcome(theta=thetas, sample_stats=stats, attrs={**attrs, **judged})

@@ -73,6 +73,18 @@ class Problem:
     weights: Array
     frequency: Array
 
+    @classmethod
+    def plain(
+        cls,
+        y: Array,
+        X: Array,
+        factors: tuple[Factor, ...] = (),
+        blocks: tuple[Columns, ...] = (),
+    ) -> "Problem":
+        """Rows without offset, each of which counts once."""
+        one = np.ones(y.size)
+        return cls(y, X, factors, blocks, 0.0 * one, one, one)
+
     @property
     def first(self) -> Factor:
         """The first factor, or one without effects."""
@@ -164,9 +176,6 @@ class MatrixProblem:
     def given(self, W: Array) -> Problem:
         """The same where the loadings (d, q) are known: entries are rows, and rows are groups."""
         row, column = np.nonzero(self.there)
-        ones = np.ones(row.size)
         n, d = self.Y.shape
-        factor = Factor(row, n, W[column])
-        return Problem(
-            self.Y[row, column], np.eye(d)[column], (factor,), (), 0.0 * ones, ones, ones
-        )
+        scores = Factor(row, n, W[column])
+        return Problem.plain(self.Y[row, column], np.eye(d)[column], (scores,))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..criticism.check import BOUNDARY, Check
+from ..engines.advice import advice
 from ..engines.endings import remark
 from .view import View
 
@@ -34,7 +35,7 @@ def trust(view: View) -> list[Trust]:
         level = level if checks.trusted else "bad"
         told = remark(view.trees[engine].attrs)
         if {row.name for row in failed} - {BOUNDARY}:
-            told = "; ".join(view.model.advice)
+            told = "; ".join(advice(view.model))
         elif told:
             failed = []  # the engine says the same, parameter by parameter
         found.append(Trust(engine, words, level, tuple(failed), checks.rows, told))

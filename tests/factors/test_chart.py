@@ -3,9 +3,6 @@
 import numpy as np
 import pymc as pm
 import pytest
-from scipy import stats
-
-import bayeslmm as bl
 from bayeslmm.factors.canonical import (
     covariance,
     described,
@@ -23,6 +20,10 @@ from bayeslmm.factors.chart import (
     size,
     unpack_many,
 )
+from scipy import stats
+
+import bayeslmm as bl
+from bayeslmm.engines.start import centre
 from bayeslmm.laws import Law
 from bayeslmm.parameters import Positive
 from tests.gaussian.dense_factor import Dense, rows
@@ -201,7 +202,7 @@ def target_of(model, mode):
 
 def some_point(model, seed=0):
     target = model.target()
-    return model.centre + 0.3 * np.random.default_rng(seed).standard_normal(target.dimension)
+    return centre(model) + 0.3 * np.random.default_rng(seed).standard_normal(target.dimension)
 
 
 def lower(chart, U, z):

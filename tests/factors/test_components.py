@@ -7,6 +7,7 @@ import bayeslmm as bl
 from bayeslmm.components import _minka
 from bayeslmm.engines.integral import bridged
 from bayeslmm.engines.laplace import laplace, laplace_sampled
+from bayeslmm.recover import coordinates
 
 
 def simulated(n=200, d=8, lengths=(3.0, 1.5), noise=0.6, seed=0):
@@ -37,7 +38,7 @@ def test_importance_and_bridge_sampling_agree(found):
         model = bl.ppca(simulated(), q)
         tree = bl.fit(model, bl.NUTS(), seed=2)
         rng = np.random.default_rng(3)
-        bridge = bridged(model, model.coordinates(tree["posterior"].dataset), rng)
+        bridge = bridged(model, coordinates(model, tree["posterior"].dataset), rng)
         weighted = laplace_sampled(model, rng)
         error = 4.0 * np.hypot(bridge.error, weighted.error)
         assert abs(bridge.value - weighted.value) < error

@@ -3,10 +3,11 @@
 import arviz as az
 import numpy as np
 import pytest
+from bayeslmm.factors.chart import coordinates
 from scipy.optimize import minimize
 
 import bayeslmm as bl
-from bayeslmm.factors.chart import coordinates
+from bayeslmm.engines.start import centre
 from tests.gaussian.dense_factor import rows
 
 
@@ -61,7 +62,10 @@ def test_all_searches_end_at_one_mode_but_for_the_pole_where_all_loadings_vanish
 def test_the_density_has_a_pole_where_sd_w_and_all_loadings_vanish():
     """With T_11 ~ sd_W = s and nothing below it, it grows as s^-(d - 1), ds aside."""
     model = bl.ppca(np.random.default_rng(1).standard_normal((60, 5)), 1)
-    target, z = model.target(), model.centre  # log T_11, four entries below it, log sd_W, log sigma
+    target, z = (
+        model.target(),
+        centre(model),
+    )  # log T_11, four entries below it, log sd_W, log sigma
     z[1:5] = 0.0
     small, smaller = (target(z - k * np.array([1.0, 0, 0, 0, 0, 1.0, 0]))[0] for k in (8.0, 16.0))
     assert smaller - small == pytest.approx(4 * 8 - 8, abs=1e-3)

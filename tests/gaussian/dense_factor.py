@@ -1,19 +1,16 @@
-"""Probabilistic PCA written out: every known entry of every row in one normal of up to n d numbers.
-
-No identity is used: covariances are filled in entry by entry from y_ij = mu_j + w_j'z_i + e_ij.
-"""
+"""Probabilistic PCA at a point, as the dense oracle has it: entry by entry."""
 
 from dataclasses import dataclass
 
-import mpmath
 import numpy as np
 
-from bayeslmm.gaussian.beta import MeanPrior, beta_of
+from bayeslmm.gaussian.beta import MeanPrior, beta_of, integrated
 from bayeslmm.gaussian.complete import Complete
 from bayeslmm.gaussian.patterns import Patterns
 from bayeslmm.gaussian.problem import MatrixProblem
+from bayeslmm.testing.dense import FLOAT, Numbers, dense
 
-CRITERIA = ("ml", "reml", "evidence")
+from .dense import FINE
 
 
 def complete(Y: np.ndarray, prior: MeanPrior, criterion: str) -> Complete:
@@ -38,93 +35,32 @@ class Dense:
     prior: MeanPrior
 
     @property
-    def places(self) -> np.ndarray:
-        return np.argwhere(~np.isnan(self.Y))
-
-    @property
     def y(self) -> np.ndarray:
         return self.Y[~np.isnan(self.Y)]
 
-    @property
-    def picks(self) -> np.ndarray:
-        """A (entries, d): which element of mu an entry has."""
-        return np.eye(self.Y.shape[1])[self.places[:, 1]]
-
-    @property
-    def given_mu(self) -> np.ndarray:
-        """Covariance of the entries where mu is known."""
-        row, column = self.places.T
-        C = self.W @ self.W.T + self.sigma**2 * np.eye(self.Y.shape[1])
-        return (row[:, None] == row) * C[np.ix_(column, column)]
-
-    @property
-    def with_scores(self) -> np.ndarray:
-        """Covariance of the entries with all scores, (entries, n q)."""
-        n, q = self.Y.shape[0], self.W.shape[1]
-        found = np.zeros((len(self.places), n, q))
-        for at, (i, j) in enumerate(self.places):
-            found[at, i] = self.W[j]
-        return found.reshape(len(self.places), n * q)
+    def law(self, criterion: str, numbers: Numbers = FLOAT):
+        """What the dense oracle says: given W the rows are groups of a mixed model."""
+        psi = [numbers.of(np.eye(self.W.shape[1]))]
+        problem, beta = MatrixProblem(self.Y).given(self.W), beta_of(criterion, self.prior.beta)
+        return dense(problem, psi, numbers.of(self.sigma)[()], beta, numbers)
 
     def mu(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and covariance of mu given the entries."""
-        V, A = self.given_mu, self.picks
-        if criterion != "evidence":
-            cov = np.linalg.inv(A.T @ np.linalg.solve(V, A))
-            return cov @ A.T @ np.linalg.solve(V, self.y), cov
-        D = np.diag(self.prior.variance)
-        gain = np.linalg.solve(V + A @ D @ A.T, A @ D).T
-        m = self.prior.location
-        return m + gain @ (self.y - A @ m), D - gain @ A @ D
+        law = self.law(integrated(criterion))
+        return law.beta, law.beta_cov
 
     def scores(self, criterion: str) -> tuple[np.ndarray, np.ndarray]:
         """Mean and sd (n, q) of the scores given all entries, mu integrated out."""
-        V, A, Z = self.given_mu, self.picks, self.with_scores
-        m, cov = self.mu(criterion)
-        gain = np.linalg.solve(V, Z).T
-        mean = gain @ (self.y - A @ m)
-        var = np.diag(np.eye(Z.shape[1]) - gain @ Z + gain @ A @ cov @ A.T @ gain.T)
-        shape = self.Y.shape[0], self.W.shape[1]
-        return mean.reshape(shape), np.sqrt(var).reshape(shape)
+        law = self.law(integrated(criterion))
+        return law.effects[0], np.sqrt(np.diagonal(law.effects_cov[0], axis1=1, axis2=2))
 
     def value(self, criterion: str) -> float:
         """Log density of the entries in float64."""
-        V, A, r = self.given_mu, self.picks, self.y
-        more = 0.0
-        if criterion == "evidence":
-            V = V + A @ np.diag(self.prior.variance) @ A.T
-            r = r - A @ self.prior.location
-        else:
-            r = r - A @ self.mu(criterion)[0]
-        if criterion == "reml":
-            P = A.T @ np.linalg.solve(V, A)
-            more = 0.5 * (A.shape[1] * np.log(2 * np.pi) - np.linalg.slogdet(P)[1])
-        half = np.linalg.slogdet(V)[1] + r @ np.linalg.solve(V, r) + r.size * np.log(2 * np.pi)
-        return float(more - 0.5 * half)
+        return float(self.law(criterion).value)
 
-    def fine(self, criterion: str, digits: int = 60) -> float:
-        """The same with 60 digits; from the numbers as float64 holds them."""
-        with mpmath.workdps(digits):
-            W, s = mpmath.matrix(self.W.tolist()), mpmath.mpf(self.sigma) ** 2
-            d, q = self.W.shape
-            C = s * mpmath.eye(d) + (W * W.T if q else mpmath.zeros(d))
-            e, y = len(self.y), mpmath.matrix(self.y.tolist())
-            V, A = mpmath.zeros(e), mpmath.matrix(self.picks.tolist())
-            for a, (i, j) in enumerate(self.places):
-                for b, (k, l) in enumerate(self.places):
-                    V[a, b] = C[int(j), int(l)] if i == k else 0
-            more = mpmath.mpf(0)
-            if criterion == "evidence":
-                V = V + A * mpmath.diag(self.prior.variance.tolist()) * A.T
-                r = y - A * mpmath.matrix(self.prior.location.tolist())
-            else:
-                VA = mpmath.matrix([list(mpmath.lu_solve(V, A[:, j])) for j in range(d)]).T
-                P = A.T * VA
-                r = y - A * mpmath.lu_solve(P, VA.T * y)
-            if criterion == "reml":
-                more = (d * mpmath.log(2 * mpmath.pi) - mpmath.log(mpmath.det(P))) / 2
-            half = mpmath.log(mpmath.det(V)) + (r.T * mpmath.lu_solve(V, r))[0]
-            return float(more - (half + e * mpmath.log(2 * mpmath.pi)) / 2)
+    def fine(self, criterion: str) -> float:
+        """The same with 50 digits; from the numbers as float64 holds them."""
+        return float(self.law(criterion, FINE).value)
 
 
 def rows(rng, n: int, W, sigma: float, mean=0.0, missing: float = 0.0) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 from bayeslmm.gaussian import threads
 from bayeslmm.gaussian.triangular import LOOPS, inverse_from
 
-from .dense import CRITERIA, at, dense, problem
+from .dense import CRITERIA, FLOAT, at, dense, problem
 from .problems import random_problem, triangular
 from .test_recovery import z_scores
 
@@ -65,7 +65,7 @@ def truth_of_score(p, criterion):
 def agrees(p, criteria=CRITERIA):
     for criterion in criteria:
         solver = p.solver(criterion)
-        truth = float(dense(p, criterion, number=float).value)
+        truth = float(dense(p, criterion, numbers=FLOAT).value)
         value, J, slope = solver.score(p.scales, p.sigma)
         assert value == pytest.approx(truth, rel=TOLERANCE)
         assert solver.value(p.scales, p.sigma) == pytest.approx(truth, rel=TOLERANCE)
@@ -98,7 +98,7 @@ def test_variances_of_zero_are_ordinary_points(kinds):
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_moments_are_those_of_the_dense_conditional(shapes, kind, criterion):
     p = rows(shapes, (kind,) * len(shapes))
-    truth = dense(p, criterion, number=float)
+    truth = dense(p, criterion, numbers=FLOAT)
     solver = p.solver(criterion)
     got = solver.condition(p.scales, p.sigma)
     pairs = [(got.beta, truth.beta), (got.beta_cov, truth.beta_cov)]
@@ -120,7 +120,7 @@ def test_moments_are_those_of_the_dense_conditional(shapes, kind, criterion):
 @pytest.mark.parametrize("criterion", ["ml", "reml", "evidence"])
 def test_draws_have_the_moments_of_the_conditional(criterion):
     p = rows(((60, 1), (52, 1)), n=150)
-    truth, k = dense(p, criterion, number=float), 8000
+    truth, k = dense(p, criterion, numbers=FLOAT), 8000
     solver = p.solver(criterion)
     rng = np.random.default_rng(3)
     beta, effects = solver.draws(np.tile(p.scales, (k, 1)), np.full(k, p.sigma), rng)

@@ -13,7 +13,7 @@ from bayeslmm.gaussian.problem import Columns, Factor, Problem
 from bayeslmm.gaussian.score import lower_product
 
 from .blocks import EPS, Wide, wide, wides
-from .dense import CRITERIA, dense, exact, mp, problem, value
+from .dense import CRITERIA, FLOAT, dense, exact, mp, problem, value
 from .problems import problems, quick
 from .test_recovery import z_scores
 
@@ -335,7 +335,7 @@ def test_draws_have_the_mean_and_all_covariances_of_the_conditional(shapes, same
     sizes = ((7, False), (9, True))
     w = wide(rng, 6, 2, shapes, sizes, zeros=0.3, prior="normal", extras=True)
     for criterion in CRITERIA:
-        truth = dense(w.written_out(), criterion, number=float)
+        truth = dense(w.written_out(), criterion, numbers=FLOAT)
         mean, second = z_scores(joint_draws(w, criterion, 26, same), truth.mean, truth.cov)
         assert mean < LIMIT
         assert second < LIMIT
@@ -358,7 +358,7 @@ def test_draws_in_batches_and_threads_are_the_same_law(monkeypatch):
     monkeypatch.setattr("bayeslmm.gaussian.dual.BATCH", 3000)
     monkeypatch.setattr("bayeslmm.gaussian.threads.WORTH", 1)
     w = wide(np.random.default_rng(18), 6, 1, ((3, 1),), ((5, False),))
-    truth = dense(w.written_out(), "reml", number=float)
+    truth = dense(w.written_out(), "reml", numbers=FLOAT)
     for same in (True, False):
         assert max(z_scores(joint_draws(w, "reml", 19, same), truth.mean, truth.cov)) < LIMIT
 
@@ -373,7 +373,7 @@ def test_effects_drawn_again_given_the_rest_have_the_same_joint_law():
     beta, effects = solver.draws(scales, sigma, rng)
     again = solver.redraws(scales, sigma, beta, effects[1:], rng)
     assert np.abs(again - effects[0]).max() > 0.1
-    truth = dense(w.written_out(), "reml", number=float)
+    truth = dense(w.written_out(), "reml", numbers=FLOAT)
     parts = [beta, again.reshape(DRAWS, -1), *(e.reshape(DRAWS, -1) for e in effects[1:])]
     assert max(z_scores(np.hstack(parts), truth.mean, truth.cov)) < LIMIT
 
@@ -387,7 +387,7 @@ def test_averaged_moments_are_moments_averaged_by_hand():
     mean, sd = w.solver("evidence").averaged(scales, sigma)
     means, squares = [], []
     for s, noise in zip(scales, sigma, strict=True):
-        truth = dense(w.at(s, noise).written_out(), "evidence", number=float)
+        truth = dense(w.at(s, noise).written_out(), "evidence", numbers=FLOAT)
         means.append(truth.effects[0])
         squares.append(truth.effects[0] ** 2 + np.diagonal(truth.effects_cov[0], axis1=1, axis2=2))
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-9, atol=1e-10)
@@ -404,8 +404,7 @@ def test_more_columns_than_rows_by_far_still_draw_their_own_posterior_mean():
     scales[:200] = 0.1
     scales[[10, 2000]] = 3.0
     y = 4.0 * Z[:, 10] - 5.0 * Z[:, 2000] + 0.5 * rng.normal(size=n)
-    one = np.ones(n)
-    rows = Problem(y, one[:, None], (), (Columns(Z, False),), 0.0 * one, one, one)
+    rows = Problem.plain(y, np.ones((n, 1)), (), (Columns(Z, False),))
     solver = Dual.of(rows, FLAT)
     moments = solver.condition(scales, 0.5)
     _, (draws,) = solver.draws(np.tile(scales, (400, 1)), np.full(400, 0.5), rng)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 from bayeslmm.gaussian.score import lower_product
 
-from .dense import CRITERIA, Problem, exact, mp, value
+from .dense import CRITERIA, FINE, Problem, exact, mp, value
 from .problems import problems, quick, random_problem
 
 STEP = mp.mpf(10) ** -18
@@ -24,7 +24,7 @@ def slope_in_L(p: Problem, criterion: str, factor: int, i: int, j: int) -> float
     def moved(step):
         L = exact(p.L[factor])
         L[i, j] += step
-        psi = p.psi(mp.mpf)
+        psi = p.psi(FINE)
         psi[factor] = L @ L.T
         return value(p, criterion, psi=psi)
 
@@ -40,7 +40,7 @@ def slope_in_psi(p: Problem, criterion: str, factor: int, direction: np.ndarray)
     """Along Psi + t direction; twice it is trace(J direction)."""
 
     def moved(step):
-        psi = p.psi(mp.mpf)
+        psi = p.psi(FINE)
         psi[factor] = psi[factor] + exact(direction) * step
         return value(p, criterion, psi=psi)
 

@@ -6,7 +6,7 @@ Each tolerance is that of algebra, 1e-10, or eps times the condition number that
 import numpy as np
 import pytest
 
-from .dense import CRITERIA, at, dense, problem, value
+from .dense import CRITERIA, FLOAT, at, dense, problem, value
 from .problems import triangular
 from .test_gradient import derivatives, slope_in_L, slope_in_sigma
 
@@ -149,7 +149,7 @@ def test_many_levels_that_cannot_be_told_apart_are_nan_too():
     ones = np.ones((400, 1))
     p = problem(rng.normal(size=400), ones, [(g, 80, ones), (h, 70, ones)], [[[1.0]], [[1.0]]], 1.0)
     solver = p.solver("reml")
-    truth = float(value(p, "reml", number=float))
+    truth = float(value(p, "reml", numbers=FLOAT))
     assert solver.value(p.scales, 1.0) == pytest.approx(truth, rel=1e-10)
     assert np.isnan(solver.value(np.ones(2), 1e-12))
     assert np.isnan(solver.value(np.array([1.0, np.nan]), 1.0))

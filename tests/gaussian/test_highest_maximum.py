@@ -9,6 +9,7 @@ import pytest
 from scipy.optimize import minimize
 
 import bayeslmm as bl
+from bayeslmm.engines.start import centre
 from bayeslmm.gaussian.expectation import NoNoise, expectation_maximisation
 from bayeslmm.gaussian.expectation_starts import affordable
 
@@ -93,7 +94,7 @@ def test_a_fit_says_the_highest_maximum_under_every_criterion():
         assert best.sigma == pytest.approx(0.32, abs=0.06)  # the lower maximum has 0.398
     assert len(model.maximum("ml").others) > 0
     values = model.target().many(np.array(model._centres))
-    assert model.target()(model.centre)[0] == values.max()
+    assert model.target()(centre(model))[0] == values.max()
 
 
 def test_more_components_than_the_holes_allow_are_refused():

@@ -6,7 +6,7 @@ from hypothesis import given
 
 from bayeslmm.gaussian.beta import FixedPrior
 
-from .dense import CRITERIA, at, dense, problem, value
+from .dense import CRITERIA, FLOAT, at, dense, problem, value
 from .problems import nested, problems, quick, random_problem
 
 TOLERANCE = 1e-10  # algebra; relative to the density, or to the number of rows where that is more
@@ -135,6 +135,6 @@ def test_the_oracle_in_float64_is_the_oracle_with_50_digits():
     p = random_problem(
         np.random.default_rng(10), 12, 2, ((4, 2), (3, 1)), prior="joint", extras=True
     )
-    plain, fine = dense(p, "evidence", number=float), dense(p, "evidence")
+    plain, fine = dense(p, "evidence", numbers=FLOAT), dense(p, "evidence")
     assert plain.value == pytest.approx(float(fine.value), rel=1e-12)
     np.testing.assert_allclose(plain.cov, fine.cov, atol=1e-12)

@@ -6,7 +6,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.testing import check_model
-from bayeslmm.testing.dense import dense_evidence
+from bayeslmm.testing.models import law_of
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_normal_prior_on_one_coefficient_is_on_the_users_column(table):
     )
     theta = named.space.constrain(np.zeros(2))
     values = [m.solver().value(*m.roots(theta)) for m in (named, whole, joint)]
-    np.testing.assert_allclose(values, dense_evidence(named, theta), rtol=1e-7)
+    np.testing.assert_allclose(values, law_of(named, theta).value, rtol=1e-7)
 
 
 def test_with_data_keeps_priors_scaled_from_the_first_response(table):

@@ -15,6 +15,7 @@ from ...engines.bridge import bridge
 from ...gaussian.leave_out import LeftOut
 from ...host.arithmetic import arithmetic
 from ...model import Model
+from ...predictive import row_densities
 from ...reading import plugged
 from ...seeds import generator
 from ...tree import read_tree
@@ -71,12 +72,12 @@ def leave_out(
     seed: int | None = None,
 ) -> Pass:
     """Leave out every unit, and average over the draws of what they share."""
-    if model.matrix:
+    if model.axes is not None:
         _refuse_other_than_rows(model, tree, unit, refit)
     tree = read_tree(model, tree)
     units = UnitsOf.of(model, unit)
     with arithmetic():
-        if model.matrix:
+        if model.axes is not None:
             return _of_matrix(model, tree, units, refit is not False)
         return _of_rows(model, tree, units, pit, refit, seed)
 
@@ -104,7 +105,7 @@ def _of_rows(
 
 
 def _of_matrix(model: Any, tree: Any, units: UnitsOf, anew: bool) -> Pass:
-    each = model.row_densities(tree, np.random.default_rng(0))
+    each = row_densities(model, tree, np.random.default_rng(0))
     logs = each.reshape(-1, each.shape[-1])
     whole, given, note = log_mean(logs), plugged_in(tree), ""
     if given is not None and anew:

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..options import one_of, shown
 from .errors import DesignError, at_rows
-from .labels import Labels, Rows, places
+from .labels import Beside, Labels, places
 
 
 def rows_to_keep(masks: Mapping[str, np.ndarray], rows: np.ndarray, missing: str) -> np.ndarray:
@@ -56,7 +56,7 @@ def gaps(matrix: np.ndarray, names: tuple[str, ...], what: str) -> dict[str, np.
     return {f"column '{names[j]}' of {what}": np.isnan(matrix[:, j]) for j in with_gaps}
 
 
-def gaps_beside(beside: Sequence[Rows], labels: Labels, n: int) -> dict[str, np.ndarray]:
+def gaps_beside(beside: Sequence[Beside], labels: Labels, n: int) -> dict[str, np.ndarray]:
     """Where columns beside the table are missing, in the order of its rows."""
     found = {}
     for block in beside:

@@ -3,12 +3,14 @@
 All checks of single values are here: missing, infinite, text where numbers belong, dates.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .errors import DesignError, at_rows, quoted, some
+from .table import Table
 
 _DATE_KINDS = {
     "date", "datetime", "datetime64", "Timestamp", "Timedelta", "timedelta", "timedelta64", "time",
@@ -40,20 +42,20 @@ class Column:
         return self.called or f"column '{self.name}'"
 
     def take(self, keep: np.ndarray) -> "Column":
-        """The rows of a mask; integers that were floats only for their gaps are integers again."""
+        """The rows of a mask."""
+        if keep.all():
+            return self
         values, missing = self.values[keep], self.missing[keep]
         levels = self.levels
         if levels is not None:
             used = set(values[~missing].tolist())
             levels = tuple(level for level in levels if level in used)
-        if self.kind == "number" and not missing.any():
-            values = whole_numbers(values)
         return replace(self, values=values, missing=missing, levels=levels)
 
     @property
     def told(self) -> str:
         """Its kind for messages and for tables to come; numbers that are all 0 or 1 are told."""
-        zero_one = self.kind == "number" and bool(np.isin(self.values, (0, 1)).all())
+        zero_one = self.kind == "number" and bool(((self.values == 0) | (self.values == 1)).all())
         return "number (0 or 1)" if zero_one else self.kind
 
     def comparable(self, fitted: str) -> bool:
@@ -126,6 +128,13 @@ def read_column(name: str, series: Any, rows: np.ndarray, role: str = "column") 
     if dtype.kind in "iuf" and dtype.itemsize <= 8:
         return _numbers(name, series, missing)
     return _objects(name, series, missing, rows, role)
+
+
+def column_of(table: Table, name: str, role: str) -> Column:
+    """A column of a table, told for what it is; infinity is never data."""
+    column = read_column(name, table.column(name, role), table.rows, role)
+    refuse_infinite(column, table.rows, role)
+    return column
 
 
 def _intervals_as_text(series: Any) -> Any:
@@ -212,10 +221,8 @@ def _objects(name: str, series: Any, missing: np.ndarray, rows: np.ndarray, role
 def _exact_numbers(name: str, present: list[Any], missing: np.ndarray) -> Column:
     """Numbers of any type: whole ones as integers, for floats would not tell large ones apart."""
     whole = [_whole(value) for value in present]
-    low, high = min(map(_or_zero, whole), default=0), max(map(_or_zero, whole), default=0)
     for kind in (np.int64, np.uint64):
-        limits = np.iinfo(kind)
-        if None not in whole and limits.min <= low and high <= limits.max:
+        with contextlib.suppress(OverflowError, TypeError):  # too large, or none
             values = np.zeros(len(missing), dtype=kind)
             values[~missing] = np.array(whole, dtype=kind)
             return Column(name, "number", values, missing)
@@ -240,10 +247,6 @@ def _float(value: Any) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond 1e308
         return np.inf
-
-
-def _or_zero(value: int | None) -> int:
-    return 0 if value is None else value
 
 
 def _is_float(value: Any) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from .errors import FormulaError, formula_error
-from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, names
+from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum, names
 from .variables import Variable, variable
 
-Term = tuple[Variable, ...]
-INTERCEPT: Term = ()
+FormulaTerm = tuple[Variable, ...]
+INTERCEPT: FormulaTerm = ()
 _MAX_POWER = 6
 _MAX_TERMS = 100_000
 
@@ -21,7 +21,7 @@ _MAX_TERMS = 100_000
 class Side:
     """The terms of one side, by degree as in R, and whether an intercept is among them."""
 
-    terms: tuple[Term, ...]
+    terms: tuple[FormulaTerm, ...]
     intercept: bool
 
     @property
@@ -58,17 +58,19 @@ def expand_side(node: Node, formula: str, dot: Iterable[str] = ()) -> Side:
     return Side(_in_one_order(terms, found.values()), frozenset() in found)
 
 
-_Terms = dict[frozenset[str], Term]
+_Terms = dict[frozenset[str], FormulaTerm]
 
 
-def _unique(terms: Iterable[Term]) -> _Terms:
+def _unique(terms: Iterable[FormulaTerm]) -> _Terms:
     found: _Terms = {}
     for term in terms:
         found.setdefault(frozenset(item.key for item in term), term)
     return found
 
 
-def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term, ...]:
+def _in_one_order(
+    terms: Iterable[FormulaTerm], written: Iterable[FormulaTerm]
+) -> tuple[FormulaTerm, ...]:
     """Variables of every term in the order in which they first appear on the side, as in R."""
     order: dict[str, int] = {}
     for term in written:
@@ -77,12 +79,12 @@ def _in_one_order(terms: Iterable[Term], written: Iterable[Term]) -> tuple[Term,
     return tuple(tuple(sorted(term, key=lambda item: order[item.key])) for term in terms)
 
 
-def _product(left: Iterable[Term], right: Iterable[Term]) -> _Terms:
+def _product(left: Iterable[FormulaTerm], right: Iterable[FormulaTerm]) -> _Terms:
     right = list(right)
     return _unique(_join(first, second) for first in left for second in right)
 
 
-def _join(first: Term, second: Term) -> Term:
+def _join(first: FormulaTerm, second: FormulaTerm) -> FormulaTerm:
     keys = {item.key for item in first}
     return first + tuple(item for item in second if item.key not in keys)
 
@@ -97,7 +99,7 @@ class _Expander:
     def items(self, found: _Terms, items: Iterable[tuple[str, Node]]) -> _Terms:
         """Add and remove signed items. ``+ 0`` and ``- 1`` remove the intercept."""
         for sign, node in items:
-            zero = isinstance(node, Number) and node.value == 0
+            zero = isinstance(node, Constant) and node.value == 0
             terms = {frozenset[str](): INTERCEPT} if zero else self.expand(node)
             if (sign == "+") != zero:
                 for key, term in terms.items():
@@ -115,7 +117,7 @@ class _Expander:
         if isinstance(node, Dot):
             columns = (Name(name, node.start) for name in self.dot)
             return _unique((variable(name, self.formula),) for name in columns)
-        if isinstance(node, Number):
+        if isinstance(node, Constant):
             if node.value != 1:
                 raise self.error(f"the number {node.text} is no term; only 0 and 1 are", node)
             return _unique([INTERCEPT])
@@ -144,7 +146,7 @@ class _Expander:
         if node.op == "*":
             return _unique([*left.values(), *right.values(), *both.values()])
         if node.op == "/":
-            whole: Term = ()
+            whole: FormulaTerm = ()
             for term in left.values():
                 whole = _join(whole, term)
             return _unique([*left.values(), *_product([whole], right.values()).values()])
@@ -152,7 +154,7 @@ class _Expander:
 
     def power(self, left: _Terms, node: Binary) -> _Terms:
         exponent = node.right
-        if not (isinstance(exponent, Number) and exponent.text.isdigit() and exponent.value):
+        if not (isinstance(exponent, Constant) and exponent.text.isdigit() and exponent.value):
             raise self.error("a power of terms is a whole number: (a + b)**2; or I(x**0.5)", node)
         if exponent.value > _MAX_POWER:
             raise self.error(f"interactions of order above {_MAX_POWER} are refused", node)

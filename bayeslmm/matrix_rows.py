@@ -1,4 +1,4 @@
-"""What a fitted factor model says of rows, the fitted ones or new: scores, entries, densities.
+"""What a fitted model of a matrix says of rows, the fitted ones or new: scores, entries, densities.
 
 At each draw of theta everything is Gaussian given the entries that a row has; over the draws it is
 a mixture, whose means and variances are averages of exact ones.
@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.beta import integrated
-from ..gaussian.latent import by_pattern, entries, row_densities
-from ..seeds import generator
-from ..types import Array
-from .canonical import principal
-from .model import FactorModel
-from .recover import Means, score_moments
+from .coefficients import kept
+from .gaussian.beta import integrated
+from .gaussian.latent import by_pattern, entries, row_densities
+from .gaussian.scores import Means, score_moments
+from .model import Model
+from .normal import interval, reach
+from .recover import points
+from .seeds import generator
+from .terms import MeansTerm
+from .types import Array
 
 WORK = 2e10  # operations beyond which draws are thinned
 HELD = 25_000_000  # draws of entries that are held at a time
@@ -27,31 +30,26 @@ FEWEST = 200  # draws that are kept whatever the work
 class Points:
     """Draws of theta and mu, inside: W (k, d, q), sigma (k,), mu (k, d)."""
 
-    model: FactorModel
+    model: Model
     W: Array
     sigma: Array
     mu: Array
     plugged: bool
 
     @classmethod
-    def of(cls, model: FactorModel, tree: Any) -> "Points":
+    def of(cls, model: Model, tree: Any) -> "Points":
         """The draws of a tree, one where loadings and means are plugged in."""
-        posterior = tree["posterior"].dataset
-        data = posterior.stack(__draw__=("chain", "draw")).transpose("__draw__", ...)
+        posterior, means = tree["posterior"].dataset, means_of(model)
         fixed = str(posterior.attrs.get("fixed", "")).split(", ")
         if "mu" in fixed:
-            data = data.isel(__draw__=[0])
-        sigma = np.ascontiguousarray(data["sigma"].values)
-        mu = data["mu"].values
+            posterior = posterior.isel(chain=[0], draw=[0])
+        roots, sigma = model.roots(points(model, posterior))
+        W = roots.reshape(sigma.size, means.columns, model.components)
+        mu = kept(means, posterior)
         if "sigma" in fixed and "mu_mean" in tree.get("posterior_moments", {}):
             # What is linear in mu is then exact: the draws are about its exact mean.
             mu = mu + (tree["posterior_moments"]["mu_mean"].values - mu.mean(axis=0))
-        mu = (mu - model.shift) / model.unit
-        W = np.zeros((sigma.size, model.unit.size, 0))
-        if model.components:
-            W = data["W"].transpose("__draw__", "feature", "component").values
-            W = np.ascontiguousarray(W / model.unit[:, None])
-        return cls(model, W, sigma, np.ascontiguousarray(mu), "sigma" in fixed)
+        return cls(model, W, sigma, np.ascontiguousarray(means.asked(mu)), "sigma" in fixed)
 
     def thinned(self, work: float) -> "Points":
         """Fewer draws, at equal distances, where each of them costs so many operations."""
@@ -66,12 +64,18 @@ class Points:
         some = slice(0, 1) if self.plugged else slice(None)
         if self.plugged and self.sigma.size == 1:
             return Means(None, self.W, self.sigma, self.mu[0])
-        solver = self.model.solver(integrated(criterion))
-        W, Q = principal(self.W[some])
-        return Means(solver, W, self.sigma[some], turn=np.swapaxes(Q, 1, 2))
+        solver, W = self.model.solver(integrated(criterion)), self.W[some]
+        return Means.of(solver, W.reshape(len(W), -1), self.sigma[some])
 
 
-def scores(model: FactorModel, tree: Any, X: Array) -> tuple[Array, Array]:
+def means_of(model: Model) -> MeansTerm:
+    """The means of the columns of a matrix."""
+    if not isinstance(model.fixed, MeansTerm):
+        raise TypeError(f"a {model.kind} is no model of a matrix, such as bl.ppca(Y, components=2)")
+    return model.fixed
+
+
+def scores(model: Model, tree: Any, X: Array) -> tuple[Array, Array]:
     """Mean and sd (m, q) of the scores of rows X (m, d), taken inside."""
     n, d = X.shape
     points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
@@ -92,15 +96,13 @@ class Entries:
 
 
 def predicted(
-    model: FactorModel, tree: Any, X: Array, wanted: Array, noise: bool, prob: float, seed: int
+    model: Model, tree: Any, X: Array, wanted: Array, noise: bool, prob: float, seed: int
 ) -> Entries:
     """Entries of rows X (m, d) given those that are there.
 
     The interval is equal-tailed; over draws of theta it is that of the mixture, by one draw of the
     entry for each (normal where there are more than `HELD` of them).
     """
-    from statistics import NormalDist
-
     row, column = np.nonzero(wanted)
     n, d = X.shape
     points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
@@ -121,12 +123,12 @@ def predicted(
     sd = np.sqrt(np.maximum(square / k - shift**2, 0.0) + within / k)
     centre = shift + (0.0 if origin is None else origin)
     if held.shape[1] and k > 1 and not points.plugged:
-        tail = 0.5 * (1.0 - prob)
-        lower, upper = np.quantile(held, [tail, 1.0 - tail], axis=0)
+        lower, upper = interval(held, prob)
     else:
-        reach = NormalDist().inv_cdf(0.5 + 0.5 * prob) * sd
-        lower, upper = centre - reach, centre + reach
-    unit, shift = model.unit[column], model.shift[column]
+        width = reach(prob) * sd
+        lower, upper = centre - width, centre + width
+    means = means_of(model)
+    unit, shift = means.unit[column], means.shift[column]
     ends = (shift + unit * v for v in (lower, upper))
     return Entries(row, column, shift + unit * centre, unit * sd, *ends)
 
@@ -143,7 +145,7 @@ def _each(points: Points, X: Array, wanted: Array, noise: bool) -> Iterator[tupl
         yield mean, variance
 
 
-def densities(model: FactorModel, tree: Any, X: Array) -> Array:
+def densities(model: Model, tree: Any, X: Array) -> Array:
     """Log density (k, m) of the entries of each row X (m, d), at each draw of theta and mu.
 
     Of the user's scale; scores are integrated out.
@@ -152,17 +154,17 @@ def densities(model: FactorModel, tree: Any, X: Array) -> Array:
     return _densities(model, points.W, points.sigma, points.mu, X)
 
 
-def density_at(model: FactorModel, W: Array, sigma: float, mu: Array, X: Array) -> Array:
+def density_at(model: Model, W: Array, sigma: float, mu: Array, X: Array) -> Array:
     """The same (m,) at one W (d, q), sigma and mu (d,), inside; rows X on the user's scale."""
-    inside = (X - model.shift) / model.unit
+    inside = means_of(model).inside(X)
     return _densities(model, W[None], np.array([sigma]), mu[None], inside)[0]
 
 
-def _densities(model: FactorModel, W: Array, sigma: Array, mu: Array, X: Array) -> Array:
+def _densities(model: Model, W: Array, sigma: Array, mu: Array, X: Array) -> Array:
     there = ~np.isnan(X)
     order, fresh = by_pattern(there)
     out = np.empty((sigma.size, X.shape[0]))
     for s in range(sigma.size):
         own = np.ascontiguousarray(W[s])
         row_densities(own, sigma[s], X, there, order, fresh, mu[s], out[s])
-    return out - there @ np.log(model.unit)
+    return out - there @ np.log(means_of(model).unit)

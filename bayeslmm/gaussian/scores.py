@@ -1,62 +1,39 @@
-"""From draws of the loadings to the whole posterior: means and scores, exactly.
+"""Means and scores given loadings, exactly: draws at many points of theta, and moments over them.
 
 Given W and sigma the means and scores are Gaussian, so each draw of theta gives one exact draw of
-them. Blocks of draws that would pass the budget are kept as their exact mean and sd over theta.
+them (`latent` has the algebra). The last four functions are methods of the solvers of a matrix.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..gaussian.complete import Complete
-from ..gaussian.expectation import expected_scores
-from ..gaussian.latent import add_moments, by_pattern, draw_scores
-from ..named import passes
-from ..types import Array, Named
-from .canonical import covariance, described, facing, principal, signed
-from .target import Solver
+from ..types import Array, Index
+from .canonical import principal
+from .expectation import expected_scores
+from .latent import add_moments, by_pattern, draw_scores
+from .protocol import Moments
 
-CHUNK = 4_000_000  # numbers held at a time
 CACHE = 200_000  # numbers that the processor's cache holds
-
-
-@dataclass(frozen=True, repr=False)
-class Loadings:
-    """Draws of theta: loadings W (chains, draws, d, q) and scales h (chains, draws, .)."""
-
-    W: Array
-    h: Array
-    mean: Array | None = None  # mu (d,), where it is plugged in too
-
-    @classmethod
-    def repeat(cls, W: Array, h: Array, draws: int, mean: Array | None = None) -> "Loadings":
-        """The same point for every draw of one chain."""
-        many, scales = (np.broadcast_to(a, (1, draws, *a.shape)) for a in (W, h))
-        return cls(many, scales, mean)
-
-    @property
-    def plugged(self) -> bool:
-        """Whether every draw is the same point."""
-        return self.h.strides[:2] == (0, 0)
-
-    @property
-    def flat(self) -> tuple[Array, Array]:
-        """W (k, d, q) and h (k, .), one of them where all are the same."""
-        if self.plugged:
-            return self.W[0, :1], self.h[0, :1]
-        count = self.h.shape[0] * self.h.shape[1]
-        return self.W.reshape(count, *self.W.shape[2:]), self.h.reshape(count, -1)
 
 
 @dataclass(frozen=True, repr=False)
 class Means:
     """Laws of mu at k points of theta: N(m, V) by the solver, or one known value."""
 
-    solver: Solver | None
+    solver: Any
     W: Array  # (k, d, q), principal axes
     sigma: Array  # (k,)
     known: Array | None = None
     turn: Array | None = None  # (k, q, q): loadings are told as W turn, scores likewise
+
+    @classmethod
+    def of(cls, solver: Any, scales: Array, sigma: Array, known: Array | None = None) -> "Means":
+        """At loadings (k, d q), row by row, as they are told."""
+        d = solver.problem.Y.shape[1]
+        W, Q = principal(scales.reshape(sigma.size, d, scales.shape[1] // d))
+        return cls(solver, W, sigma, known, np.swapaxes(Q, -1, -2))
 
     @property
     def told(self) -> Array:
@@ -67,16 +44,15 @@ class Means:
         """Mean (d,) and covariance (d, d) at one point; no covariance where mu is known."""
         if self.known is not None:
             return self.known, np.zeros((0, 0))
-        assert self.solver is not None
         return self.solver.mean_law(self.W[k], float(self.sigma[k]))
 
-    def draws(self, index: Array, rng: np.random.Generator) -> Array:
+    def draws(self, index: Index, rng: np.random.Generator) -> Array:
         """One draw of mu for each point of `index`: (., d)."""
         d = self.W.shape[1]
         if self.known is not None:
             return np.broadcast_to(self.known, (index.size, d))
         white = rng.standard_normal((index.size, d))
-        if self.solver is not None and self.solver.spectral:
+        if self.known is None and self.solver.spectral:
             m, axes, variances = self.spectral()
             inner, outer = np.sqrt(variances[:, :-1]), np.sqrt(variances[:, -1:])
             if m.shape[0] > 1:
@@ -92,7 +68,7 @@ class Means:
 
     def moments(self) -> tuple[Array, Array]:
         """Mean and sd (d,) of mu at the first point."""
-        if self.solver is not None and self.solver.spectral:
+        if self.known is None and self.solver.spectral:
             m, axes, variances = self.spectral()
             outer = variances[0, -1]
             return m[0], np.sqrt(outer + axes[0] ** 2 @ (variances[0, :-1] - outer))
@@ -105,7 +81,6 @@ class Means:
         Of complete rows V has the eigenvectors of C, and eigenvalues 1 / (n / c + 1 / v).
         """
         solver = self.solver
-        assert isinstance(solver, Complete)
         squared = (self.W**2).sum(axis=1)
         length = np.sqrt(squared)
         axes = self.W / np.where(length > 0.0, length, 1.0)[:, None, :]
@@ -129,7 +104,7 @@ def _points(axes: Array, scores: Array) -> Array:
 
 
 def draw_all(
-    means: Means, X: Array, index: Array, rng: np.random.Generator, scores: bool = True
+    means: Means, X: Array, index: Index, rng: np.random.Generator, scores: bool = True
 ) -> tuple[Array, Array]:
     """One draw of mu (., d) and of all scores (., n, q) at each point of `index`."""
     mu = means.draws(index, rng)
@@ -150,7 +125,7 @@ def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     if means.known is not None:
         return expected_scores(X, means.told[0], means.known, float(means.sigma[0]))
     there = ~np.isnan(X)
-    if means.solver is not None and means.solver.spectral:
+    if means.solver.spectral:
         return _linear_moments(means, X)
     order, fresh = by_pattern(there)
     told = means.told
@@ -193,49 +168,63 @@ def _linear_moments(means: Means, X: Array) -> tuple[Array, Array]:
     return mean, np.sqrt(square + within.mean(axis=0))
 
 
-def told(
-    loadings: Loadings, reference: Array, unit: Array, scaled: bool
-) -> tuple[Named, Named, Array, Array, Array]:
-    """Named variables of theta on the user's scale, too large ones as moments.
+def draws(
+    solver: Any,
+    scales: Array,
+    sigma: Array,
+    rng: np.random.Generator,
+    groups: bool = True,
+    draws: int | None = None,
+    known: Array | None = None,
+) -> tuple[Array, tuple[Array, ...]]:
+    """One draw of mu (k, d) and of all scores (k, n, q) at each point, or many at one.
 
-    Principal axes W, how they are turned to be told, and sigma are returned beside. Everything is
-    per draw, or one draw that stands for all where they are the same.
+    `known` are means (d,) that are plugged in.
     """
-    W, h = loadings.flat
-    W, _ = principal(W)
-    turn = signed(W, reference) if W.shape[0] == 1 else facing(W, reference)
-    sigma = np.ascontiguousarray(h[:, -1])
-    count = loadings.h.shape[0] * loadings.h.shape[1]
-    d = unit.size
-    variables: Named = {"sigma": ((), sigma)}
-    moments: Named = {}
-    if W.shape[2]:
-        variables = {"W": (("feature", "component"), (W @ turn) * unit[:, None]), **variables}
-        for name, values in described(W, sigma).items():
-            variables[name] = (("component",), values)
-    if scaled:
-        variables["noise_sd"] = (("feature",), sigma[:, None] * unit)
-    dims = ("feature", "feature_2")
-    if not passes(count, d * d):
-        variables["covariance"] = (dims, covariance(W, sigma) * np.outer(unit, unit))
-    else:
-        mean, sd = _covariance_moments(W, sigma)
-        scale = np.outer(unit, unit)
-        moments = {"covariance_mean": (dims, mean * scale), "covariance_sd": (dims, sd * scale)}
-    return variables, moments, W, turn, sigma
+    means = Means.of(solver, scales, sigma, known)
+    index = np.arange(sigma.size) if draws is None else np.zeros(draws, np.int64)
+    mu, z = draw_all(means, solver.problem.Y, index, rng, scores=groups)
+    return mu, (z,) if means.W.shape[2] else ()
 
 
-def _covariance_moments(W: Array, sigma: Array) -> tuple[Array, Array]:
-    """Mean and sd over draws of C (d, d), a slice of the draws at a time."""
-    d = W.shape[1]
-    if sigma.size == 1:
-        return covariance(W, sigma)[0], np.zeros((d, d))
-    total, square = np.zeros((2, d, d))
-    step = max(1, CHUNK // (d * d))
-    first = covariance(W[:1], sigma[:1])[0]
-    for start in range(0, sigma.size, step):
-        C = covariance(W[start : start + step], sigma[start : start + step]) - first
-        total += C.sum(axis=0)
-        square += (C**2).sum(axis=0)
-    mean = total / sigma.size
-    return first + mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))
+def redraws(
+    solver: Any,
+    scales: Array,
+    sigma: Array,
+    beta: Array,
+    others: tuple[Array, ...],
+    rng: np.random.Generator,
+) -> Array:
+    """Draws of all scores (k, n, q) given draws of mu (k, d)."""
+    points = zip(scales, sigma, beta)
+    each = [draws(solver, W[None], s[None], rng, known=mu)[1][0] for W, s, mu in points]
+    return np.concatenate(each)
+
+
+def averaged(
+    solver: Any, scales: Array, sigma: Array, known: Array | None = None
+) -> tuple[Array, Array]:
+    """Mean and sd of all scores (n, q), averaged over k points of theta."""
+    return score_moments(Means.of(solver, scales, sigma, known), solver.problem.Y)
+
+
+def beta_moments(solver: Any, scales: Array, sigma: Array) -> tuple[Array, Array]:
+    """Mean and sd (d,) of mu at the first point."""
+    return Means.of(solver, scales, sigma).moments()
+
+
+def condition(solver: Any, scales: Array, sigma: float) -> Moments:
+    """Exact law of mu and of all scores given theta; of scores row by row."""
+    Y, W = solver.problem.Y, scales.reshape(solver.problem.Y.shape[1], -1)
+    q = W.shape[1]
+    m, V = solver.mean_law(W, sigma)
+    mean, cov = np.zeros((len(Y), q)), np.zeros((len(Y), q, q))
+    for i, y in enumerate(Y):
+        o = ~np.isnan(y)
+        M = W[o].T @ W[o] + sigma**2 * np.eye(q)
+        A = np.linalg.solve(M, W[o].T)
+        mean[i] = A @ (y[o] - m[o])
+        cov[i] = sigma**2 * np.linalg.inv(M) + A @ V[np.ix_(o, o)] @ A.T
+    value = solver.value(scales, sigma)
+    means, covs = ((mean,), (cov,)) if q else ((), ())
+    return Moments(value, m, V, means, covs, np.zeros((0, q, q)))

@@ -3,27 +3,20 @@
     W = U_q (Lambda_q - sigma^2 I)^(1/2),    sigma^2 = mean of the d - q smallest eigenvalues
 
 of the covariance of the rows (Tipping & Bishop 1999, equations 7 and 8), its divisor n where mu is
-maximised and n - 1 where it is integrated. Otherwise EM (`gaussian.expectation`), or an ascent
-along the exact gradient.
+maximised and n - 1 where it is integrated. Otherwise EM (`expectation`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from ..gaussian.beta import MAXIMISED
-from ..gaussian.complete import Complete
-from ..gaussian.expectation import NoNoise, expectation_maximisation
-from ..target import hessian
 from ..types import Array
+from .beta import MAXIMISED
 from .canonical import principal
-from .target import FactorTarget
+from .complete import Complete
+from .expectation import NoNoise, expectation_maximisation
 
 NOTHING = 1e-26  # share of the scatter that is rounding
-NONE_LEFT = 1e-9  # of the spread: noise that is none
-NEWTON = 20  # steps
-MANY = 500  # coordinates up to which curvature is asked for
 UNBOUNDED = (
     "the likelihood has no bound: the components can follow all entries without noise, so that "
     "sigma runs to zero, and what is told is its highest maximum with noise left; ask for fewer "
@@ -107,58 +100,3 @@ def imputed(X: Array, q: int, sigma: float | None, constant: float) -> Maximum:
     return Maximum(
         W, float(found.sigma), value, found.steps, message, found.mean, others, found.bounded
     )
-
-
-def ascended(target: FactorTarget, starts: Sequence[Array], unit: float) -> Maximum:
-    """The highest end of a climb from each start; `unit` is the spread of the columns.
-
-    Raises
-    ------
-    NoNoise
-        Where every climb runs to where no noise is left.
-    """
-    ends = [_climbed(target, begin) for begin in starts]
-    inside = [end for end in ends if end.sigma > NONE_LEFT * unit]
-    if not inside:
-        raise NoNoise(
-            "sigma runs to zero: the components follow the rows exactly and the criterion has no "
-            "maximum; ask for fewer components, give sigma a prior that keeps off zero, such as "
-            "'InverseGamma(3, 1)', or fix it"
-        )
-    best = max(inside, key=lambda end: end.value)
-    return replace(best, evaluations=sum(end.evaluations for end in ends))
-
-
-def _climbed(target: FactorTarget, begin: Array) -> Maximum:
-    """Up along the exact gradient: L-BFGS-B, then Newton's method on its differences."""
-    from scipy.optimize import minimize
-
-    evaluations = 0
-
-    def negative(z: Array) -> tuple[float, Array]:
-        nonlocal evaluations
-        evaluations += 1
-        value, grad = target(z)
-        if not np.isfinite(value):
-            return 1e300, np.zeros_like(z)
-        return -value, -grad
-
-    options = {"ftol": 1e-13, "gtol": 1e-6, "maxiter": 2000}
-    z = minimize(negative, begin, jac=True, method="L-BFGS-B", options=options).x
-    settled = False
-    for _ in range(NEWTON if z.size <= MANY else 0):
-        value, grad = target(z)
-        settled = float(np.abs(grad).max(initial=0.0)) < 1e-5
-        if settled:
-            break
-        values, vectors = np.linalg.eigh(-hessian(target, z))
-        evaluations += 2 * z.size
-        step = vectors @ ((vectors.T @ grad) / np.maximum(np.abs(values), 1e-8))
-        while not target(z + step)[0] >= value and np.abs(step).max() > 1e-12:
-            step = 0.5 * step
-        z = z + step
-    value, grad = target(z)
-    settled = settled or float(np.abs(grad).max(initial=0.0)) < 1e-3
-    W, h = target.loadings(z[None])
-    message = "" if settled else UNSETTLED
-    return Maximum(principal(W[0])[0], float(h[0, -1]), value, evaluations, message)

@@ -22,16 +22,15 @@ log(s_j / l) for its scale, the posterior of a column that the data do not need 
 where in w_j and log s_j it has a pole.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from ..gaussian import complete, patterns
-from ..gaussian.compiled import jit
-from ..laws import density
-from ..parameters import CUSTOM, FIXED, Positive
-from ..types import Array
+from .gaussian import complete, patterns
+from .gaussian.compiled import jit
+from .laws import density
+from .parameters import Loadings
+from .types import Array, Index
 
 BEND = 4.0  # how sharply lengths bend at c
 NONE, POSTERIOR, NATURAL = 0, 1, 2  # the prior: left out; in coordinates; on the natural scale
@@ -52,47 +51,29 @@ class Chart(NamedTuple):
     floor: float  # c / unit
 
 
+def triangle(loadings: Loadings) -> tuple[Index, Index]:
+    """Which coordinates are the triangle's diagonal, and which its lower entries."""
+    d, q = loadings.shape
+    diagonal = np.cumsum([0, *(d - k for k in range(q - 1))])
+    return diagonal, np.setdiff1d(np.arange(loadings.coordinates), diagonal)
+
+
 def chart_of(
-    d: int, q: int, full: bool, unit: float, scales: Sequence[Positive], floor: float = 1.0
+    loadings: Loadings,
+    unit: float,
+    floor: float,
+    at: Array,
+    code: Array,
+    table: Array,
+    fixed: Array,
 ) -> Chart:
-    """The coordinates of d x q loadings and some scales, sigma last."""
+    """The coordinates of loadings, and of the scales: their places, laws and fixed values."""
     from math import lgamma
 
-    at, code, parameters, fixed = [], [], [], []
-    place = loadings_size(d, q, full)
-    for scale in scales:
-        kind = FIXED if scale.fixed is not None else scale.law.code if scale.law else CUSTOM
-        rows = scale.law.table(scale.size) if scale.law else np.zeros((scale.size, 3))
-        values = np.broadcast_to(0.0 if scale.fixed is None else scale.fixed, scale.size)
-        for j in range(scale.size):
-            at.append(place if scale.free else -1)
-            place += scale.free
-            code.append(kind)
-            parameters.append(rows[j])
-            fixed.append(values[j])
+    d, q = loadings.shape
     constants = [(1.0 - 0.5 * k) * np.log(2.0) - lgamma(0.5 * k) for k in range(q, 0, -1)]
-    return Chart(
-        d,
-        q,
-        full,
-        unit,
-        np.array(at, np.int64),
-        np.array(code, np.int64),
-        np.array(parameters),
-        np.array(fixed, np.float64),
-        np.array(constants, np.float64),
-        floor,
-    )
-
-
-def loadings_size(d: int, q: int, full: bool) -> int:
-    """How many coordinates the loadings have."""
-    return d * q if full else d * q - q * (q - 1) // 2
-
-
-def size(chart: Chart) -> int:
-    """Number of coordinates."""
-    return loadings_size(chart.d, chart.q, chart.full) + int((chart.at >= 0).sum())
+    chi = np.array(constants, np.float64)
+    return Chart(d, q, loadings.own, unit, at, code, table, fixed, chi, floor)
 
 
 @jit
@@ -276,13 +257,13 @@ def unbent(chart: Chart, length: float) -> float:
     return float(np.exp(x))
 
 
-def coordinates(chart: Chart, U: Array, W: Array, h: Array) -> Array:
-    """z at loadings W (d, q) and scales h."""
+def coordinates(chart: Chart, size: int, U: Array, W: Array, h: Array) -> Array:
+    """z (size,) at loadings W (d, q) and scales h."""
     T = U.T @ W
     if not chart.full:
         T = np.linalg.qr(T.T, mode="r").T  # T = R'Q', and the rotation Q is dropped
         T = T * np.where(np.diagonal(T) < 0.0, -1.0, 1.0)
-    z, at = np.empty(size(chart)), 0
+    z, at = np.empty(size), 0
     h = h.copy()
     for j in range(chart.q):
         w = T[0 if chart.full else j :, j]

@@ -56,7 +56,7 @@ def signed(W: Array, reference: Array) -> Array:
 
 
 def described(W: Array, sigma: Array) -> dict[str, Array]:
-    """What does not depend on rotation, from canonical loadings (k, d, q) and noise (k,).
+    """What does not depend on rotation, from loadings (k, d, q) and noise (k,).
 
     Returns
     -------
@@ -65,7 +65,8 @@ def described(W: Array, sigma: Array) -> dict[str, Array]:
         their share of tr C.
     """
     noise = sigma[:, None] ** 2
-    along = (W**2).sum(axis=1) + noise
+    squares = np.linalg.eigvalsh(np.swapaxes(W, -1, -2) @ W)[:, ::-1]
+    along = np.maximum(squares, 0.0) + noise
     total = (W**2).sum(axis=(1, 2))[:, None] + W.shape[1] * noise
     return {"explained_variance": along, "explained_ratio": along / total}
 
