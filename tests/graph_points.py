@@ -100,5 +100,5 @@ def dense_problem(model, z) -> Problem:
         d.offset,
         model.residual.precision,
         d.frequency,
-        model.fixed_prior,
+        model.beta,
     )

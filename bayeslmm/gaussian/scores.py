@@ -125,7 +125,7 @@ def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     if means.known is not None:
         return expected_scores(X, means.told[0], means.known, float(means.sigma[0]))
     there = ~np.isnan(X)
-    if means.solver.spectral:
+    if means.solver.spectral and there.all():
         return _linear_moments(means, X)
     order, fresh = by_pattern(there)
     told = means.told

@@ -65,7 +65,7 @@ def truth(Y):
 
 def test_the_formula_of_the_quadrature_is_the_dense_normal(Y, model):
     W, sigma = np.array([[0.9], [-0.4]]), 0.5
-    dense = Dense(Y - model.shift, W, sigma, model.mean_prior)
+    dense = Dense(Y - model.fixed.shift, W, sigma, model.fixed)
     assert log_likelihood(Y, W @ W.T + 0.25 * np.eye(2)) == pytest.approx(
         dense.value("evidence"), rel=1e-10
     )
@@ -79,7 +79,7 @@ def test_the_coordinates_have_the_evidence_of_the_loadings(model, truth):
         return low + 0.5 * (high - low) * (nodes + 1), 0.5 * (high - low) * weights
 
     (t, by_t), (x, by_x), (log_s, by_s) = grid(0, 6, 48), grid(-5, 5, 84), grid(-2, 0.9, 28)
-    target, unit = model.target(), model.spread
+    target, unit = model.target(), model.axes.spread
     Z = np.array([[np.log(a / unit), b / unit, c] for a in t for b in x for c in log_s])
     mass = np.exp(target.many(Z).reshape(48, 84, 28) + 40.0)
     total = np.einsum("abc,a,b,c->", mass, by_t / t, by_x / unit, by_s)

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.engines.start import centre
+from bayeslmm.engines.unknown import lowest, maximum, refuse_pole
 from bayeslmm.gaussian.expectation import NoNoise
 
 KEPT_OFF = {"sigma": "InverseGamma(3, 1)"}
@@ -44,10 +46,10 @@ def test_the_evidence_is_the_mean_likelihood_over_draws_of_the_prior(tiny):
 def test_empirical_bayes_refuses_what_sampling_need_not(tiny):
     for criterion in ("ml", "reml", "evidence"):
         with pytest.raises(NoNoise, match="1 components follow 2 rows of 3 columns exactly"):
-            tiny.maximum(criterion)
-    assert tiny.pole == ""
-    assert np.isfinite(tiny.target()(tiny.centre)[0])
-    best = tiny.maximum("map")  # a prior that keeps off zero gives it a maximum
+            maximum(tiny, criterion)
+    refuse_pole(tiny)
+    assert np.isfinite(tiny.target()(centre(tiny))[0])
+    best = maximum(tiny, "map")  # a prior that keeps off zero gives it a maximum
     assert best.converged
     assert best.sigma > 0.05
 
@@ -93,24 +95,26 @@ def test_a_posterior_with_a_pole_is_refused_by_every_engine_and_by_the_evidence(
     with pytest.raises(ValueError, match=told):
         bl.log_evidence(model, seed=1)
     for prior in ("InverseGamma(3, 1)", "LogNormal(0, 1)", 0.5):
-        assert bl.ppca(Y, q, priors={"sigma": prior}).pole == ""
-    assert bl.ppca(Y, q, priors={"sigma": "Gamma(2, 1)"}).pole
+        refuse_pole(bl.ppca(Y, q, priors={"sigma": prior}))
+    with pytest.raises(ValueError, match=told):
+        refuse_pole(bl.ppca(Y, q, priors={"sigma": "Gamma(2, 1)"}))
 
 
 def test_a_prior_that_falls_as_fast_as_the_likelihood_rises_makes_the_posterior_proper():
     """Rank two, three components, six columns, thirty rows: 1 / sigma to the power 27 times 3."""
     Y, q = POLES["columns made of others"]
-    assert bl.ppca(Y, q, priors={"sigma": "Gamma(80.9, 1)"}).pole
-    assert not bl.ppca(Y, q, priors={"sigma": "Gamma(81.1, 1)"}).pole
+    with pytest.raises(ValueError, match="follow all 30 rows exactly"):
+        refuse_pole(bl.ppca(Y, q, priors={"sigma": "Gamma(80.9, 1)"}))
+    refuse_pole(bl.ppca(Y, q, priors={"sigma": "Gamma(81.1, 1)"}))
 
 
 def test_rows_in_general_position_have_a_posterior_under_any_prior():
     Y = low_rank(5, 8, 5)
     for q in (4, 6, 7):
-        assert bl.ppca(Y, q).pole == ""
-        assert bl.ppca(Y, q).lowest is not None  # its density has no bound, its mass has
-    assert bl.ppca(Y, 3).lowest is None
-    assert bl.ppca(Y, 4, priors=KEPT_OFF).lowest is None
+        refuse_pole(bl.ppca(Y, q))
+        assert lowest(bl.ppca(Y, q)) is not None  # its density has no bound, its mass has
+    assert lowest(bl.ppca(Y, 3)) is None
+    assert lowest(bl.ppca(Y, 4, priors=KEPT_OFF)) is None
 
 
 def test_components_that_cannot_be_compared_say_why():

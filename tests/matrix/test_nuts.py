@@ -3,11 +3,11 @@
 import arviz as az
 import numpy as np
 import pytest
-from bayeslmm.factors.chart import coordinates
 from scipy.optimize import minimize
 
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
+from bayeslmm.engines.unknown import at_loadings
 from tests.gaussian.dense_factor import rows
 
 
@@ -24,19 +24,19 @@ def simulated(n, d, real, missing=0.0):
 def ends(model, starts=30):
     """Values and sd_W where L-BFGS comes to rest from loadings, scale and noise drawn at random."""
     target, rng, found = model.target(), np.random.default_rng(1), []
-    d, q = model.X.shape[1], model.components
+    d, q, spread = model.fixed.columns, model.components, model.axes.spread
 
     def negative(z):
         value, grad = target(z)
         return (-value, -grad) if np.isfinite(value) else (1e10, np.zeros_like(z))
 
     for _ in range(starts):
-        W = rng.standard_normal((d, q)) * model.spread * np.exp(0.5 * rng.standard_normal())
-        h = model.scales_at(W, model.spread * np.exp(rng.normal(-1.0, 0.7)))
-        z = coordinates(model.space.chart, model._solver.basis, W, h)
+        W = rng.standard_normal((d, q)) * spread * np.exp(0.5 * rng.standard_normal())
+        theta = at_loadings(model, W, spread * np.exp(rng.normal(-1.0, 0.7)))
+        z = model.space.unconstrain(theta)
         options = {"maxiter": 5000, "maxfun": 20_000, "ftol": 1e-14, "gtol": 1e-6}
         end = minimize(negative, z, jac=True, method="L-BFGS-B", options=options)
-        found.append((-end.fun, target.loadings(end.x[None])[1][0, 0]))
+        found.append((-end.fun, float(model.space.constrain(end.x)["sd_W"])))
     return np.array(found).T
 
 
@@ -54,7 +54,7 @@ def test_all_searches_end_at_one_mode_but_for_the_pole_where_all_loadings_vanish
     """The first step of a line search may leap into the pole; hardly any does."""
     model = make(iris)
     values, sd_W = ends(model)
-    pole = sd_W < 1e-3 * model.spread
+    pole = sd_W < 1e-3 * model.axes.spread
     assert pole.sum() <= 1
     np.testing.assert_allclose(values[~pole], values[~pole].max(), atol=1e-4)
 

@@ -50,9 +50,9 @@ def test_plugged_in_scores_and_gaps_are_the_normal_law_of_all_entries(fits):
     C = W @ W.T + sigma**2 * np.eye(d)
     cov = np.kron(np.eye(n), C) + np.kron(np.ones((n, n)), 1e6 * np.eye(d))
     known = there.ravel()
-    y = (Y - model.shift).ravel()[known]
+    y = (Y - model.fixed.shift).ravel()[known]
     gain = np.linalg.solve(cov[np.ix_(known, known)], cov[np.ix_(known, ~known)]).T
-    mean = np.tile(model.shift, n)[~known] + gain @ y
+    mean = np.tile(model.fixed.shift, n)[~known] + gain @ y
     var = np.diag(cov)[~known] - (gain * cov[np.ix_(~known, known)]).sum(axis=1)
     found = bl.impute(model, trees["EB"]).entries
     ordinary = (found["row"] != 7).to_numpy()
@@ -184,7 +184,7 @@ def test_rows_left_out_are_predicted_as_by_fits_without_them():
 
 
 def _laws(model):
-    return {s.name: repr(s.law) for s in model.scales}
+    return {s.name: repr(s.law) for s in model.space.scales}
 
 
 @pytest.mark.slow

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from bayeslmm.factors import recover
-from bayeslmm.factors.canonical import covariance, principal
-from bayeslmm.factors.recover import Loadings, Means, draw_all, score_moments, told
+import bayeslmm as bl
+from bayeslmm import covariances, recover
+from bayeslmm.gaussian import scores
 from bayeslmm.gaussian.beta import MeanPrior
+from bayeslmm.gaussian.canonical import covariance, facing, principal
+from bayeslmm.gaussian.scores import Means, draw_all, score_moments
 from tests.gaussian.dense_factor import Dense, complete, patterns, rows
 
 N, D, Q, POINTS = 9, 4, 2, 5
@@ -76,7 +78,7 @@ def test_scores_are_turned_with_the_loadings(loadings, kind):
 def test_many_rows_are_passed_in_parts(loadings, monkeypatch):
     """Two rows at a time, the last one alone."""
     Y, means, dense = law("complete", "evidence", loadings)
-    monkeypatch.setattr(recover, "CACHE", 2 * (D + 1))
+    monkeypatch.setattr(scores, "CACHE", 2 * (D + 1))
     got, sd = score_moments(means, Y)
     each = [p.scores("evidence") for p in dense]
     mean = np.mean([m for m, _ in each], axis=0)
@@ -118,9 +120,14 @@ def test_the_covariance_is_on_the_users_scale_and_its_moments_are_those_of_its_d
     loadings, monkeypatch
 ):
     unit = np.array([1.0, 10.0, 0.1, 2.0])
-    theta = Loadings(loadings[None], np.column_stack([np.ones(POINTS), SIGMA])[None])
-    variables, moments, W, turn, _ = told(theta, loadings[0], unit, True)
-    assert not moments
+    Y = np.random.default_rng(2).standard_normal((N, D))
+    model = bl.ppca(unit * Y / Y.std(axis=0, ddof=1), Q, scale="sd")
+    np.testing.assert_allclose(model.fixed.unit, unit, rtol=1e-14)
+    theta = {"W": loadings, "sd_W": np.ones(POINTS), "sigma": SIGMA}
+    theta = recover.canonical(model, theta)
+    W, turn = loadings, facing(loadings, model.axes.reference)
+    variables = recover.theta_variables(model, theta)
+    variables |= covariances.covariances(model, theta, POINTS)
     C = variables["covariance"][1]
     truth = [
         np.diag(unit) @ (w @ w.T + s**2 * np.eye(D)) @ np.diag(unit)
@@ -128,11 +135,13 @@ def test_the_covariance_is_on_the_users_scale_and_its_moments_are_those_of_its_d
     ]
     np.testing.assert_allclose(C, truth, atol=1e-12)
     np.testing.assert_allclose(variables["noise_sd"][1], SIGMA[:, None] * unit)
-    np.testing.assert_allclose(variables["W"][1], (W @ turn) * unit[:, None])
-    np.testing.assert_allclose(covariance(W, SIGMA), covariance(loadings, SIGMA), atol=1e-12)
-    monkeypatch.setattr(recover, "passes", lambda *_: True)
-    monkeypatch.setattr(recover, "CHUNK", 2 * D * D)
-    variables, moments, *_ = told(theta, loadings[0], unit, True)
-    assert "covariance" not in variables
+    np.testing.assert_allclose(variables["W"][1], (W @ turn) * unit[:, None], atol=1e-13)
+    np.testing.assert_allclose(
+        covariance(theta["W"], SIGMA), covariance(loadings, SIGMA), atol=1e-12
+    )
+    monkeypatch.setattr(covariances, "passes", lambda *_: True)
+    monkeypatch.setattr(covariances, "CHUNK", 2 * D * D)
+    moments = covariances.covariances(model, theta, POINTS)
+    assert "covariance" not in moments
     np.testing.assert_allclose(moments["covariance_mean"][1], np.mean(truth, axis=0), atol=1e-12)
     np.testing.assert_allclose(moments["covariance_sd"][1], np.std(truth, axis=0), atol=1e-9)

@@ -5,11 +5,10 @@ import pickle
 import numpy as np
 import pymc as pm
 import pytest
-from bayeslmm.factors.canonical import covariance
 
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
-from bayeslmm.gaussian.beta import MeanPrior
+from bayeslmm.gaussian.canonical import covariance
 from tests.gaussian.dense_factor import Dense
 
 
@@ -58,7 +57,7 @@ def test_the_maximum_has_the_dense_density_no_slope_and_no_better_neighbour(
     W, sigma = loadings(fitted)
 
     def dense(W, sigma):
-        return Dense(model.X, W, sigma, model.mean_prior).value(criterion)
+        return Dense(model.problem.Y, W, sigma, model.fixed).value(criterion)
 
     best = dense(W, sigma)
     assert fitted.attrs["log_marginal"] == pytest.approx(best, rel=1e-7)
@@ -83,13 +82,12 @@ def test_mu_is_drawn_around_the_plugged_in_loadings_with_its_own_covariance(
     model = bl.ppca(request.getfixturevalue(table).iloc[:50], 2, priors={"mu": "Normal(3, 0.2)"})
     fitted = eb(model, criterion, draws=4000)
     W, sigma = loadings(fitted)
-    prior = MeanPrior(model.mean_prior.location, model.mean_prior.variance)
     how = "evidence" if criterion == "evidence" else "reml"
-    m, V = Dense(model.X, W, sigma, prior).mu(how)
+    m, V = Dense(model.problem.Y, W, sigma, model.fixed).mu(how)
     moments = fitted["posterior_moments"]
-    np.testing.assert_allclose(moments["mu_mean"], m + model.shift, atol=1e-8)
+    np.testing.assert_allclose(moments["mu_mean"], m + model.fixed.shift, atol=1e-8)
     np.testing.assert_allclose(moments["mu_sd"], np.sqrt(np.diag(V)), atol=1e-8)
-    draws = fitted["posterior"]["mu"].values[0] - model.shift
+    draws = fitted["posterior"]["mu"].values[0] - model.fixed.shift
     white = np.linalg.solve(np.linalg.cholesky(V), (draws - m).T)
     assert np.abs(white.mean(axis=1)).max() * np.sqrt(4000) < 4.0
     error = (white @ white.T / 4000 - np.eye(4)) * np.sqrt(4000 / (1.0 + np.eye(4)))
@@ -103,7 +101,7 @@ def test_scores_have_their_dense_moments_with_mu_integrated_out(request, table, 
     fitted = eb(model, criterion, draws=4000)
     W, sigma = loadings(fitted)
     how = "evidence" if criterion == "evidence" else "reml"
-    mean, sd = Dense(model.X, W, sigma, model.mean_prior).scores(how)
+    mean, sd = Dense(model.problem.Y, W, sigma, model.fixed).scores(how)
     np.testing.assert_allclose(fitted["posterior_moments"]["z_mean"], mean, atol=1e-8)
     np.testing.assert_allclose(fitted["posterior_moments"]["z_sd"], sd, atol=1e-8)
     z = fitted["posterior"]["z"].values[0]
@@ -140,7 +138,7 @@ def test_a_fixed_noise_is_kept_even_where_it_swallows_components(request, table,
     for W in best.values():
         np.testing.assert_allclose(W @ W.T, best["ml"] @ best["ml"].T, atol=0.05)
     if table == "iris":
-        values = np.linalg.eigvalsh(np.cov(model.X.T, ddof=0))[::-1][:2]
+        values = np.linalg.eigvalsh(np.cov(model.problem.Y.T, ddof=0))[::-1][:2]
         lengths = (best["ml"] ** 2).sum(axis=0)
         np.testing.assert_allclose(lengths, np.maximum(values - sigma**2, 0.0), atol=1e-10)
 
@@ -153,7 +151,7 @@ def test_map_with_a_fixed_scale_is_the_largest_density_of_w_and_sigma(iris):
     W, sigma = loadings(fitted)
 
     def dense(W, sigma):
-        found = Dense(model.X, W, sigma, model.mean_prior).value("evidence")
+        found = Dense(model.problem.Y, W, sigma, model.fixed).value("evidence")
         found += stats.norm(0.0, 0.7).logpdf(W).sum()
         return found + stats.gamma(3.0, scale=0.5).logpdf(sigma)
 
@@ -221,9 +219,9 @@ def test_a_prior_of_mu_is_on_the_users_scale_whatever_the_units(iris):
     prior = {"mu": pm.Normal.dist([5.0, 3.0, 4.0, 1.0], [0.1, 0.2, 0.3, 0.4])}
     model = bl.ppca(iris, 1, scale="sd", priors=prior)
     np.testing.assert_allclose(
-        model.mean_prior.location * model.unit + model.shift, [5.0, 3.0, 4.0, 1.0]
+        model.beta.location * model.fixed.unit + model.fixed.shift, [5.0, 3.0, 4.0, 1.0]
     )
-    sd = np.sqrt(model.mean_prior.variance) * model.unit
+    sd = model.beta.scale * model.fixed.unit
     np.testing.assert_allclose(sd, [0.1, 0.2, 0.3, 0.4])
     fitted = eb(model, "evidence")
     W, noise = fitted["posterior"]["W"].values[0, 0], fitted["posterior"]["noise_sd"].values[0, 0]
@@ -250,10 +248,10 @@ def test_other_data_keep_the_priors_and_the_units(iris, gaps):
     model = bl.ppca(iris, 2, scale="sd")
     other = model.with_data(gaps.to_numpy())
     assert other.prior_table == model.prior_table
-    np.testing.assert_array_equal(other.unit, model.unit)
-    W = np.linalg.svd(model.X, full_matrices=False)[2][:2].T
-    dense = Dense(other.X, W, 0.5, model.mean_prior)
-    truth = dense.value("evidence") - np.isfinite(gaps).sum().to_numpy() @ np.log(model.unit)
+    np.testing.assert_array_equal(other.fixed.unit, model.fixed.unit)
+    W = np.linalg.svd(model.problem.Y, full_matrices=False)[2][:2].T
+    dense = Dense(other.problem.Y, W, 0.5, model.fixed)
+    truth = dense.value("evidence") - np.isfinite(gaps).sum().to_numpy() @ np.log(model.fixed.unit)
     assert other.solver().value(W, 0.5) == pytest.approx(truth, rel=1e-9)
     assert other.digest != model.digest
     assert model.with_data(iris.to_numpy()).digest == model.digest

@@ -1,31 +1,27 @@
 """Loadings turned to a triangle have the law that the chart states; the target is its density."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
 import pytest
-from bayeslmm.factors.canonical import (
-    covariance,
-    described,
-    facing,
-    principal,
-    upright,
-)
-from bayeslmm.factors.chart import (
+from scipy import stats
+
+import bayeslmm as bl
+from bayeslmm.engines.start import centre
+from bayeslmm.gaussian.canonical import covariance, described, facing, principal, upright
+from bayeslmm.laws import Law
+from bayeslmm.loadings import (
     NATURAL,
     NONE,
     POSTERIOR,
     chart_of,
     coordinates,
     prior_at,
-    size,
     unpack_many,
 )
-from scipy import stats
-
-import bayeslmm as bl
-from bayeslmm.engines.start import centre
-from bayeslmm.laws import Law
-from bayeslmm.parameters import Positive
+from bayeslmm.parameters import Loadings, Positive
+from bayeslmm.space import Space
 from tests.gaussian.dense_factor import Dense, rows
 
 SD = 1.3
@@ -33,6 +29,14 @@ SD = 1.3
 
 def known(name, *values):
     return Positive(name, len(values), fixed=np.array(values, dtype=float))
+
+
+def chart_at(d, q, unit, scales, floor=1.0):
+    """The chart of loadings under the first of some scales, and its number of coordinates."""
+    loadings = Loadings("W", d, q, scales[0])
+    space = Space((loadings, *scales))
+    at = space.layout
+    return chart_of(loadings, unit, floor, at.at, at.code, at.parameters, at.value), space.size
 
 
 def triangle_of(W, U):
@@ -53,26 +57,26 @@ def turn(d, seed=0):
 @pytest.mark.parametrize(("d", "q"), [(2, 1), (5, 3), (6, 5), (4, 0)])
 def test_loadings_come_back_from_their_coordinates_up_to_a_rotation(d, q):
     scales = [known("sd_W", SD)] * (q > 0) + [Positive("sigma", 1, law=Law("HalfNormal", (1.0,)))]
-    chart, U = chart_of(d, q, False, 0.8, scales), turn(d)
+    (chart, size), U = chart_at(d, q, 0.8, scales), turn(d)
     W = np.random.default_rng(1).standard_normal((d, q))
     h = np.array([SD] * (q > 0) + [0.4])
-    z = coordinates(chart, U, W, h)
-    assert z.size == size(chart) == d * q - q * (q - 1) // 2 + 1
+    z = coordinates(chart, size, U, W, h)
+    assert z.size == size == d * q - q * (q - 1) // 2 + 1
     T, back = unpack_many(z[None], chart)
     np.testing.assert_allclose(back[0], h, rtol=1e-14)
     np.testing.assert_allclose(U @ T[0] @ T[0].T @ U.T, W @ W.T, atol=1e-13)
     if q:
         np.testing.assert_allclose(T[0], triangle_of(W, U), atol=1e-12)
-        turned = coordinates(chart, U, W @ turn(q, 2), h)
+        turned = coordinates(chart, size, U, W @ turn(q, 2), h)
         np.testing.assert_allclose(turned, z, atol=1e-12)
 
 
 def test_every_loading_is_a_coordinate_where_components_have_scales_of_their_own():
     sigma = Positive("sigma", 1, law=Law("HalfNormal", (1.0,)))
     own = Positive("sd_W", 2, law=Law("HalfNormal", (1.0,)))
-    chart, U = chart_of(4, 2, True, 0.8, [own, sigma]), turn(4)
+    (chart, size), U = chart_at(4, 2, 0.8, [own, sigma]), turn(4)
     W, h = np.random.default_rng(1).standard_normal((4, 2)), np.array([0.5, 2.0, 0.3])
-    T, back = unpack_many(coordinates(chart, U, W, h)[None], chart)
+    T, back = unpack_many(coordinates(chart, size, U, W, h)[None], chart)
     np.testing.assert_allclose(U @ T[0], W, atol=1e-14)
     np.testing.assert_allclose(back[0], h, rtol=1e-14)
 
@@ -81,7 +85,7 @@ def test_every_loading_is_a_coordinate_where_components_have_scales_of_their_own
 
 
 def test_the_prior_of_two_features_and_one_component_integrates_to_one_and_to_its_moments():
-    chart = chart_of(2, 1, False, 0.8, [known("sd_W", SD), known("sigma", 1.0)])
+    chart, _ = chart_at(2, 1, 0.8, [known("sd_W", SD), known("sigma", 1.0)])
     nodes, weights = np.polynomial.legendre.leggauss(60)
     t, by_t = 5.5 * SD * (nodes + 1), 5.5 * SD * weights  # T_11, from 0
     x, by_x = 11 * SD * nodes / 0.8, 11 * SD * weights / 0.8  # T_21 / unit
@@ -106,7 +110,7 @@ def test_the_prior_of_two_features_and_one_component_integrates_to_one_and_to_it
 def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q):
     """Draws under p reweighted by g / p are draws of g, whose moments are known."""
     count, unit, U = 5_000, 0.8, turn(d)
-    chart = chart_of(d, q, False, unit, [known("sd_W", SD), known("sigma", 1.0)])
+    chart, size = chart_at(d, q, unit, [known("sd_W", SD), known("sigma", 1.0)])
     rng = np.random.default_rng(4)
     below = [(i, j) for j in range(q) for i in range(j, d)]
     diagonal = np.array([i == j for i, j in below])
@@ -114,7 +118,7 @@ def test_iid_loadings_turned_to_the_triangle_have_the_stated_density(d, q):
     log_p = np.empty(count)
     for k in range(count):
         W = SD * rng.standard_normal((d, q))
-        z = coordinates(chart, U, W, np.array([SD, 1.0]))
+        z = coordinates(chart, size, U, W, np.array([SD, 1.0]))
         log_p[k] = prior_at(z, chart)
         T = triangle_of(W, U)
         draws[k] = [T[at] for at in below]
@@ -138,7 +142,7 @@ def test_columns_of_bent_length_have_the_law_of_iid_loadings_under_their_own_sca
     """The density of w and log s times a Jacobian of differences, near the bend and far off."""
     d, q, unit = 4, 2, 0.8
     own = Positive("sd_W", q, law=Law("LogNormal", (0.0, 0.5)))
-    chart = chart_of(d, q, True, unit, [own, known("sigma", 1.0)], 0.3)
+    chart, size = chart_at(d, q, unit, [own, known("sigma", 1.0)], 0.3)
     rng = np.random.default_rng(5)
     for reach in (0.05, 0.3, 2.0):
         z = np.concatenate([reach * rng.standard_normal(q * d), rng.standard_normal(q)])
@@ -147,7 +151,9 @@ def test_columns_of_bent_length_have_the_law_of_iid_loadings_under_their_own_sca
         e = 1e-6 * np.eye(z.size)
         J = [(lower(chart, None, z + s) - lower(chart, None, z - s)) / 2e-6 for s in e]
         assert prior_at(z, chart) == pytest.approx(truth + np.linalg.slogdet(J)[1], rel=1e-6)
-        np.testing.assert_allclose(coordinates(chart, np.eye(d), T, h), z, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            coordinates(chart, size, np.eye(d), T, h), z, rtol=1e-9, atol=1e-12
+        )
 
 
 # The target
@@ -197,7 +203,7 @@ modes = pytest.mark.parametrize("mode", [NONE, POSTERIOR, NATURAL])
 
 
 def target_of(model, mode):
-    return model._target("evidence", mode)
+    return replace(model.target(prior=mode != NONE), natural=mode == NATURAL)
 
 
 def some_point(model, seed=0):
@@ -217,17 +223,18 @@ def lower(chart, U, z):
 def test_the_target_is_the_dense_density_times_the_prior_that_was_declared(name, mode):
     model, laws = CASES[name]
     target, z = target_of(model, mode), some_point(model)
-    W, h = (a[0] for a in target.loadings(z[None]))
-    truth = Dense(model.X, W, h[-1], model.mean_prior).value("evidence")
-    truth -= (~np.isnan(model.X)).sum(axis=0) @ np.log(model.unit)
+    theta = model.space.constrain(z)
+    W, h = theta["W"], np.append(theta["sd_W"], theta["sigma"])
+    truth = Dense(model.problem.Y, W, h[-1], model.fixed).value("evidence")
+    truth -= model.problem.there.sum(axis=0) @ np.log(model.fixed.unit)
     spread = np.broadcast_to(h[:-1], 2)
     if mode != NONE:
         truth += sum(law(h[k]).sum() for k, law in zip((slice(0, -1), -1), laws) if law)
     if mode == NATURAL:
         truth += stats.norm(0.0, spread).logpdf(W).sum()
     if mode == POSTERIOR:
-        T = model._solver.basis.T @ W
-        if model.ard:
+        T = model.axes.basis.T @ W
+        if model.scores.loadings.own:
             truth += stats.norm(0.0, spread).logpdf(T).sum()
         else:
             truth += stats.norm(0.0, spread[0]).logpdf(T[[1, 2, 2, 3, 3], [0, 0, 1, 0, 1]]).sum()
