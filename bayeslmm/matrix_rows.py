@@ -15,6 +15,7 @@ from .gaussian.beta import integrated
 from .gaussian.latent import by_pattern, entries, row_densities
 from .gaussian.scores import Means, score_moments
 from .model import Model
+from .normal import interval, reach
 from .recover import points
 from .seeds import generator
 from .terms import MeansTerm
@@ -102,8 +103,6 @@ def predicted(
     The interval is equal-tailed; over draws of theta it is that of the mixture, by one draw of the
     entry for each (normal where there are more than `HELD` of them).
     """
-    from statistics import NormalDist
-
     row, column = np.nonzero(wanted)
     n, d = X.shape
     points = Points.of(model, tree).thinned(n * d * max(model.components, 1))
@@ -124,11 +123,10 @@ def predicted(
     sd = np.sqrt(np.maximum(square / k - shift**2, 0.0) + within / k)
     centre = shift + (0.0 if origin is None else origin)
     if held.shape[1] and k > 1 and not points.plugged:
-        tail = 0.5 * (1.0 - prob)
-        lower, upper = np.quantile(held, [tail, 1.0 - tail], axis=0)
+        lower, upper = interval(held, prob)
     else:
-        reach = NormalDist().inv_cdf(0.5 + 0.5 * prob) * sd
-        lower, upper = centre - reach, centre + reach
+        width = reach(prob) * sd
+        lower, upper = centre - width, centre + width
     means = means_of(model)
     unit, shift = means.unit[column], means.shift[column]
     ends = (shift + unit * v for v in (lower, upper))

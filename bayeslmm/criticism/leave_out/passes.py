@@ -15,6 +15,7 @@ from ...engines.bridge import bridge
 from ...gaussian.leave_out import LeftOut
 from ...host.arithmetic import arithmetic
 from ...model import Model
+from ...predictive import row_densities
 from ...reading import plugged
 from ...seeds import generator
 from ...tree import read_tree
@@ -104,7 +105,7 @@ def _of_rows(
 
 
 def _of_matrix(model: Any, tree: Any, units: UnitsOf, anew: bool) -> Pass:
-    each = model.row_densities(tree, np.random.default_rng(0))
+    each = row_densities(model, tree, np.random.default_rng(0))
     logs = each.reshape(-1, each.shape[-1])
     whole, given, note = log_mean(logs), plugged_in(tree), ""
     if given is not None and anew:
