@@ -26,7 +26,7 @@ class UnitsOf:
     @classmethod
     def of(cls, model: Any, unit: str) -> "UnitsOf":
         """Rows, or the levels of a grouping factor."""
-        if unit == "row" and model.axes is not None:
+        if one_of(unit, ("row",)) and model.axes is not None:
             return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
         names = ("row", *(t.name for t in model.groups))
         if not one_of(unit, names):
