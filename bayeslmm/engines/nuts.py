@@ -14,19 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.advice import advice
-from ..engines.convergence import compared
 from ..host.interrupts import held
-from ..model import Model
-from ..options import shown
-from ..target import Target
+from ..host.options import shown
+from ..model.model import Model
+from ..model.target import Target
 from ..types import Array
 from . import start
-from .convergence import judge
+from .advice import advice
+from .convergence import compared, judge
+from .engine import Outcome, check_integers, exact_draws, interrupted_words, most_draws
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
-from .protocol import Outcome, check_integers, exact_draws, interrupted_words, most_draws
 
 NEAR = 3.0  # nats below the highest mode from which another is no place to start
 APART = 0.5  # log scales within which two modes are one

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..residual import ByColumn, Independent
-from ..terms import BlockTerm, GroupTerm
-from .show import label, number
+from ..model.model import Model
+from ..model.residual import ByColumn, Independent
+from ..model.terms import BlockTerm, GroupTerm
+from ..results.show import label, number
 
 LONG = 15  # priors from which those of fixed effects are folded
 NAMED = 8  # columns that are named
