@@ -29,7 +29,7 @@ import numpy as np
 from .blocks import Block
 from .columns import Source, read_given, rows_of, standardise, validate
 from .design import Design, DesignError
-from .design.columns import read_column
+from .design.column import read_column
 from .design.table import read_table
 from .laws import Law
 from .parameters import Positive

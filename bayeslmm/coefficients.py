@@ -32,7 +32,7 @@ def pieces(
         Whether the effects of grouping factors are wanted too; they are left out where not.
     """
     count = posterior["sigma"].size
-    wanted = [t for t in model.terms if groups or t not in model.groups]
+    wanted = [t for t in model.terms if groups or t not in model.levelled]
     absent = [t for t in wanted if t in model.parts and t.coefficients not in posterior]
     if not absent:
         yield slice(0, count), {t.coefficients: kept(t, posterior) for t in wanted}
@@ -42,7 +42,7 @@ def pieces(
     for start in range(0, count, step):
         part = slice(start, min(start + step, count))
         point = model.roots(at_draw(theta, part))
-        if groups and absent == list(model.groups[:1]):
+        if groups and absent == list(model.levelled[:1]):
             yield part, _given_the_rest(model, posterior, point, part, rng)
             continue
         solver = model.solver(integrated(posterior.attrs.get("criterion")))
@@ -63,5 +63,7 @@ def _given_the_rest(
     first, *rest = model.parts
     drawn = {t.coefficients: kept(t, posterior)[part] for t in model.terms if t is not first}
     others = tuple(t.asked(drawn[t.coefficients]) for t in rest)
-    beta = drawn[model.fixed.coefficients] if model.fixed else np.zeros((point[1].size, 0))
+    beta = np.zeros((point[1].size, 0))
+    if model.fixed:
+        beta = model.fixed.asked(drawn[model.fixed.coefficients])
     return drawn | {first.coefficients: model.solver().redraws(*point, beta, others, rng)}

@@ -20,12 +20,15 @@ from .criticism import tables
 from .engines.integral import MOST, bridged, quadrature
 from .engines.laplace import laplace, laplace_sampled
 from .engines.nuts import NUTS
-from .factors import FactorModel
+from .engines.unknown import maximum
 from .fit import fit
 from .gaussian.expectation import NoNoise
 from .host.arithmetic import arithmetic
+from .model import Model
 from .models.ppca import ppca
+from .normal import LOG_2PI
 from .options import shown
+from .recover import coordinates
 from .report.drawing import INK, draw, name_axes
 from .seeds import generator
 from .types import Array
@@ -176,7 +179,7 @@ def choose_components(
             limit = _limit(tried)
             if limit:
                 break
-            model, best = tried, tried.maximum("ml")
+            model, best = tried, maximum(tried, "ml")
             found = _closed(model) if closed else _evidence(model, rng)
             rows.append([*found[:2], best.value, _bic(model), best.sigma, found[2]])
             behind = max(r[0] for r in rows) - np.array([r[0] for r in rows])
@@ -188,15 +191,19 @@ def choose_components(
     table.insert(2, "probability", normalised(table["log evidence"].to_numpy()))
     chosen = int(table["log evidence"].idxmax())
     noise = float(table["noise sd"].iloc[chosen]) ** 2
-    if not limit and most is None and len(rows) == model.design.y.shape[0] - 1 < model.unit.size:
+    if (
+        not limit
+        and most is None
+        and len(rows) == model.design.y.shape[0] - 1 < model.design.y.shape[1]
+    ):
         limit = _few(model, len(rows))
     return Components(table, chosen, _eigenvalues(model), noise, limit)
 
 
-def _limit(model: FactorModel) -> str:
+def _limit(model: Model) -> str:
     """Why this many components cannot be compared with others; empty where they can."""
     try:
-        model.maximum("ml")
+        maximum(model, "ml")
     except NoNoise:
         q, (n, d) = model.components, model.design.y.shape
         if n - 1 <= q:
@@ -215,7 +222,7 @@ def _limit(model: FactorModel) -> str:
     return ""
 
 
-def _few(model: FactorModel, q: int) -> str:
+def _few(model: Model, q: int) -> str:
     n = model.design.y.shape[0]
     return f"{n:,} rows leave no noise to compare {q} with: more rows are needed"
 
@@ -237,7 +244,7 @@ def _of(priors: Mapping[str, Any] | None, q: int) -> Mapping[str, Any]:
     return {name: p for name, p in (priors or {}).items() if q or name != "sd_W"}
 
 
-def _evidence(model: FactorModel, rng: np.random.Generator) -> tuple[float, float, str]:
+def _evidence(model: Model, rng: np.random.Generator) -> tuple[float, float, str]:
     """Log evidence, its error, and how it was computed."""
     if model.improper:
         raise ValueError(
@@ -254,26 +261,26 @@ def _evidence(model: FactorModel, rng: np.random.Generator) -> tuple[float, floa
         return found.value, found.error, "importance sampling"
     engine = NUTS(draws=max(DRAWS, PER * size), tune=DRAWS)
     tree = fit(model, engine, seed=int(rng.integers(2**31)), progress=False)
-    found = bridged(model, model.coordinates(tree["posterior"].dataset), rng)
+    found = bridged(model, coordinates(model, tree["posterior"].dataset), rng)
     return found.value, found.error, "bridge sampling"
 
 
-def _closed(model: FactorModel) -> tuple[float, float, str]:
+def _closed(model: Model) -> tuple[float, float, str]:
     """The evidence by a formula, for loadings so many that their curvature cannot be had."""
     if model.design.complete:
         return _minka(model), np.nan, "Minka's formula"
     return _bic(model), np.nan, "BIC"
 
 
-def _bic(model: FactorModel) -> float:
+def _bic(model: Model) -> float:
     """Minus half of the Bayesian information criterion (Schwarz 1978)."""
-    d, q = model.unit.size, model.components
+    d, q = model.design.y.shape[1], model.components
     n = int(model.design.there.any(axis=1).sum())
     free = d + d * q - q * (q - 1) // 2 + 1
-    return model.maximum("ml").value - 0.5 * free * float(np.log(n))
+    return maximum(model, "ml").value - 0.5 * free * float(np.log(n))
 
 
-def _minka(model: FactorModel) -> float:
+def _minka(model: Model) -> float:
     """Laplace's approximation in closed form (Minka 2000, equation 30), uniform over subspaces."""
     from math import lgamma
 
@@ -293,14 +300,14 @@ def _minka(model: FactorModel) -> float:
         gaps = (1.0 / hat[j] - 1.0 / hat[i]) * (values[i] - values[j])
         log_a += float(np.log(np.maximum(gaps, 1e-300)).sum()) + (d - i - 1) * np.log(n)
     log_p = -0.5 * n * (np.log(values[:q]).sum() + (d - q) * np.log(noise))
-    log_p += log_u + 0.5 * (m + q) * np.log(2.0 * np.pi) - 0.5 * log_a - 0.5 * q * np.log(n)
-    return float(log_p - 0.5 * n * d * (1.0 + np.log(2.0 * np.pi)))
+    log_p += log_u + 0.5 * (m + q) * LOG_2PI - 0.5 * log_a - 0.5 * q * np.log(n)
+    return float(log_p - 0.5 * n * d * (1.0 + LOG_2PI))
 
 
-def _eigenvalues(model: FactorModel) -> Array:
+def _eigenvalues(model: Model) -> Array:
     """Of the covariance of the rows inside, the largest first (d,)."""
     if model.design.complete:
-        centred = model.X - model.X.mean(axis=0)
+        centred = model.problem.Y - model.problem.Y.mean(axis=0)
         return np.maximum(np.linalg.eigvalsh(centred.T @ centred / len(centred))[::-1], 0.0)
-    best = model.maximum("ml")
+    best = maximum(model, "ml")
     return np.linalg.eigvalsh(best.W @ best.W.T)[::-1] + best.sigma**2

@@ -1,15 +1,11 @@
-"""Any declared model, which functions take which, and what they ask of a probability."""
+"""What public functions ask of their first arguments: a model, a response, a probability."""
 
 from typing import Any
 
 import numpy as np
 
-from .factors import FactorModel
 from .model import Model
 from .options import shown
-
-type Declared = Model | FactorModel
-MODELS = (Model, FactorModel)
 
 
 def model_first(model: Any, function: str) -> None:
@@ -20,7 +16,7 @@ def model_first(model: Any, function: str) -> None:
     TypeError
         Saying what a model is.
     """
-    if not isinstance(model, MODELS):
+    if not isinstance(model, Model):
         raise TypeError(
             f"{function} takes a model first, such as bl.lmm(formula, data); got "
             f"{type(model).__name__}"
@@ -33,13 +29,14 @@ def check_prob(prob: Any) -> None:
         raise ValueError(f"prob must lie in (0, 1), but is {shown(prob)}")
 
 
-def rows_only(model: Any, function: str, instead: str) -> None:
-    """Refuse a model whose rows have many responses, where a function is about one.
+def response_first(model: Any, function: str, instead: str) -> None:
+    """Refuse what has no response in every row, where a function is about it.
 
     Raises
     ------
     TypeError
         Naming what to call instead.
     """
-    if isinstance(model, FactorModel):
+    model_first(model, function)
+    if model.design.y.ndim > 1:
         raise TypeError(f"{function} is about a response in every row, not a matrix; {instead}")

@@ -7,20 +7,22 @@ import numpy as np
 
 from .laws import log_densities
 from .model import Model
+from .normal import log_normal
 from .parameters import Positive
 from .predictive import mean_of
 from .target import foreign_log_density
-from .terms import BlockTerm
+from .terms import BlockTerm, ScoresTerm
 from .types import Array, Coefficients, Named, Theta
 
 BLOCK = 10_000_000  # numbers of a block of row means
 MANY = 10_000  # numbers from which it pays to look whether all draws are the same
 
 
-def log_prior(model: Model, variables: Named) -> Named:
+def log_prior(model: Model, variables: Named, turned: bool = True) -> Named:
     """Log prior density draw by draw, each parameter on its declared scale (sd, correlation).
 
     beta has one value a draw, its joint density; parameters that are fixed or flat have none.
+    `turned` says that loadings are in the form in which they are told.
     """
     found: Named = {}
     hidden = {p.name for block in model.blocks for p in block.law.parameters}
@@ -32,14 +34,35 @@ def log_prior(model: Model, variables: Named) -> Named:
                 found[scale.name] = (dims, density)
     for block in model.blocks:
         found |= _block_prior(block, variables)
+    if model.scores:
+        found |= _loadings_prior(model.scores, variables, turned)
     for c in model.space.correlations:
         if c.free and c.name in variables:
             found[c.name] = ((), c.log_density(variables[c.name][1]))
     fixed = model.fixed
-    if fixed and fixed.prior.H.shape[0] and fixed.coefficients in variables:
-        density = fixed.prior.log_density(variables[fixed.coefficients][1])
+    if fixed and fixed.known and fixed.coefficients in variables:
+        density = fixed.log_density(variables[fixed.coefficients][1], {})
         found[fixed.coefficients] = ((), density)
     return found
+
+
+def _loadings_prior(scores: ScoresTerm, variables: Named, turned: bool) -> Named:
+    """Log prior density of the loadings, one value a draw.
+
+    With scales of their own they have one only before they are turned to be told.
+    """
+    name, scale = scores.loadings.name, scores.sd.name
+    if (scores.loadings.own and turned) or not {name, scale} <= set(variables):
+        return {}
+    W, sd = variables[name][1], variables[scale][1]
+    shape = W.shape[:-2]
+    if W.strides[:2] == (0, 0):  # plugged in: the same draw throughout
+        W, sd = W[:1, :1], sd[:1, :1]
+    unit = scores.unit[:, None]
+    density = log_normal(
+        W, (sd[..., None, :] if scores.sd.dim else sd[..., None, None]) * unit
+    ).sum(axis=(-1, -2))
+    return {name: ((), np.broadcast_to(density, shape))}
 
 
 def _density(scale: Positive, values: Array) -> Array | None:

@@ -8,8 +8,8 @@ in or its draws were too many to be kept; or as the one value that was plugged i
     one value   itself: nothing varies, so that draws have an sd of zero, and `told` has none
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -31,10 +31,12 @@ class Estimate:
     Attributes
     ----------
     name : str
-    drawn : DataArray or None
+    drawn : Variable or None
         Its draws, where they were kept.
-    exact : tuple of DataArray, or None
+    exact : tuple of Variable, or None
         Mean and sd of its normal law, where these are the whole answer.
+    coords : mapping
+        Dimension -> labels.
     prob : float
         Probability of the equal-tailed interval.
     """
@@ -42,6 +44,7 @@ class Estimate:
     name: str
     drawn: Any
     exact: tuple[Any, Any] | None
+    coords: Mapping[Any, Any] = field(default_factory=dict)
     prob: float = PROB
 
     @cached_property
@@ -52,8 +55,7 @@ class Estimate:
 
     def labels(self, at: int) -> Any:
         """Labels along one of its dimensions."""
-        array = self.drawn if self.exact is None else self.exact[0]
-        return array[self.dims[at]].values
+        return self.coords[self.dims[at]].values
 
     @cached_property
     def draws(self) -> Any:
@@ -106,7 +108,7 @@ class Estimate:
         """The same in other units: divided, along its first dimension."""
         import xarray as xr
 
-        by = xr.DataArray(unit, dims=self.dims[:1])
+        by = xr.Variable(self.dims[:1], unit)
         drawn = None if self.drawn is None else self.drawn / by
         exact = None if self.exact is None else (self.exact[0] / by, self.exact[1] / by)
         return replace(self, drawn=drawn, exact=exact)
@@ -155,14 +157,17 @@ class Estimate:
 
 def estimates(tree: Any, prob: float = PROB) -> dict[str, Estimate]:
     """All variables that a tree holds, as draws or as moments, in their order."""
-    posterior = tree["posterior"].dataset
-    exact = tree["posterior_moments"].dataset if "posterior_moments" in tree else {}
+    posterior, whole = tree["posterior"].dataset, plugged(tree)
+    drawn = posterior.variables
+    exact = tree["posterior_moments"].dataset.variables if "posterior_moments" in tree else {}
     kept = [str(n).removesuffix("_mean") for n in exact if str(n).endswith("_mean")]
     found = {}
     for name in dict.fromkeys([*map(str, posterior.data_vars), *kept]):
-        whole = f"{name}_mean" in exact and (name not in posterior or plugged(tree))
-        moments = (exact[f"{name}_mean"], exact[f"{name}_sd"]) if whole else None
-        found[name] = Estimate(name, posterior.get(name), moments, prob)
+        moments = None
+        if f"{name}_mean" in exact and (whole or name not in drawn):
+            moments = exact[f"{name}_mean"], exact[f"{name}_sd"]
+        coords = drawn if moments is None else exact
+        found[name] = Estimate(name, drawn.get(name), moments, coords, prob)
     return found
 
 
@@ -171,13 +176,13 @@ def from_draws(name: str, draws: Array, prob: float) -> Estimate:
     import xarray as xr
 
     dims = ("chain", "draw", *(f"{name}_{i}" for i in range(draws.ndim - 1)))
-    return Estimate(name, xr.DataArray(draws[None], dims=dims), None, prob)
+    return Estimate(name, xr.Variable(dims, draws[None]), None, prob=prob)
 
 
 def variances(posterior: Any) -> Iterator[tuple[str, Array]]:
     """Label and draws (chains, draws) of every variance parameter, such as sd_Subject[Days]."""
-    for name, array in posterior.data_vars.items():
-        each = Estimate(str(name), array, None)
+    for name in posterior.data_vars:
+        each = Estimate(str(name), posterior.variables[name], None, posterior.variables)
         if each.shared:
             yield from ((label, each.draws[(..., *at)]) for label, at in each.elements())
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .declared import MODELS, Declared
+from .densities import log_prior
 from .design.visible import visible
+from .engines.endings import Ending, Message
 from .engines.protocol import Engine, Outcome
 from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
@@ -20,12 +21,13 @@ from .named import Recovered, trimmed
 from .options import shown
 from .predictive import log_likelihood as add_log_likelihood
 from .predictive import posterior_predictive as add_posterior_predictive
+from .recover import canonical_draws, large, recover
 from .seeds import given_or_drawn, stored
 from .tree import VARIABLES, add_group, build, recorded
 
 
 def fit(
-    model: Declared,
+    model: Model,
     engine: Engine,
     *,
     seed: int | None = None,
@@ -102,15 +104,13 @@ def fit(
     return tree
 
 
-def _tree(
-    model: Declared, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
-) -> Any:
+def _tree(model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]) -> Any:
     """What an engine found as a tree, with all that follows from it."""
     found = _variables(model, outcome, rng, keep)
     groups: dict[str, Any] = {"posterior": found.variables}
     if outcome.sample_stats:
         groups["sample_stats"] = {n: ((), v) for n, v in outcome.sample_stats.items()}
-    groups["log_prior"] = model.log_prior(found.variables)
+    groups["log_prior"] = log_prior(model, found.variables)
     if found.moments:
         groups["posterior_moments"] = found.moments
     tree = build(model, {name: group for name, group in groups.items() if group}, {})
@@ -128,7 +128,7 @@ def _tree(
 
 
 def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
-    if not isinstance(model, MODELS):
+    if not isinstance(model, Model):
         raise TypeError(
             f"fit takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
         )
@@ -140,7 +140,7 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
         )
     if not isinstance(keep, Collection):
         raise TypeError(f"keep is a list of names of variables, not {shown(keep)}")
-    known = model.large
+    known = large(model)
     for name in (keep,) if isinstance(keep, str) else keep:
         if name not in known:
             raise ValueError(
@@ -149,21 +149,21 @@ def _check(model: Any, engine: Any, keep: Collection[str]) -> None:
     refuse_too_many(model, engine)
 
 
-def _noted(model: Declared, attrs: Mapping[str, Any]) -> dict[str, Any]:
+def _noted(model: Model, attrs: Mapping[str, Any]) -> dict[str, Any]:
     """What an engine says, and what no data of this design could tell it.
 
     A maximum says so itself; where a prior is kept, it is the prior alone that speaks.
     """
     found = dict(attrs)
     design: tuple[Dependence, ...] = ()
-    if isinstance(model, Model) and "undetermined" not in attrs:
+    if model.axes is None and "undetermined" not in attrs:
         design = dependences(model)
     if design:
         found["undetermined"] = ", ".join(dict.fromkeys(n for d in design for n in d.names))
         notes = [f"{d.words}, so that priors alone tell; {d.advice}" for d in design]
-        found["message"] = "; ".join([str(found.get("message", "converged")), *notes])
+        found["message"] = Message(found.get("message", Ending.CONVERGED), *notes)
     if "message" in found:  # it names columns and levels, and people print it
-        found["message"] = visible(found["message"])
+        found["message"] = visible(str(found["message"]))
     return {name: value for name, value in found.items() if value is not None and value != ""}
 
 
@@ -178,8 +178,8 @@ def _show(progress: bool | None) -> bool:
 
 
 def _variables(
-    model: Declared, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
+    model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collection[str]
 ) -> Recovered:
     if outcome.theta is None:
-        return trimmed(model.canonical(outcome.variables), model.large, keep)
-    return model.recover(outcome.theta, rng, keep, outcome.criterion)
+        return trimmed(canonical_draws(model, outcome.variables), large(model), keep)
+    return recover(model, outcome.theta, rng, keep, outcome.criterion)

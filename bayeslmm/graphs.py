@@ -1,8 +1,9 @@
-"""Both PyMC graphs of a model, from its one declaration.
+"""Both PyMC graphs of a model, from its one declaration: a fold over its terms.
 
 The joint graph has every coefficient as a random variable, as in a textbook. The marginal graph has
 theta only: its observed variable is the Gaussian with the coefficients integrated out, with a
 log density by the exact solver and a `random` method, so that prior predictive works on both.
+Entries of a matrix that are missing are left out of both.
 """
 
 from typing import Any
@@ -11,91 +12,81 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from .gaussian.beta import FixedPrior
-from .gaussian.op import density_of_rows
+from .gaussian.op import density_of_entries, density_of_rows
 from .handed_out import made
 from .host.precision import check_double
-from .model import Model
-from .normal import LOG_2PI
 from .parameters import Correlation
 from .scale_graph import positive_variable
-from .shrinkage import power
-from .terms import BlockTerm
+from .simulate import simulate_rows
+from .types import Array
+
+SHOWN = 100  # columns up to which a graph keeps the covariance of a matrix
+
+type Values = dict[str, Any]  # name of a parameter -> its variable
 
 
-def joint_graph(model: Model) -> pm.Model:
+def joint_graph(model: Any) -> pm.Model:
     """The textbook graph: theta, beta, every u, and y given all of them."""
-    d = model.design
-    repeat = np.repeat(np.arange(d.y.size), d.frequency.astype(int))
+    y: Array = model.design.y
+    rows: Any = slice(None)
+    if y.ndim == 1:
+        rows = np.repeat(np.arange(y.size), model.design.frequency.astype(int))
     check_double()
-    with pm.Model(coords=_coords(model, repeat)) as graph:
-        factors, scales, sigma = _theta(model)
-        mean = pt.as_tensor_variable(d.offset[repeat])
-        if d.fixed:
-            mean = mean + d.X[repeat] @ _beta(model.fixed_prior)
-        for term, L in zip(model.groups, factors):
-            u = _effects(term.coefficients, L, term.shape, term.dims)
-            columns = u[term.grouping.codes[repeat]] * term.grouping.Z[repeat]
-            mean = mean + columns.sum(axis=1)
-        for block, s in zip(model.blocks, scales):
-            u = pm.Normal(block.coefficients, 0.0, s / block.unit, dims=block.dims)
-            mean = mean + (block.Z * block.unit)[repeat] @ u
-        sd = sigma / np.sqrt(model.precision[repeat])
-        pm.Normal(model.response, mean, sd, observed=d.y[repeat], dims="row")
-        _shares(model, scales)
+    with pm.Model(coords=_coords(model, rows)) as graph:
+        values = _theta(model)
+        if model.scores:
+            values[model.scores.loadings.name] = model.scores.declare(values)
+        mean = pt.as_tensor_variable(getattr(model.design, "offset", np.zeros(y.shape))[rows])
+        for term in model.terms:
+            mean = mean + term.graph(values, rows)
+        _describe(model, values)
+        model.residual.graph(model.response, mean, values, y, rows)
+        _shares(model, values)
     return made(graph)
 
 
-def marginal_graph(model: Model) -> pm.Model:
-    """Theta alone; y ~ N(offset + X m, X S X' + sum Z G Z' + sigma^2 / W)."""
-    d = model.design
+def marginal_graph(model: Any) -> pm.Model:
+    """Theta alone; y ~ N(its mean, C) with all coefficients integrated out."""
+    y = model.design.y
+    there = ~np.isnan(y)
+    dims = model.observed[0] if there.all() else ("entry",)
+    observed = y if there.all() else y[there]
     check_double()
-    with pm.Model(coords=_coords(model, np.arange(d.y.size))) as graph:
-        factors, blocks, sigma = _theta(model)
-        flat = [v.flatten() for v in (*factors, *blocks)]
-        scales = pt.concatenate(flat) if flat else pt.zeros(0)
+    with pm.Model(coords=_coords(model, slice(None))) as graph:
+        values = _theta(model)
+        if model.scores:
+            values[model.scores.loadings.name] = model.scores.declare_triangle(
+                values, model.axes.basis
+            )
+        _describe(model, values)
+        flat = [part.root(values).flatten() for part in model.parts]
+        shape = ",".join("nf"[: observed.ndim])
         pm.CustomDist(
             model.response,
-            scales,
-            sigma,
-            d.offset.astype(np.float64),
-            logp=_marginal_logp(model),
-            random=_marginal_random(model),
-            signature="(s),(),(n)->(n)",
-            observed=d.y,
-            dims="row",
+            pt.concatenate(flat) if flat else pt.zeros(0),
+            model.residual.scale(values),
+            np.zeros(observed.shape),  # carries the size
+            logp=_logp(model),
+            random=_random(model, there),
+            signature=f"(s),(),({shape})->({shape})",
+            observed=observed,
+            dims=dims,
         )
-        _shares(model, blocks)
+        _shares(model, values)
     return made(graph)
 
 
-def _coords(model: Model, repeat: np.ndarray) -> dict[str, list]:
-    coords = model.coords
-    coords["row"] = [coords["row"][i] for i in repeat]
-    return coords
+def _coords(model: Any, rows: Any) -> dict[str, Any]:
+    coords, gaps = model.coords, np.isnan(model.design.y)
+    if not isinstance(rows, slice):
+        coords["row"] = [coords["row"][i] for i in rows]
+    return coords | ({"entry": list(range(int((~gaps).sum())))} if gaps.any() else {})
 
 
-def _theta(model: Model) -> tuple[list[Any], list[Any], Any]:
-    """Declare all variance parameters; triangular factors, scales of the blocks, and sigma."""
-    values = {s.name: positive_variable(s) for s in model.space.scales}
-    factors = []
-    for term in model.groups:
-        factors.append(values[term.sd.name][:, None] * _correlation(term.correlation))
-    return factors, [_columns(b, values) for b in model.blocks], values["sigma"]
-
-
-def _columns(block: BlockTerm, values: dict[str, Any]) -> Any:
-    """Scales (1 or P,) of a block's columns; records what is reported of them."""
-    law = block.law
-    drawn = {p.name for p in law.parameters if not p.raw}
-    for name, monomial in law.reports.items():
-        if name not in drawn:
-            dims = law.dims(name) or None
-            pm.Deterministic(name, power(values, monomial), dims=dims)
-    total = pt.atleast_1d(power(values, law.monomial))
-    if law.slab is not None:
-        total = total / pt.sqrt(1.0 + total**2 / values[law.slab.name])
-    return total * values["sigma"] if law.noise else total
+def _theta(model: Any) -> Values:
+    """Declare all scales and correlations."""
+    values: Values = {s.name: positive_variable(s) for s in model.space.scales}
+    return values | {c.name: _correlation(c) for c in model.space.correlations}
 
 
 def _correlation(c: Correlation) -> Any:
@@ -110,75 +101,69 @@ def _correlation(c: Correlation) -> Any:
     return K
 
 
-def _beta(prior: FixedPrior) -> Any:
-    """Fixed effects under their prior: flat, independent normal, or jointly normal."""
-    r, p = prior.H.shape
-    if r < p:
-        beta = pm.Flat("beta", dims="fixed")
-        if r:
-            distance = (prior.H @ beta - prior.location) / prior.scale
-            constant = prior.log_det - np.log(prior.scale).sum() - 0.5 * r * LOG_2PI
-            pm.Potential("beta_prior", constant - 0.5 * (distance**2).sum())
-        return beta
-    if np.array_equal(prior.H, np.eye(p)):
-        return pm.Normal("beta", prior.location, prior.scale, dims="fixed")
-    mean = np.linalg.solve(prior.H, prior.location)
-    root = np.linalg.solve(prior.H, np.diag(prior.scale)).T
-    upper = np.linalg.qr(root, mode="r")  # root'root = covariance; nothing is squared
-    chol = (upper * np.sign(np.diag(upper))[:, None]).T
-    return pm.MvNormal("beta", mean, chol=chol, dims="fixed")
+def _describe(model: Any, values: Values) -> None:
+    """What is reported of theta beside its parameters, as named deterministics."""
+    for block in model.blocks:
+        drawn = {p.name for p in block.law.parameters if not p.raw}
+        for name, (dims, value) in block.law.reported(values).items():
+            if name not in drawn:
+                pm.Deterministic(name, value, dims=dims or None)
+    if model.axes is None:
+        return
+    unit, sigma = model.fixed.unit, model.residual.scale(values)
+    if model.fixed.scaled:
+        pm.Deterministic("noise_sd", sigma * unit, dims="feature")
+    C: Any = pt.diag((sigma * unit) ** 2)
+    if model.scores:
+        W = model.scores.root(values)
+        along = pt.linalg.eigvalsh(W.T @ W)[::-1] + sigma**2  # type: ignore[index]
+        total = (W**2).sum() + unit.size * sigma**2
+        pm.Deterministic("explained_variance", along, dims="component")
+        pm.Deterministic("explained_ratio", along / total, dims="component")
+        told = W * unit[:, None]
+        C = C + told @ told.T
+    if unit.size <= SHOWN:
+        pm.Deterministic("covariance", C, dims=("feature", "feature_2"))
 
 
-def _effects(name: str, L: Any, shape: tuple[int, int], dims: tuple[str, str]) -> Any:
-    if shape[1] == 1:
-        return pm.Normal(name, 0.0, L[0, 0], dims=dims)
-    return pm.MvNormal(name, np.zeros(shape), chol=L, dims=dims)
-
-
-def _shares(model: Model, scales: list[Any]) -> None:
+def _shares(model: Any, values: Values) -> None:
     """icc_<group>, h2_<block>: each term's share of the variance of a row."""
-    graph = pm.modelcontext(None)
-    parts = {}
-    for term, c in zip(model.groups, model.space.correlations):
-        sd = graph[term.sd.name]
-        moment = term.second_moment(model.design.frequency)
-        corr = graph[c.name] if c.parts else np.eye(term.shape[1])
-        parts[term.name] = (sd[:, None] * corr * sd[None, :] * moment).sum()
-    named = {f"icc_{name}": part for name, part in parts.items()}
-    for block, s in zip(model.blocks, scales):
-        spread = block.spread(model.design.frequency)
-        named[f"h2_{block.name}"] = (s**2 * spread).sum()
-    total = graph["sigma"] ** 2 * model.residual.mean_variance + sum(named.values())
+    if not model.columns:
+        return
+    frequency = model.residual.frequency
+    named = {part.share_name: part.share_graph(values, frequency) for part in model.columns}
+    total = model.residual.share(values) + sum(named.values())
     for name, part in named.items():
         pm.Deterministic(name, part / total)
 
 
-def _marginal_logp(model: Model) -> Any:
-    solver = model.solver()
-
-    def logp(value: Any, scales: Any, sigma: Any, offset: Any) -> Any:
-        return density_of_rows(solver, value, scales, sigma)
+def _logp(model: Any) -> Any:
+    def logp(value: Any, scales: Any, sigma: Any, size: Any) -> Any:
+        if model.axes is None:
+            return density_of_rows(model.solver(), value, scales, sigma)
+        means = model.fixed
+        given = model.problem, model.beta, means.shift, means.unit
+        return density_of_entries(*given, value, scales, sigma)
 
     return logp
 
 
-def _marginal_random(model: Model) -> Any:
+def _random(model: Any, there: np.ndarray) -> Any:
     def random(
         scales: np.ndarray,
         sigma: np.ndarray,
-        offset: np.ndarray,
+        shape: np.ndarray,
         rng: np.random.Generator | None = None,
         size: tuple[int, ...] | None = None,
-    ) -> np.ndarray:
-        from .predictive import simulate_rows
-
+    ) -> Array:
         rng = rng or np.random.default_rng()
-        shape = tuple(size) if size is not None else np.shape(sigma)
-        scales = np.broadcast_to(scales, (*shape, np.shape(scales)[-1])).reshape(
-            -1, np.shape(scales)[-1]
-        )
-        sigma = np.broadcast_to(sigma, shape).reshape(-1)
-        draws = [simulate_rows(model, s, float(n), rng) for s, n in zip(scales, sigma)]
-        return np.array(draws).reshape(*shape, -1)
+        many = tuple(size) if size is not None else np.shape(sigma)
+        entries = np.shape(scales)[-1]
+        each = np.broadcast_to(scales, (*many, entries)).reshape(-1, entries)
+        noise = np.broadcast_to(sigma, many).reshape(-1)
+        draws = [simulate_rows(model, s, float(e), rng) for s, e in zip(each, noise)]
+        if not there.all():
+            draws = [Y[there] for Y in draws]
+        return np.array(draws).reshape(*many, *draws[0].shape if draws else ())
 
     return random

@@ -8,9 +8,10 @@ import numpy as np
 from .declared import check_prob
 from .design.errors import DesignError
 from .design.visible import visible
-from .factors import FactorModel
-from .factors.rows import Entries, densities, predicted, scores
 from .host.arithmetic import tiny_is_zero
+from .matrix_rows import Entries, densities, means_of, predicted, scores
+from .model import Model
+from .terms import MeansTerm
 from .tree import read_tree
 from .types import Array
 from .weights import log_mean
@@ -75,12 +76,12 @@ class Imputed:
 
 
 @tiny_is_zero
-def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
+def transform(model: Model, tree: Any, new_data: Any = None) -> Scores:
     """Scores of rows along the loadings as they are told: mean and sd, given a row's entries.
 
     Parameters
     ----------
-    model : FactorModel
+    model : Model
     tree : DataTree
         What `fit` returned for this model.
     new_data : table or array_like (m, d), optional
@@ -113,14 +114,14 @@ def transform(model: FactorModel, tree: Any, new_data: Any = None) -> Scores:
     [[-1.1, -0.3]]
     """
     tree = _read(model, tree, "transform")
-    if not model.components:
+    if model.scores is None:
         raise DesignError("a model with components=0 has no scores")
     X, rows = _inside(model, new_data)
-    return Scores(*scores(model, tree, X), list(rows), model.component_names)
+    return Scores(*scores(model, tree, X), list(rows), model.scores.labels)
 
 
 @tiny_is_zero
-def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: float = 0.95) -> Any:
+def reconstruct(model: Model, tree: Any, new_data: Any = None, *, prob: float = 0.95) -> Any:
     """What the components make of every entry: mu + W z, without noise.
 
     Parameters
@@ -163,7 +164,7 @@ def reconstruct(model: FactorModel, tree: Any, new_data: Any = None, *, prob: fl
 
 @tiny_is_zero
 def impute(
-    model: FactorModel,
+    model: Model,
     tree: Any,
     new_data: Any = None,
     *,
@@ -224,16 +225,16 @@ def impute(
     return Imputed(table, _filled(model, X, rows, found), prob)
 
 
-def _filled(model: FactorModel, X: Array, rows: Any, found: Entries) -> Any:
+def _filled(model: Model, X: Array, rows: Any, found: Entries) -> Any:
     import pandas as pd
 
-    values = model.shift + model.unit * X
+    values = means_of(model).told(X)
     values[found.row, found.column] = found.mean
     return pd.DataFrame(values, index=list(rows), columns=list(model.design.features))
 
 
 @tiny_is_zero
-def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
+def log_density(model: Model, tree: Any, new_data: Any = None) -> Any:
     """Log density of rows: the lower, the less a row is like the others.
 
     Parameters
@@ -269,7 +270,7 @@ def log_density(model: FactorModel, tree: Any, new_data: Any = None) -> Any:
 
 
 def _read(model: Any, tree: Any, function: str) -> Any:
-    if not isinstance(model, FactorModel):
+    if not isinstance(getattr(model, "fixed", None), MeansTerm):
         raise TypeError(
             f"{function} takes a model of a matrix first, such as bl.ppca(Y, components=2); got "
             f"{type(model).__name__}"
@@ -277,9 +278,9 @@ def _read(model: Any, tree: Any, function: str) -> Any:
     return read_tree(model, tree)
 
 
-def _inside(model: FactorModel, new_data: Any) -> tuple[Array, Any]:
+def _inside(model: Model, new_data: Any) -> tuple[Array, Any]:
     """Rows as the model takes them, and their labels."""
     if new_data is None:
-        return model.X, model.design.rows
+        return model.problem.Y, model.design.rows
     values, rows = model.design.encode(new_data)
-    return (values - model.shift) / model.unit, rows
+    return means_of(model).inside(values), rows

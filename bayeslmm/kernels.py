@@ -81,8 +81,8 @@ def linear_spline() -> "LinearSpline":
     return LinearSpline()
 
 
-def polynomial(degree: int, offset: float = 1.0) -> "Polynomial":
-    """Polynomial kernel (x . z + offset)^degree.
+def polynomial(degree: int, offset: float = 1.0) -> "PolynomialKernel":
+    """PolynomialKernel kernel (x . z + offset)^degree.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def polynomial(degree: int, offset: float = 1.0) -> "Polynomial":
 
     Returns
     -------
-    Polynomial
+    PolynomialKernel
         Called with points (n, d) and centres (m, d) it gives an (n, m) array.
 
     Raises
@@ -107,7 +107,9 @@ def polynomial(degree: int, offset: float = 1.0) -> "Polynomial":
     >>> kernels.polynomial(2)([[1.0, 2.0]], [[3.0, 4.0]]).tolist()
     [[144.0]]
     """
-    return Polynomial(whole_number("degree", degree), finite_number("offset", offset, least=0.0))
+    return PolynomialKernel(
+        whole_number("degree", degree), finite_number("offset", offset, least=0.0)
+    )
 
 
 @dataclass(frozen=True, repr=False)
@@ -162,7 +164,7 @@ class LinearSpline:
 
 
 @dataclass(frozen=True, repr=False)
-class Polynomial:
+class PolynomialKernel:
     """(x . z + offset)^degree."""
 
     degree: int

@@ -43,6 +43,16 @@ class Positive:
         return () if self.dim is None else (self.size,)
 
     @property
+    def dims(self) -> tuple[str, ...]:
+        """Dims of one value."""
+        return () if self.dim is None else (self.dim,)
+
+    @property
+    def coordinates(self) -> int:
+        """How many coordinates it has where it is free."""
+        return self.size
+
+    @property
     def code(self) -> int:
         """What compiled code knows of its law."""
         return FIXED if not self.free else self.law.code if self.law else CUSTOM
@@ -131,6 +141,11 @@ class Correlation:
         return tuple(b for b in self.blocks if len(b) > 1)
 
     @property
+    def coordinates(self) -> int:
+        """How many coordinates it has where it is free."""
+        return sum(len(b) * (len(b) - 1) // 2 for b in self.parts)
+
+    @property
     def dims(self) -> tuple[str, str]:
         """Dims of the matrix."""
         effect = f"{self.name.removeprefix('corr_')}_effect"
@@ -179,3 +194,40 @@ class Correlation:
     def start(self) -> Array:
         """Cholesky factor before any free correlation is put in."""
         return np.eye(self.size) if self.fixed is None else np.linalg.cholesky(self.fixed)
+
+
+@dataclass(frozen=True)
+class Loadings:
+    """The columns W (d, q) of a matrix's scores: N(0, s^2), one s for all or one a component."""
+
+    name: str
+    features: int
+    components: int
+    scale: Positive
+
+    free = True
+    proper = True
+    dims = ("feature", "component")
+
+    @property
+    def own(self) -> bool:
+        """Whether every component has a scale of its own."""
+        return self.components > 1 and self.scale.size > 1
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.features, self.components
+
+    @property
+    def coordinates(self) -> int:
+        """How many it has: a triangle's, as W is known up to rotation; or all entries."""
+        d, q = self.shape
+        return d * q if self.own else d * q - q * (q - 1) // 2
+
+    @property
+    def prior(self) -> str:
+        return f"Normal(0, {self.scale.name})"
+
+    def sample(self, rng: np.random.Generator, scale: Array) -> Array:
+        """One draw (d, q) given the scale."""
+        return scale * rng.standard_normal(self.shape)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .coefficients import pieces
-from .declared import check_prob, rows_only
+from .declared import check_prob, response_first
 from .design import NewGroup
 from .design.visible import visible
 from .host.arithmetic import tiny_is_zero
@@ -158,7 +158,7 @@ def predict(
     """
     if not one_of(groups, ("known", "none")):
         raise ValueError(f"groups must be 'known' or 'none', got {shown(groups)}")
-    rows_only(model, "predict", "use impute, reconstruct or transform")
+    response_first(model, "predict", "use impute, reconstruct or transform")
     tree = read_tree(model, tree)
     rng = generator(seed)
     extras = {"weights": weights, "offset": offset, "noise_sd": noise_sd}
@@ -176,7 +176,8 @@ def predict(
         if named:
             _add_groups(mean[part], model, new, drawn, at_draw(theta, part), rng)
         for block, columns in zip(model.blocks, new.columns):
-            mean[part] += block.times(drawn[block.coefficients], columns)
+            u = drawn[block.coefficients]
+            mean[part] += block.times(u) if columns is None else block.at(u, columns)
     if noise:
         if model.design.noise_sd is not None and rows.noise_sd is None:
             raise ValueError("noise=True needs noise_sd= for the new rows: it was given at the fit")
@@ -219,10 +220,10 @@ def _effects(term: GroupTerm, new: NewGroup, u: Array, L: Array, rng: np.random.
     total = np.zeros((len(u), new.codes.size))
     known = np.flatnonzero(new.codes >= 0)
     if known.size:
-        total[:, known] = term.times(u, new.codes[known], new.Z[known])
+        total[:, known] = term.at(u, new.codes[known], new.Z[known])
     fresh = np.flatnonzero(new.codes < 0)
     if fresh.size:
         normals = rng.standard_normal((len(u), len(new.new_levels), u.shape[-1]))
         drawn = np.einsum("kij,kgj->kgi", L, normals)
-        total[:, fresh] = term.times(drawn, -1 - new.codes[fresh], new.Z[fresh])
+        total[:, fresh] = term.at(drawn, -1 - new.codes[fresh], new.Z[fresh])
     return total

@@ -8,52 +8,23 @@ from typing import Any
 import numpy as np
 
 from .coefficients import kept, pieces
-from .declared import Declared, model_first
+from .covariances import covariances
+from .declared import model_first
 from .handed_out import refuse_changed
 from .host.arithmetic import tiny_is_zero
+from .matrix_rows import densities
 from .model import Model
 from .normal import log_normal
 from .options import one_of, shown
-from .recover import points, theta_points, theta_variables
+from .recover import canonical, points, theta_points, theta_variables
 from .seeds import generator, stored
+from .simulate import draw_fixed, draw_new, mean_of, simulate_rows
 from .space import at_draw, stacked
 from .types import Array, Coefficients, Named
 
 
-def draw_new(model: Model, scales: Array, rng: np.random.Generator) -> Coefficients:
-    """New coefficients of all terms whose law is theta's, at roots (m,)."""
-    roots = zip(model.parts, model.entries.split(scales))
-    return {p.coefficients: p.draw_new(root, p.shape[0], rng) for p, root in roots}
-
-
-def draw_fixed(model: Model, rng: np.random.Generator) -> Coefficients:
-    """Fixed effects from their prior."""
-    return {model.fixed.coefficients: model.fixed.draw(rng)} if model.fixed else {}
-
-
-def mean_of(model: Model, drawn: Coefficients) -> Array:
-    """Mean of every row, (..., n), from coefficients."""
-    mean: Array = model.design.offset
-    for term in model.terms:
-        mean = mean + term.times(drawn[term.coefficients])
-    return mean
-
-
-def simulate_rows(
-    model: Model,
-    scales: Array,
-    sigma: float,
-    rng: np.random.Generator,
-    fixed: Coefficients | None = None,
-) -> Array:
-    """One response (n,) given the variances; fixed effects from their prior, or as given."""
-    fixed = draw_fixed(model, rng) if fixed is None else fixed
-    mean = mean_of(model, {**fixed, **draw_new(model, scales, rng)})
-    return mean + model.residual.sd(sigma) * rng.standard_normal(mean.size)
-
-
 @tiny_is_zero
-def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> Array:
+def simulate(model: Model, tree: Any = None, *, seed: int | None = None) -> Array:
     """One new response, with new groups' effects: parameters from the prior, or from a posterior.
 
     Parameters
@@ -89,29 +60,29 @@ def simulate(model: Declared, tree: Any = None, *, seed: int | None = None) -> A
         from .tree import read_tree
 
         tree = read_tree(model, tree)
-    found: Array = model.simulated(tree, generator(seed))
-    return found
+    found, y = _simulated(model, tree, generator(seed)), model.design.y
+    return np.where(np.isnan(y), np.nan, found) if np.isnan(y).any() else found
 
 
-def simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
-    """One new response (n,) of new groups, at a draw of the prior or of a posterior."""
+def _simulated(model: Model, tree: Any, rng: np.random.Generator) -> Array:
+    """One new response of new groups, at a draw of the prior or of a posterior."""
     if tree is None:
-        theta = model.space.sample(rng)
-        return simulate_rows(model, *model.roots(theta), rng)
+        theta = canonical(model, stacked([model.space.sample(rng)]))
+        return simulate_rows(model, *model.roots(at_draw(theta, 0)), rng)
     posterior = tree["posterior"].dataset
     theta = points(model, posterior)
     i = int(rng.integers(theta["sigma"].size))
     fixed: Coefficients = {}
     if model.fixed:
         name = model.fixed.coefficients
-        plugged = posterior.attrs.get("fixed") and "posterior_moments" in tree.children
-        exact = tree["posterior_moments"][f"{name}_mean"].values if plugged else None
-        fixed[name] = kept(model.fixed, posterior)[i] if exact is None else exact
+        held = tree["posterior_moments"] if "posterior_moments" in tree.children else {}
+        exact = f"{name}_mean" in held and posterior.attrs.get("fixed")
+        fixed[name] = held[f"{name}_mean"].values if exact else kept(model.fixed, posterior)[i]
     return simulate_rows(model, *model.roots(at_draw(theta, i)), rng, fixed)
 
 
 @tiny_is_zero
-def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = None) -> Any:
+def prior_predictive(model: Model, *, draws: int = 500, seed: int | None = None) -> Any:
     """Parameters and responses drawn from the prior.
 
     Parameters
@@ -145,7 +116,7 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
         raise ValueError(
             f"prior_predictive(draws=...) must be a whole number of at least 1, got {shown(draws)}"
         )
-    variables, y = model.prior_draws(draws, generator(seed))
+    variables, y = prior_draws(model, draws, generator(seed))
     prior = {name: (dims, values[None]) for name, (dims, values) in variables.items()}
     response = {model.response: (model.observed[0], y[None])}
     groups: dict[str, Any] = {"prior": prior, "prior_predictive": response}
@@ -153,36 +124,48 @@ def prior_predictive(model: Declared, *, draws: int = 500, seed: int | None = No
 
 
 def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Named, Array]:
-    """All variables by name, and y (draws, n), from the prior."""
-    drawn = [model.space.sample(rng) for _ in range(draws)]
+    """All variables by name, and responses (draws, ...), from the prior."""
+    theta = canonical(model, stacked([model.space.sample(rng) for _ in range(draws)]))
     fixed = [draw_fixed(model, rng) for _ in range(draws)]
-    new = [draw_new(model, model.roots(theta)[0], rng) for theta in drawn]
-    every = [{**f, **u} for f, u in zip(fixed, new)]
-    variables = theta_variables(model, stacked(drawn))
+    roots, scale = model.roots(theta)
+    every = [{**f, **draw_new(model, root, rng)} for f, root in zip(fixed, roots)]
+    variables = theta_variables(model, theta) | covariances(model, theta, 1)
     for term in model.terms:
         values = np.array([each[term.coefficients] for each in every])
         variables[term.coefficients] = (term.dims, values)
-    mean = np.array([mean_of(model, each) for each in every])
-    noise = model.residual.sd(model.residual.scale(stacked(drawn)))
-    return variables, mean + noise * rng.standard_normal(mean.shape)
+    mean = np.array([mean_of(model, each, root) for each, root in zip(every, roots)])
+    return variables, mean + model.residual.sd(scale) * rng.standard_normal(mean.shape)
 
 
 def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[Array, Array]:
     """Draws of the mean of every row (chains, draws, n) and of sigma (chains, draws).
 
-    Effects whose draws were not kept are drawn again, given the draws of all else.
+    Effects whose draws were not kept are drawn again, given the draws of all else. Of a matrix rows
+    are (chains, draws, n, d).
     """
-    posterior = tree["posterior"].dataset
+    return _means(model, tree["posterior"].dataset, rng, known=True)
+
+
+def _means(
+    model: Model, posterior: Any, rng: np.random.Generator, known: bool
+) -> tuple[Array, Array]:
+    """The same with the groups' own effects, or with those of new ones from N(0, Psi)."""
     sigma = posterior["sigma"].values
-    mean = np.empty((sigma.size, model.design.y.size))
-    for part, drawn in pieces(model, posterior, rng):
-        mean[part] = mean_of(model, drawn)
-    return mean.reshape(*sigma.shape, -1), sigma
+    fresh: list[Coefficients] = []
+    roots, _ = theta_points(model, posterior)
+    if not known:
+        fresh = [draw_new(model, root, rng, model.levelled) for root in roots]
+    mean = np.empty((sigma.size, *model.design.y.shape))
+    for part, drawn in pieces(model, posterior, rng, groups=known):
+        for name in fresh[0] if fresh else ():
+            drawn[name] = np.array([each[name] for each in fresh[part]])
+        mean[part] = mean_of(model, drawn, roots[part])
+    return mean.reshape(*sigma.shape, *model.design.y.shape), sigma
 
 
 @tiny_is_zero
 def posterior_predictive(
-    model: Declared, tree: Any, *, seed: int | None = None, groups: str = "known"
+    model: Model, tree: Any, *, seed: int | None = None, groups: str = "known"
 ) -> Any:
     """Replicated responses, one for every draw of the posterior.
 
@@ -218,38 +201,14 @@ def posterior_predictive(
     tree = read_tree(model, tree)
     if not one_of(groups, ("known", "new")):
         raise ValueError(f"groups must be 'known' or 'new', got {shown(groups)}")
-    y = model.replicated(tree, generator(seed), groups)
+    rng = generator(seed)
+    mean, sigma = _means(model, tree["posterior"].dataset, rng, groups == "known")
+    y = mean + model.residual.sd(sigma) * rng.standard_normal(mean.shape)
     return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
 
 
-def replicated(model: Model, tree: Any, rng: np.random.Generator, groups: str) -> Array:
-    """One response (chains, draws, n) for every draw of the posterior."""
-    if groups == "known":
-        mean, sigma = posterior_means(model, tree, rng)
-    else:
-        mean, sigma = _new_means(model, tree["posterior"].dataset, rng)
-    noise = model.residual.sd(sigma)
-    return mean + noise * rng.standard_normal(mean.shape)
-
-
-def _new_means(model: Model, posterior: Any, rng: np.random.Generator) -> tuple[Array, Array]:
-    scales, _ = theta_points(model, posterior)
-    sigma = posterior["sigma"].values
-    each = [
-        [t.draw_new(L, t.shape[0], rng) for t, L in zip(model.groups, model.entries.split(s))]
-        for s in scales
-    ]
-    mean = np.empty((sigma.size, model.design.y.size))
-    for part, drawn in pieces(model, posterior, rng, groups=False):
-        new = {
-            t.coefficients: np.array([u[i] for u in each[part]]) for i, t in enumerate(model.groups)
-        }
-        mean[part] = mean_of(model, {**drawn, **new})
-    return mean.reshape(*sigma.shape, -1), sigma
-
-
 @tiny_is_zero
-def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> Any:
+def log_likelihood(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """Log density of every row given its mean: the group that `az.loo` reads.
 
     Parameters
@@ -277,12 +236,19 @@ def log_likelihood(model: Declared, tree: Any, *, seed: int | None = None) -> An
     from .tree import add_group, read_tree
 
     tree = read_tree(model, tree)
-    value = model.row_densities(tree, generator(seed))
+    value = row_densities(model, tree, generator(seed))
     return add_group(model, tree, "log_likelihood", {model.response: (("row",), value)})
 
 
 def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
-    """Log density of every row given its mean (chains, draws, n)."""
+    """Log density of every row given its mean (chains, draws, n).
+
+    Of a row of a matrix it is that of its entries, its scores integrated out.
+    """
+    if model.axes is not None:
+        shape = tree["posterior"]["sigma"].shape
+        found = densities(model, tree, model.axes.problem.Y)
+        return np.broadcast_to(found, (int(np.prod(shape)), found.shape[1])).reshape(*shape, -1)
     mean, sigma = posterior_means(model, tree, rng)
     sd = model.residual.sd(sigma)
     return log_normal(model.design.y - mean, sd) * model.design.frequency

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .normal import LOG_2PI
+from .normal import LOG_2PI, log_normal
 from .parameters import Positive
 from .types import Array, Named, Theta
 
@@ -35,6 +35,16 @@ class Independent:
     @property
     def parameters(self) -> tuple[Positive, ...]:
         return (self.sigma,)
+
+    @property
+    def constants(self) -> Named:
+        """What a reader of a file needs of it."""
+        found: Named = {}
+        if (self.precision != 1.0).any():
+            found["weights"] = (("row",), self.precision)
+        if (self.frequency != 1.0).any():
+            found["frequency"] = (("row",), self.frequency)
+        return found
 
     @property
     def mean_variance(self) -> float:
@@ -72,5 +82,65 @@ class Independent:
         """The response in the graph that is open, given its mean at `rows`."""
         import pymc as pm
 
-        sd = values[self.sigma.variable] / np.sqrt(self.precision[rows])
+        sd = values[self.sigma.name] / np.sqrt(self.precision[rows])
         return pm.Normal(name, mean, sd, observed=y[rows], dims="row")
+
+
+@dataclass(frozen=True, eq=False)
+class ByColumn:
+    """Independent errors in a matrix, e_ij ~ N(0, sigma^2 unit_j^2); some entries are missing.
+
+    Attributes
+    ----------
+    sigma : Positive
+    unit : (d,)
+        What columns are divided by, so that noise is alike in all.
+    """
+
+    sigma: Positive
+    unit: Array
+
+    @property
+    def constants(self) -> Named:
+        """What a reader of a file needs of it."""
+        return {}
+
+    @property
+    def parameters(self) -> tuple[Positive, ...]:
+        return (self.sigma,)
+
+    def scale(self, theta: Theta) -> Array:
+        """What solvers take, (...): the noise of a column of unit one."""
+        return theta[self.sigma.name]
+
+    def reported(self, theta: Theta) -> Named:
+        """The textbook's numbers; the noise of every column where they have units of their own."""
+        found: Named = {self.sigma.name: ((), theta[self.sigma.name])}
+        if (self.unit != 1.0).any():
+            found["noise_sd"] = (("feature",), theta[self.sigma.name][..., None] * self.unit)
+        return found
+
+    def read(self, reported: dict[str, Array]) -> Theta:
+        """The inverse of `reported`."""
+        return {self.sigma.name: np.ascontiguousarray(reported[self.sigma.name])}
+
+    def sd(self, scale: Any) -> Array:
+        """Noise of every column, (..., 1, d)."""
+        return np.asarray(scale)[..., None, None] * self.unit
+
+    def log_density(self, rest: Array, scale: Array) -> Array:
+        """Log density of what is left of the entries (k, n, d), at noise (k,): their sum."""
+        each = log_normal(rest, self.sd(scale))
+        found: Array = np.where(np.isnan(rest), 0.0, each).sum(axis=(-2, -1))
+        return found
+
+    def graph(self, name: str, mean: Any, values: Any, y: Array, rows: Any) -> Any:
+        """The response in the graph that is open; entries that are missing are left out."""
+        import pymc as pm
+
+        sd = values[self.sigma.name] * self.unit
+        there = ~np.isnan(y)
+        if there.all():
+            return pm.Normal(name, mean, sd, observed=y, dims=("row", "feature"))
+        row, column = np.nonzero(there)
+        return pm.Normal(name, mean[row, column], sd[column], observed=y[there], dims="entry")

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .declared import check_prob, rows_only
+from .declared import check_prob
 from .engines.convergence import FEWEST
 from .estimates import Estimate, estimates
 from .host.arithmetic import tiny_is_zero
@@ -119,7 +119,7 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
                     f"rule='shrinkage' is for a horseshoe or ard; under {block.law.kind} no scale "
                     f"says that its column does not matter: use rule='interval'"
                 )
-            weight = model.precision * model.design.frequency
+            weight = model.residual.precision * model.design.frequency
             size = np.einsum("i,ij,ij->j", weight, block.Z, block.Z)
             total = np.zeros(block.columns)
             for s, e in zip(block.root(theta), sigma):
@@ -154,7 +154,6 @@ def _model(tree: Any, given: Model | None) -> Model:
     model: Any = model_of(tree) if given is None else given
     if model is None:
         raise ValueError("rule='shrinkage' needs the model beside a tree from a file: model=...")
-    rows_only(model, "selected", "see W in tree['posterior']")
     return model
 
 

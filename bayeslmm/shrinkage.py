@@ -147,7 +147,7 @@ class Shrinkage:
         total = power(theta, self.monomial)
         total = total[..., None] if self.shared else total
         if self.slab is not None:
-            total = total / np.sqrt(1.0 + total**2 / theta[self.slab.name][..., None])
+            total = total / (1.0 + total**2 / theta[self.slab.name][..., None]) ** 0.5
         return total * theta[SIGMA][..., None] if self.noise else total
 
     def jacobian(self, name: str, theta: Theta) -> Array | float:

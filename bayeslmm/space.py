@@ -3,8 +3,8 @@
     sd = exp(z),     L_t = diag(sd_t) K_t,     K_t K_t' a correlation matrix,     sigma = exp(z)
 
 A row of K is (w, 1) / sqrt(1 + |w|^2) with w in R^i, the transform that PyMC uses. Fixed parameters
-have no coordinate. Scales come first, sigma last of them, then correlations. `coordinates` holds
-the map and its derivative, compiled; they know no model.
+have no coordinate. Loadings come first, then scales, sigma last of them, then correlations.
+`coordinates` and `loadings` hold the maps and their derivatives, compiled; they know no model.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,12 @@ from functools import cached_property
 import numpy as np
 
 from .coordinates import Layout, unpack_many
+from .gaussian.axes import Axes
 from .laws import lkj_constant
-from .parameters import Correlation, Positive
+from .loadings import Chart, chart_of
+from .loadings import coordinates as of_loadings
+from .loadings import unpack_many as loadings_many
+from .parameters import Correlation, Loadings, Positive
 from .types import Array, Index, Theta
 
 
@@ -32,12 +36,16 @@ class Product:
     noise: bool = False  # whether the scales are in units of sigma
 
 
-@dataclass(frozen=True)
+type Parameter = Positive | Correlation | Loadings
+
+
+@dataclass(frozen=True, eq=False)
 class Space:
     """All parameters of a model's theta, in the order of its terms; sigma is the last scale."""
 
-    parameters: tuple[Positive | Correlation, ...]
+    parameters: tuple[Parameter, ...]
     products: tuple[Product, ...] = ()  # of the blocks of columns, after the grouping factors
+    axes: Axes | None = None  # in which loadings have their coordinates
 
     @cached_property
     def scales(self) -> tuple[Positive, ...]:
@@ -46,6 +54,11 @@ class Space:
     @cached_property
     def correlations(self) -> tuple[Correlation, ...]:
         return tuple(p for p in self.parameters if isinstance(p, Correlation))
+
+    @cached_property
+    def loadings(self) -> Loadings | None:
+        """The columns of a matrix's scores, where they are the unknown."""
+        return next((p for p in self.parameters if isinstance(p, Loadings)), None)
 
     @property
     def sigma(self) -> Positive:
@@ -61,24 +74,25 @@ class Space:
         return all(s.proper for s in self.scales)
 
     @property
-    def _all(self) -> tuple[Positive | Correlation, ...]:
+    def ordered(self) -> tuple[Parameter, ...]:
         """The parameters in the order of their coordinates."""
-        return (*self.scales, *self.correlations)
+        first = (self.loadings,) if self.loadings else ()
+        return (*first, *self.scales, *self.correlations)
 
     @cached_property
     def places(self) -> dict[str, Index]:
         """Name of a free parameter -> where its coordinates lie in z, in its own order."""
         found, at = {}, 0
-        for p in self._all:
+        for p in self.ordered:
             if p.free:
-                found[p.name] = np.arange(at, at + _coordinates(p))
+                found[p.name] = np.arange(at, at + p.coordinates)
                 at += found[p.name].size
         return found
 
     @property
     def identity(self) -> bytes:
         """Bytes that differ where a law, a parameter to its last digit, or a fixed value does."""
-        each = [p.identity for p in self._all]
+        each = [p.identity for p in self.scales + self.correlations]
         return b"|".join([*each, *(repr(p).encode() for p in self.products)])
 
     @cached_property
@@ -137,22 +151,47 @@ class Space:
         """Theta at coordinates z (..., d): name -> (..., *shape)."""
         z = np.asarray(z, np.float64)
         lead = z.shape[:-1]
+        if self.loadings:
+            return self._with_loadings(z, self.loadings, lead)
         flat = np.ascontiguousarray(z.reshape(int(np.prod(lead)), z.shape[-1]))
         h, corr, _ = unpack_many(flat, self.layout)
-        found: Theta = {}
-        for s in self.scales:
-            at = self._begins[s.name]
-            found[s.name] = h[:, at : at + s.size].reshape((*lead, *s.shape))
-        at = 0
+        found, at = self._named(h, lead), 0
         for c in self.correlations:
             found[c.name] = corr[:, at : at + c.size**2].reshape((*lead, *c.shape))
             at += c.size**2
         return found
 
+    def _named(self, h: Array, lead: tuple[int, ...]) -> Theta:
+        """Scales by name, from all of them (k, .)."""
+        found: Theta = {}
+        for s in self.scales:
+            at = self._begins[s.name]
+            found[s.name] = h[:, at : at + s.size].reshape((*lead, *s.shape))
+        return found
+
+    @cached_property
+    def chart(self) -> Chart:
+        """Loadings and scales as compiled code takes them."""
+        assert self.axes is not None
+        features = self.axes.problem.Y.shape[1]
+        loadings = self.loadings or Loadings("W", features, 0, self.sigma)
+        layout, floor = self.layout, self.axes.floor if loadings.own else 1.0
+        scales = layout.at, layout.code, layout.parameters, layout.value
+        return chart_of(loadings, self.axes.spread, floor, *scales)
+
+    def _with_loadings(self, z: Array, loadings: Loadings, lead: tuple[int, ...]) -> Theta:
+        assert self.axes is not None
+        flat = np.ascontiguousarray(z.reshape(int(np.prod(lead)), z.shape[-1]))
+        T, h = loadings_many(flat, self.chart)
+        W = (self.axes.basis @ T).reshape((*lead, *loadings.shape))
+        return {loadings.name: W, **self._named(h, lead)}
+
     def unconstrain(self, theta: Theta) -> Array:
         """The inverse of `constrain`; -inf where a scale is zero. Fixed ones are not looked at."""
         sigma = np.asarray(theta[self.sigma.name])
         lead = sigma.shape
+        if self.loadings:
+            return self._of_loadings(theta, self.loadings, lead)
         z = np.zeros((*lead, self.size))
         with np.errstate(divide="ignore"):
             for s in self.scales:
@@ -169,16 +208,21 @@ class Space:
                     at += i
         return z
 
+    def _of_loadings(self, theta: Theta, loadings: Loadings, lead: tuple[int, ...]) -> Array:
+        assert self.axes is not None
+        count = int(np.prod(lead))
+        W = theta[loadings.name].reshape(count, *loadings.shape)
+        h = np.column_stack([np.reshape(theta[s.name], (count, s.size)) for s in self.scales])
+        args = self.chart, self.size, self.axes.basis
+        z = np.array([of_loadings(*args, *point) for point in zip(W, h)])
+        return z.reshape(*lead, self.size)
+
     def sample(self, rng: np.random.Generator) -> Theta:
         """One draw from the prior."""
-        return {p.name: p.sample(rng) for p in self._all}
-
-
-def _coordinates(parameter: Positive | Correlation) -> int:
-    """How many coordinates a free parameter has."""
-    if isinstance(parameter, Positive):
-        return parameter.size
-    return sum(len(b) * (len(b) - 1) // 2 for b in parameter.parts)
+        found: Theta = {p.name: p.sample(rng) for p in self.scales + self.correlations}
+        if self.loadings:
+            found[self.loadings.name] = self.loadings.sample(rng, found[self.loadings.scale.name])
+        return found
 
 
 def repeated(theta: Theta, *lead: int) -> Theta:

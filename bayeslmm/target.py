@@ -20,8 +20,8 @@ from .coordinates import (
     slopes_of,
     unpack_many,
 )
-from .gaussian.protocol import Solver
 from .laws import density, sized
+from .loadings import of_complete, of_patterns, prior_at
 from .parameters import Positive
 from .space import Space
 from .types import Array, Theta
@@ -34,12 +34,13 @@ class Target:
     """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
 
     The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
-    theta enters: the criterion alone.
+    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale.
     """
 
-    solver: Solver
+    solver: Any
     space: Space
     prior: bool = True
+    natural: bool = False
 
     @cached_property
     def work(self) -> Any:
@@ -57,51 +58,44 @@ class Target:
     def dimension(self) -> int:
         return self.space.size
 
+    @cached_property
+    def _code(self) -> "Rows | Matrix | Dense":
+        """Compiled code for this space and solver."""
+        if self.space.axes is not None:
+            mode = (2 if self.natural else 1) if self.prior else 0
+            return Matrix(self.solver, self.space, mode)
+        kind = Rows if self.solver.fused else Dense
+        return kind(self.solver, self.space, self.prior, self.work)
+
     def __call__(self, z: Array) -> tuple[float, Array]:
         grad = np.empty(z.size)
-        if not self.solver.fused:
-            value = self._dense(z, grad)
-        else:
-            evaluate = log_posterior if self.prior else log_criterion
-            value = evaluate(z, self.space.layout, self.solver.data, self.work, grad)
+        value = self._code.evaluate(z, grad)
+        if self.customs:
+            value += self._add_customs(z, grad)
+            value = value if np.isfinite(grad).all() else np.nan
+        return value, grad
+
+    def _add_customs(self, z: Array, grad: Array) -> float:
+        total = 0.0
         for custom, scale in self.customs:
             index = self.space.places[scale.name]
             h = np.exp(z[index])
-            more, slope = custom(h)
-            value += more
+            value, slope = custom(h)
+            total += value
             grad[index] += slope * h
-        return value, grad
-
-    def _dense(self, z: Array, grad: Array) -> float:
-        """The same where the solver's work lies in matrices of the rows, not in loops."""
-        h, corr, scales = (a[0] for a in unpack_many(z[None], self.space.layout))
-        value, J, slope = self.solver.score(scales, h[-1], self.work)
-        grad[:] = 0.0
-        slopes = np.empty(scales.size)
-        slopes_of(scales, J, self.space.layout, slopes)
-        pull(z, self.space.layout, h, corr, slopes, slope, grad)
-        if self.prior:
-            value += log_prior(z, self.space.layout, h, grad)
-        return value if np.isfinite(grad).all() else np.nan
+        return total
 
     def many(self, Z: Array) -> Array:
-        """Values at points Z (k, d), prior included."""
-        if not self.solver.fused:
-            h, _, scales = unpack_many(Z, self.space.layout)
-            each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
-            values = np.array(each) + log_prior_many(Z, self.space.layout)
-        else:
-            values = log_posterior_many(Z, self.space.layout, self.solver.data, self.work)
-        for custom, scale in self.customs:
-            values += [custom(np.exp(z[self.space.places[scale.name]]))[0] for z in Z]
-        return values
+        """Values at points Z (k, d)."""
+        return self._with_customs(self._code.many(Z), Z)
 
     def prior_many(self, Z: Array) -> Array:
         """Log prior density of the coordinates at points Z (k, d), Jacobian included."""
-        values = log_prior_many(Z, self.space.layout)
-        for custom, scale in self.customs:
-            values += [custom(np.exp(z[self.space.places[scale.name]]))[0] for z in Z]
-        return values
+        return self._with_customs(self._code.prior_many(Z), Z)
+
+    def _with_customs(self, values: Array, Z: Array) -> Array:
+        ignored = np.zeros(Z.shape[1])
+        return values + [self._add_customs(z, ignored) for z in Z] if self.customs else values
 
     def pulled(self, z: Array, slopes: Array, slope_sigma: float) -> Array:
         """Gradient in z (d,) of a function with such slopes in the roots (m,), and in sigma."""
@@ -129,7 +123,91 @@ class Target:
 
     def fresh(self) -> "Target":
         """A copy with scratch memory of its own, for another thread."""
-        return Target(self.solver, self.space, self.prior)
+        return Target(self.solver, self.space, self.prior, self.natural)
+
+
+@dataclass(frozen=True, repr=False)
+class Rows:
+    """One response; theta's coordinates, prior and evidence in one compiled function."""
+
+    solver: Any
+    space: Space
+    prior: bool
+    work: Any
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        function = log_posterior if self.prior else log_criterion
+        value: float = function(z, self.space.layout, self.solver.data, self.work, grad)
+        return value
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        return log_posterior_many(Z, self.space.layout, self.solver.data, self.work)
+
+    def prior_many(self, Z: Array) -> Array:
+        return log_prior_many(Z, self.space.layout)
+
+
+@dataclass(frozen=True, repr=False)
+class Dense:
+    """The same where the solver's work lies in matrices of the rows, not in loops."""
+
+    solver: Any
+    space: Space
+    prior: bool
+    work: Any
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        layout = self.space.layout
+        h, corr, scales = (a[0] for a in unpack_many(z[None], layout))
+        value, J, slope = self.solver.score(scales, h[-1], self.work)
+        grad[:] = 0.0
+        slopes = np.empty(scales.size)
+        slopes_of(scales, J, layout, slopes)
+        pull(z, layout, h, corr, slopes, slope, grad)
+        if self.prior:
+            value += log_prior(z, layout, h, grad)
+        return value if np.isfinite(grad).all() else np.nan
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        h, _, scales = unpack_many(Z, self.space.layout)
+        each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
+        return np.array(each) + log_prior_many(Z, self.space.layout)
+
+    def prior_many(self, Z: Array) -> Array:
+        return log_prior_many(Z, self.space.layout)
+
+
+@dataclass(frozen=True, repr=False)
+class Matrix:
+    """A matrix whose columns' loadings are among theta (`loadings`)."""
+
+    solver: Any
+    space: Space
+    mode: int  # of the prior: left out, in coordinates, on its own scale
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        chart, mode, data = self.space.chart, self.mode, self.solver.data
+        value: float
+        if self.solver.spectral:
+            value = of_complete(z, chart, mode, data, grad)  # type: ignore[call-arg]
+        else:
+            basis = self.space.axes.basis  # type: ignore[union-attr]
+            value = of_patterns(z, chart, mode, basis, data, grad)  # type: ignore[call-arg]
+        return value
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d)."""
+        ignored = np.empty(Z.shape[1])
+        return np.array([self.evaluate(np.ascontiguousarray(z), ignored) for z in Z])
+
+    def prior_many(self, Z: Array) -> Array:
+        chart = self.space.chart
+        return np.array([prior_at(np.ascontiguousarray(z), chart) for z in Z])
 
 
 def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:

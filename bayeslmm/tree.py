@@ -13,9 +13,11 @@ from weakref import WeakSet
 
 import numpy as np
 
-from .declared import MODELS, Declared
+from .covariances import COVARIANCE
 from .handed_out import refuse_changed
 from .labelled import READ, Wanted, in_order
+from .model import Model
+from .recover import large
 from .types import Group
 
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
@@ -23,7 +25,7 @@ PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
 
 # Models of which this process has made trees, for as long as somebody holds them: a tree that comes
 # from a file finds its model here.
-_models: "WeakSet[Declared]" = WeakSet()
+_models: "WeakSet[Model]" = WeakSet()
 VARIABLES = "variables"  # attribute of a posterior: what it must hold
 HOLES = "this tree is not whole: its posterior"
 HELD = "bayeslmm_model"  # where a tree holds its model: what a tree's encoding holds, no file gets
@@ -36,7 +38,7 @@ class Held:
     Copies hold the same model; a pickle holds none, and finds it by its digest as a file does.
     """
 
-    model: Declared | None = None
+    model: Model | None = None
 
     def __deepcopy__(self, memo: Any) -> "Held":
         return self
@@ -45,7 +47,7 @@ class Held:
         return Held, ()
 
 
-def build(model: Declared, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
+def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
     """A tree of the given groups, with the observed and constant data of the model."""
     import xarray as xr
 
@@ -107,7 +109,7 @@ def alike(tree: Any, other: Any) -> Any:
     return in_order(tree, Wanted(labels, True, "the fits differ")) if labels else tree
 
 
-def read_tree(model: Declared, tree: Any) -> Any:
+def read_tree(model: Model, tree: Any) -> Any:
     """A fit of this model, read by its labels: in the model's order, with all that is needed.
 
     Raises
@@ -118,7 +120,7 @@ def read_tree(model: Declared, tree: Any) -> Any:
         Where the formula, the response, the groups' levels, columns or priors differ, or a graph of
         the model was changed; where labels, variables or draws are missing or not finite.
     """
-    if not isinstance(model, MODELS):
+    if not isinstance(model, Model):
         raise TypeError(f"expected a model, such as bl.lmm(formula, data), not {_kind(model)}")
     refuse_changed(model)
     _refuse_no_fit(tree)
@@ -155,7 +157,7 @@ def _refuse_no_fit(tree: Any) -> None:
         raise TypeError(f"expected what bayeslmm.fit returned, got {type(tree).__name__}{advice}")
 
 
-def _refuse_other_values(model: Declared, tree: Any, told: str) -> None:
+def _refuse_other_values(model: Model, tree: Any, told: str) -> None:
     """The response is compared in the precision in which the tree holds it."""
     if "observed_data" in tree.children and model.response in tree["observed_data"]:
         held = tree["observed_data"][model.response].values
@@ -171,16 +173,16 @@ def _recorded(posterior: Any) -> list[str]:
     return [name for name in str(posterior.attrs.get(VARIABLES, "")).split(", ") if name]
 
 
-def needed(model: Declared, posterior: Any) -> list[str]:
+def needed(model: Model, posterior: Any) -> list[str]:
     """Variables that every posterior of this model has; beta may be drawn again with all others."""
     drawn = [part for part in model.parts if part.coefficients not in posterior]
-    means = ["mu"] if model.matrix else [] if drawn else ["beta"]
-    return [*model.parameters, *(name for name in means if name in model.variables)]
+    lost = drawn and model.axes is None  # else beta is drawn again with them
+    return [*model.parameters, *([model.fixed.coefficients] if model.fixed and not lost else [])]
 
 
-def recorded(model: Declared, posterior: Any) -> str:
+def recorded(model: Model, posterior: Any) -> str:
     """What `fit` writes down of a posterior, so that a loss is seen."""
-    names = (*model.parameters, *model.large, "beta", "mu")
+    names = (*model.parameters, *large(model), "beta", "mu")
     return ", ".join(name for name in names if name in posterior)
 
 
@@ -218,16 +220,11 @@ def _refuse_unusable(names: Iterable[str], posterior: Any) -> None:
             )
 
 
-def _shapes(model: Declared) -> dict[str, tuple[str, ...]]:
+def _shapes(model: Model) -> dict[str, tuple[str, ...]]:
     """Dimensions of the variables after (chain, draw)."""
-    found: dict[str, tuple[str, ...]] = {
-        s.name: (s.dim,) if s.dim else () for s in model.space.scales
-    }
-    for part in model.parts:
-        found[part.coefficients] = part.dims
-    for c in model.space.correlations:
-        found[c.name] = c.dims
-    return {**found, **model.variables}
+    found: dict[str, tuple[str, ...]] = {p.name: p.dims for p in model.space.ordered}
+    found |= {term.coefficients: term.dims for term in model.terms}
+    return found | (COVARIANCE if model.axes is not None else {})
 
 
 def inherit(other: Any, tree: Any) -> Any:
@@ -237,7 +234,7 @@ def inherit(other: Any, tree: Any) -> Any:
     return other
 
 
-def model_of(tree: Any) -> Declared | None:
+def model_of(tree: Any) -> Model | None:
     """The model that a tree is a fit of: its own, or where it was read, one of this process."""
     wanted = tree.attrs.get("model_digest")
     held = getattr(tree, "encoding", {}).get(HELD, Held()).model
@@ -251,7 +248,7 @@ def _kind(value: Any) -> str:
 
 
 def add_group(
-    model: Declared, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
+    model: Model, tree: Any, name: str, group: Group, coords: Mapping[str, Any] | None = None
 ) -> Any:
     """A copy of the tree with one more group."""
     import xarray as xr
@@ -263,9 +260,7 @@ def add_group(
     return other
 
 
-def dataset(
-    model: Declared, name: str, group: Group, coords: Mapping[str, Any] | None = None
-) -> Any:
+def dataset(model: Model, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
     """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
     import xarray as xr
 

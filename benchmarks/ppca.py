@@ -108,9 +108,10 @@ def _pymc(Y, case):
 
 def _gradient(Y, case):
     import bayeslmm as bl
+    from bayeslmm.engines.start import centre
 
     model = bl.ppca(Y, case.components)
-    target, z = model.target(), model.centre
+    target, z = model.target(), centre(model)
     rng = np.random.default_rng(1)
     points = z + 0.01 * rng.standard_normal((200, z.size))
     seconds = min(_clock(lambda: target.many(points))[0] for _ in range(5)) / len(points)

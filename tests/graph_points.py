@@ -98,7 +98,7 @@ def dense_problem(model, z) -> Problem:
         tuple(L),
         float(theta["sigma"]),
         d.offset,
-        model.precision,
+        model.residual.precision,
         d.frequency,
-        model.fixed_prior,
+        model.beta,
     )

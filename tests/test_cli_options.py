@@ -276,7 +276,7 @@ def test_a_group_column_is_read_as_labels(shell, command):
     named = shell(command, "y ~ k", "--group", "k")["model"].design.fixed
     assert named == ("Intercept", "k[01]", "k[02]", "k[03]", "k[04]")
     for options in ((), ("--group", "k")):
-        levels = shell(command, "y ~ x + (1 | k)", *options)["model"].term("k").grouping.levels
+        levels = shell(command, "y ~ x + (1 | k)", *options)["model"].group("k").grouping.levels
         assert levels.tolist() == ["00", "01", "02", "03", "04"]
 
 

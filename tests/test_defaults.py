@@ -33,7 +33,7 @@ def laws(model):
 
 def beta(model):
     """Name of a coefficient -> location and sd of its normal law."""
-    prior = model.fixed_prior
+    prior = model.beta
     return dict(zip(model.design.fixed, zip(prior.location, prior.scale)))
 
 
@@ -50,7 +50,7 @@ def test_fixed_effects_are_two_and_a_half_sds_wide(model):
     assert found["Intercept"] == pytest.approx((mean, 2.5 * sd))
     assert found["x"] == pytest.approx((0.0, 2.5 * sd / x_sd))
     # the prior of the intercept is on the height of the line at the mean of x
-    np.testing.assert_allclose(model.fixed_prior.H, [[1.0, x_mean], [0.0, 1.0]])
+    np.testing.assert_allclose(model.beta.H, [[1.0, x_mean], [0.0, 1.0]])
 
 
 def test_without_an_intercept_sizes_take_the_place_of_sds():

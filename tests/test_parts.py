@@ -13,7 +13,7 @@ from scipy import stats
 import bayeslmm as bl
 from bayeslmm.coefficients import pieces
 from bayeslmm.densities import log_complete
-from bayeslmm.factors.moments import column_moments
+from bayeslmm.gaussian.column_moments import column_moments
 from bayeslmm.gaussian.dual import Dual
 from bayeslmm.kernels import gaussian
 from bayeslmm.recover import points, theta_points

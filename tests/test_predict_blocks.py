@@ -47,7 +47,7 @@ def wide():
 def dense_mean(model, Z_new, ones):
     """Posterior mean at new rows by the joint normal of y and y*: no coefficients at all."""
     d = model.design
-    prior = model.fixed_prior
+    prior = model.beta
     location = np.linalg.solve(prior.H, prior.location)
     root = np.linalg.solve(prior.H, np.diag(prior.scale))
     X_new = np.ones((ones, 1))
@@ -214,7 +214,7 @@ def test_the_prior_predictive_has_the_variance_that_the_prior_says(wide):
     model, *_ = wide
     drawn = bl.prior_predictive(model, draws=3000, seed=1)
     y = drawn["prior_predictive"]["y"].values[0]
-    block, prior = model.blocks[0], model.fixed_prior
+    block, prior = model.blocks[0], model.beta
     beta = (prior.scale[0] / prior.H[0, 0]) ** 2
     truth = beta + 0.8**2 + 0.3**2 * (block.Z**2).sum(axis=1) + 1.0
     np.testing.assert_allclose(y.var(axis=0).mean(), truth.mean(), rtol=5 * np.sqrt(2 / 3000))

@@ -110,7 +110,7 @@ def test_the_log_prior_of_beta_and_the_correlations_is_the_declared_one(fits):
     from scipy import stats
 
     model, nuts, _ = fits
-    prior, p = model.fixed_prior, nuts["posterior"]
+    prior, p = model.beta, nuts["posterior"]
     centred = p["beta"].values @ prior.H.T
     truth = stats.norm.logpdf(centred, prior.location, prior.scale).sum(axis=-1)
     np.testing.assert_allclose(nuts["log_prior"]["beta"], truth)

@@ -7,12 +7,11 @@ any heavy work; `standardise` brings columns to one scale.
 """
 
 from .basis import expand, inputs
+from .from_design import keep, select
 from .given import read_given
-from .selected import keep, select
-from .size import refuse_too_large
 from .source import Expansion, Source, rows_of, subset
 from .standardise import standardise
-from .validate import refuse_many_responses, validate
+from .validate import refuse_many_responses, refuse_too_large, validate
 
 __all__ = [
     "Expansion",

@@ -18,8 +18,8 @@ from ..design.checks import refuse_not_finite
 from ..options import shown
 from ..types import Array, Index
 from .given import read_given
-from .size import refuse_too_large
 from .source import Expansion, Source
+from .validate import refuse_too_large
 
 BIAS = "bias"
 

@@ -1,6 +1,6 @@
 """What makes a block unfit to be fitted: found before any heavy work, and said by name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,10 +8,11 @@ import numpy as np
 from ..design import DesignError
 from ..design.checks import refuse_not_finite
 from ..design.errors import quoted, some
+from ..gaussian.memory import memory
 from ..types import Array
-from .size import refuse_too_large
 from .source import Source
 
+COPIES = 3  # of the matrix, and of square ones
 _BLOCK = 256  # columns hashed at a time
 
 
@@ -59,6 +60,36 @@ def validate(
     _refuse_constant(source, constant)
     if not duplicates:
         _refuse_equal(matrix, labels, what, source.remedy)
+
+
+def refuse_too_large(
+    n: int,
+    p: int,
+    what: str,
+    advice: str = "use fewer columns",
+    *,
+    there: Callable[[], float | None] = memory,
+) -> None:
+    """Raise where n x p and square matrices of the smaller side do not fit into memory.
+
+    n rows of p columns take the matrix, its scaled copy and one more in passing; the dual solver
+    (n < p) or the primal one (p <= n) adds square matrices of the smaller side. `there` tells the
+    bytes of this machine, or None.
+
+    Raises
+    ------
+    DesignError
+        Saying the gigabytes needed, and those there are.
+    """
+    side = min(n, p)
+    need, limit = 8.0 * COPIES * (float(n) * p + float(side) ** 2), there()
+    if limit is None or need <= limit:
+        return
+    raise DesignError(
+        f"{what}: {n:,} rows x {p:,} columns need {COPIES} matrices of that size and {COPIES} of "
+        f"{side:,} x {side:,}, {need / 1e9:,.0f} GB, but this machine has {limit / 1e9:,.0f} GB; "
+        f"{advice}"
+    )
 
 
 def _refuse_constant(source: Source, allowed: bool) -> None:

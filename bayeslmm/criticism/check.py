@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import NARROW, SHARE, SHIFT, TRUSTED, UNTRUSTED, WIDE
+from ..engines.approximation import NARROW, SHARE, SHIFT, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, FEWEST
-from ..engines.determined import SHORT
+from ..engines.endings import Loose, Verdict
 from ..estimates import estimates
 from ..host.arithmetic import tiny_is_zero
 from ..scalars import chains
@@ -27,8 +27,8 @@ from .plugged import MOST_PLUGGED, Plugged, plugged_in
 
 ENERGY = 0.3  # least share of the energy's spread that one step explores (Betancourt 2017)
 DEPTH = 10  # nutpie's and PyMC's largest tree
-BOUNDARY = SHORT["boundary"]
-LOOSE = (SHORT["flat"], SHORT["exact"])
+BOUNDARY = Loose.BOUNDARY.value
+LOOSE = (Loose.FLAT.value, Loose.EXACT.value)
 PLUGGED = "plugged in"
 
 
@@ -42,11 +42,14 @@ class Checks:
     rows : tuple of Check
     verdict : str
         In words.
+    trusted : bool
+        Whether they are other than "not to be trusted".
     """
 
     engine: str
     rows: tuple[Check, ...]
     verdict: str
+    trusted: bool = True
 
     @property
     def ok(self) -> bool:
@@ -129,22 +132,26 @@ def check(tree: Any) -> Checks:
         rows += _boundary(tree["variance_parameters"].dataset, local)
     rows += _by_priors(tree)
     rows += _finite(posterior)
-    return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), _verdict(tree, rows))
+    return Checks(str(tree.attrs.get("engine", "fit")), tuple(rows), *_verdict(tree, rows))
 
 
-def _verdict(tree: Any, rows: list[Check]) -> str:
-    """The checks in words: an approximation's own verdict, or what the failures amount to."""
+def _verdict(tree: Any, rows: list[Check]) -> tuple[str, bool]:
+    """The checks in words: an approximation's own verdict, or what the failures amount to.
+
+    Also whether that is some kind of trust.
+    """
     failed = {row.name for row in rows if not row.ok}
-    words = str(tree.attrs.get("verdict", TRUSTED))
-    if failed and words == TRUSTED:
-        words = UNTRUSTED
+    judged = Verdict(tree.attrs.get("verdict", Verdict.TRUSTED))
+    if (failed and judged is Verdict.TRUSTED) or failed & UNJUDGED:
+        judged = Verdict.UNTRUSTED
+    words, trusted = judged.value, judged is not Verdict.UNTRUSTED
     if failed & UNJUDGED:
-        words = f"{UNTRUSTED}: it could not be judged"
+        words += ": it could not be judged"
     at_edge = next((row.value for row in rows if row.name == BOUNDARY), "").split(", ")
     point = "verdict" not in tree.attrs and "sigma" not in at_edge  # without noise nothing is known
     if failed and failed <= {BOUNDARY, PLUGGED} and point:
         where = "a maximum at the boundary" if BOUNDARY in failed else "a maximum"
-        words = f"{where}, to be trusted as a point estimate only"
+        words, trusted = f"{where}, {Verdict.TRUSTED} as a point estimate only", True
     given = plugged_in(tree)
     if given is not None:
         words += (
@@ -153,7 +160,7 @@ def _verdict(tree: Any, rows: list[Check]) -> str:
         )
         if PLUGGED in failed:
             words += ", which are too narrow"
-    return words
+    return words, trusted
 
 
 def _few(count: int) -> Check:

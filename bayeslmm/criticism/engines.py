@@ -136,10 +136,10 @@ def _short(results: Mapping[str, Any], reference: str) -> dict[str, float]:
     """Fits whose plugged-in maximum lies below one under the reference's draws, and by how much."""
     drawn, model = results[reference], model_of(results[reference])
     found: dict[str, float] = {}
-    if model is None or model.matrix or not chains(drawn):
+    if model is None or not chains(drawn):
         return found
     for name, tree in results.items():
-        if "criterion" in tree.attrs and "columns_kept" not in tree.attrs:
+        if "variance_parameters" in tree and "columns_kept" not in tree.attrs:
             nats = passed(model, read_tree(model, tree), read_tree(model, drawn))
             found |= {name: nats} if nats else {}
     return found

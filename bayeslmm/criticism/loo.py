@@ -12,14 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared, rows_only
+from ..declared import response_first
 from ..model import Model
 from .leave_out.passes import Pass, leave_out
 from .leave_out.units import name_some
 
 
 def loo(
-    model: Declared,
+    model: Model,
     tree: Any,
     *,
     unit: str = "row",
@@ -148,7 +148,7 @@ def loo_pit(model: Model, tree: Any, *, refit: bool | None = None, seed: int | N
     """
     import pandas as pd
 
-    rows_only(model, "loo_pit", "see log_density for rows that stand out")
+    response_first(model, "loo_pit", "see log_density for rows that stand out")
     found = leave_out(model, tree, "row", pit=True, refit=refit, seed=seed)
     _warn(found)
     return pd.Series(found.values.pit, index=model.design.rows, name="loo_pit")

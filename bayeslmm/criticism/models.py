@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
 from ..design import Grouping
 from ..design.labels import other_order
-from ..engines.approximation import UNTRUSTED, affordable
+from ..engines.approximation import affordable
 from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
+from ..model import Model
 from ..tree import any_tree, model_of, read_tree
 from ..weights import KHAT
 from . import tables
@@ -57,7 +57,7 @@ class ModelComparison:
 
 @tiny_is_zero
 def compare_models(
-    results: Mapping[str, Any], *, models: Mapping[str, Declared] | None = None
+    results: Mapping[str, Any], *, models: Mapping[str, Model] | None = None
 ) -> ModelComparison:
     """Compare models of one response by evidence, and by leaving rows and groups out.
 
@@ -113,9 +113,7 @@ def compare_models(
     return ModelComparison(table.loc[order], (*advice, *_warn(trees, table)))
 
 
-def _known(
-    results: Any, models: Mapping[str, Declared]
-) -> tuple[dict[str, Any], dict[str, Declared]]:
+def _known(results: Any, models: Mapping[str, Model]) -> tuple[dict[str, Any], dict[str, Model]]:
     """The fits and their models by name, all of one response."""
     if not isinstance(results, Mapping) or hasattr(results, "groups"):
         raise TypeError(
@@ -132,7 +130,7 @@ def _known(
     if unknown:
         raise ValueError(f"models= names {', '.join(unknown)}, which is none of the fits")
     trees: dict[str, Any] = {}
-    known: dict[str, Declared] = {}
+    known: dict[str, Model] = {}
     for name, tree in results.items():
         model = models.get(name) or model_of(any_tree(tree))
         if model is None:
@@ -172,8 +170,8 @@ def _shared(models: list[Any]) -> list[str]:
     names = [t.name for t in models[0].groups]
     for model in models[1:]:
         own = {t.name: t.grouping for t in model.groups}
-        names = [n for n in names if n in own and _same(own[n], models[0].term(n).grouping)]
-    return [n for n in names if len(models[0].term(n).grouping.levels) > 1]
+        names = [n for n in names if n in own and _same(own[n], models[0].group(n).grouping)]
+    return [n for n in names if len(models[0].group(n).grouping.levels) > 1]
 
 
 def _same(one: Grouping, other: Grouping) -> bool:
@@ -181,7 +179,7 @@ def _same(one: Grouping, other: Grouping) -> bool:
     return np.array_equal(one.levels, other.levels) and np.array_equal(one.codes, other.codes)
 
 
-def _evidence(model: Declared, tree: Any) -> float:
+def _evidence(model: Model, tree: Any) -> float:
     """The log evidence, kept or computed; NaN where it is undefined or would take minutes."""
     if "log_evidence" in tree.attrs:
         return float(tree.attrs["log_evidence"])
@@ -246,11 +244,12 @@ def _warn(results: Mapping[str, Any], table: Any) -> list[str]:
 
 def _untrusted(results: Mapping[str, Any]) -> list[str]:
     """Fits that are not to be trusted, or could not be judged."""
-    verdicts = {name: check(tree).verdict.partition(", given")[0] for name, tree in results.items()}
+    checks = {name: check(tree) for name, tree in results.items()}
     return [
-        f"{name} is {verdict} (see check), and so what is said of it here"
-        for name, verdict in verdicts.items()
-        if verdict.startswith(UNTRUSTED)
+        f"{name} is {found.verdict.partition(', given')[0]} (see check), and so what is said of it "
+        f"here"
+        for name, found in checks.items()
+        if not found.trusted
     ]
 
 

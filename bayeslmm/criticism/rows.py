@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from ..coefficients import pieces
-from ..declared import check_prob, rows_only
+from ..declared import check_prob, response_first
 from ..estimates import estimates, from_draws
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
@@ -42,7 +42,7 @@ def fitted(model: Model, tree: Any, *, seed: int | None = None) -> Any:
     """
     import pandas as pd
 
-    rows_only(model, "fitted", "use reconstruct")
+    response_first(model, "fitted", "use reconstruct")
     tree = read_tree(model, tree)
     mean, sd = _fitted(model, tree, seed)
     return pd.DataFrame({"mean": mean, "sd": sd}, index=model.design.rows)
@@ -97,12 +97,12 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     """
     import pandas as pd
 
-    rows_only(model, "residuals", "use reconstruct")
+    response_first(model, "residuals", "use reconstruct")
     tree = read_tree(model, tree)
     values = model.design.y - mean_by_row(model, tree)
     if standardized:
         sigma = float(tree["posterior"]["sigma"].mean())
-        values = values * np.sqrt(model.precision) / sigma
+        values = values * np.sqrt(model.residual.precision) / sigma
     return pd.Series(values, index=model.design.rows, name="residual")
 
 
@@ -138,7 +138,7 @@ def r2(model: Model, tree: Any, *, prob: float = 0.95, seed: int | None = None) 
     from ..recover import points
 
     check_prob(prob)
-    rows_only(model, "r2", "see explained_ratio in tree['posterior']")
+    response_first(model, "r2", "see explained_ratio in tree['posterior']")
     tree = read_tree(model, tree)
     posterior = tree["posterior"].dataset
     design = model.design

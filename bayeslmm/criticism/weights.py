@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.approximation import SHARE, TRUSTED, UNTRUSTED
+from ..engines.approximation import SHARE
 from ..engines.convergence import ESS_PER_CHAIN
+from ..engines.endings import Verdict
 from ..host.arithmetic import tiny_is_zero
 from ..seeds import generator, given_or_drawn, stored
 from ..tree import any_tree, inherit
@@ -137,9 +138,9 @@ def _told(tree: Any, effective: float, seed: int) -> Any:
     """The tree with attributes of its own: what judged the approximation is over."""
     for name in STALE:
         tree.attrs.pop(name, None)
-    words = TRUSTED if effective >= ESS_PER_CHAIN else UNTRUSTED
+    words = Verdict.TRUSTED if effective >= ESS_PER_CHAIN else Verdict.UNTRUSTED
     tree.attrs |= {
-        "verdict": words,
+        "verdict": words.value,
         "message": f"{words}: resampled by importance, worth {effective:.0f} independent draws",
         "effective_draws": effective,
         "resample_seed": stored(seed),

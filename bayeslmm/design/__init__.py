@@ -1,9 +1,10 @@
 """Formula or arrays -> a validated, labelled, frozen design. All validation of user data is here.
 
-The files, in the order in which data flow: `tokens`, `parser`, `nodes`, `algebra`, `emit` and
-`formula` read the formula; `table` and `columns` read the data; `evaluate` and `effects` put both
-together through formulae; `checks` and `missing` refuse; `records` is what comes out, `build` and
-`arrays` the two ways in, `encoder` the way for a new table.
+The files, in the order in which data flow: `tokens`, `parser`, `nodes`, `variables`,
+`term_algebra`, `bars` and `formula` read the formula; `table`, `column`, `levels` and `numeric`
+read the data; `evaluate`, `coding`, `full_rank`, `sides` and `effects` put both together; `checks`,
+`gaps`, `rank` and `cells` refuse; `records` is what comes out, `build` and `arrays` the two ways
+in, `encoder` the way for new rows.
 """
 
 from .arrays import design_from_arrays

@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..types import Index
-from .algebra import Side
 from .checks import refuse_not_finite, refuse_where
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, read_column, refuse_infinite
 from .effects import FittedRandom
 from .errors import DesignError, quoted
 from .labels import Labels
@@ -16,6 +15,7 @@ from .nodes import Name
 from .numeric import Numbers, read_alike
 from .sides import FittedSide
 from .table import as_series, with_names
+from .term_algebra import Side
 from .variables import Variable
 
 ROLE = "the grouping factor"
@@ -36,9 +36,10 @@ def side_of(matrix: Numbers) -> tuple[Side, dict[str, Column]]:
     """The side whose terms are the columns of a matrix, and these columns by made-up names."""
     keys = [f"{matrix.what}\n{j}" for j in range(len(matrix.names))]
     terms = tuple((Variable(n, Name(key, 0), key),) for n, key in zip(matrix.names, keys))
+    values = np.ascontiguousarray(matrix.values.T)
     columns = {
-        key: Column(n, "number", x, np.isnan(x), called=f"column '{n}' of {matrix.what}")
-        for n, key, x in zip(matrix.names, keys, matrix.values.T)
+        key: Column(n, "number", x, gap, called=f"column '{n}' of {matrix.what}")
+        for n, key, x, gap in zip(matrix.names, keys, values, np.isnan(values))
     }
     return Side(terms, False), columns
 

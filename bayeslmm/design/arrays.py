@@ -11,10 +11,10 @@ from .array_reading import apart, labelled, read_labels, side_of
 from .bars import RandomPart
 from .build import Read, assemble
 from .checks import mapping, real_array, refuse_not_finite, refuse_where
-from .columns import Column
+from .column import Column
 from .errors import DesignError
 from .formula import Formula
-from .labels import Labels, Rows
+from .labels import Beside, Labels
 from .nodes import Name
 from .numeric import Numbers, read_numbers
 from .records import Design
@@ -34,7 +34,7 @@ def design_from_arrays(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
-    beside: Sequence[Rows] = (),
+    beside: Sequence[Beside] = (),
 ) -> Design:
     """Make a design from arrays.
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .algebra import Side, expand_side
 from .errors import FormulaError, formula_error
 from .nodes import Bar, Binary, Call, Dot, Name, Node, Sum
+from .term_algebra import Side, expand_side
 
 
 @dataclass(frozen=True)

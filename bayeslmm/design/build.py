@@ -16,13 +16,13 @@ from .checks import (
     check_names,
     check_size,
 )
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, column_of
 from .effects import fit_random
 from .encoder import Encoder
-from .extras import Extra, Sources, check_extra, read_extras, values_or
+from .extras import Extra, check_extra, read_extras, sources_of, values_or
 from .formula import Formula, read_formula
-from .labels import Labels, Origin, Rows
-from .missing import gaps_beside, rows_to_keep
+from .gaps import gaps_beside, rows_to_keep
+from .labels import Beside, Labels, Origin
 from .names import check_group_names
 from .nodes import Name
 from .records import Design
@@ -66,7 +66,7 @@ def build_design(
     noise_sd: Any = None,
     missing: str = "error",
     check_rank: bool = True,
-    beside: Sequence[Rows] = (),
+    beside: Sequence[Beside] = (),
 ) -> Design:
     """Make a design from a formula and a table.
 
@@ -95,7 +95,7 @@ def build_design(
     check_rank : bool
         Whether constant and collinear fixed effects, and as many of them as rows, are refused.
         Models that shrink every coefficient turn it off.
-    beside : sequence of Rows
+    beside : sequence of Beside
         Blocks of columns for the same rows: what is missing in them counts as in the table.
         ``design.origin.places(block)`` then says where the rows that were kept stand in each.
 
@@ -139,11 +139,7 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
     roles = dict.fromkeys(predictors, "the predictor")
     roles |= dict.fromkeys(grouping, "the grouping factor")
     roles |= dict.fromkeys(response, "the response")
-    columns = {}
-    for name, role in roles.items():
-        column = read_column(name, table.column(name, role), table.rows, role)
-        refuse_infinite(column, table.rows, role)
-        columns[name] = column
+    columns = {name: column_of(table, name, role) for name, role in roles.items()}
     numeric = [(said.response, "the response"), *((o, "the offset") for o in said.offsets)]
     for item, role in numeric:
         if isinstance(item.node, Name):
@@ -154,7 +150,7 @@ def _columns(said: Formula, table: Table) -> dict[str, Column]:
 
 
 def assemble(
-    read: Read, given: Mapping[str, Any], missing: str, rank: bool, beside: Sequence[Rows]
+    read: Read, given: Mapping[str, Any], missing: str, rank: bool, beside: Sequence[Beside]
 ) -> Design:
     """What was read, its rows with gaps dropped or refused, coded and checked.
 
@@ -189,7 +185,7 @@ def assemble(
         random=tuple(fitted for fitted, _ in random),
         offsets=tuple(fitted for fitted, _ in offsets),
         kinds={name: column.told for name, column in columns.items()},
-        sources=Sources.of(extras),
+        sources=sources_of(extras),
         arrays=read.table is None,
     )
     return Design(

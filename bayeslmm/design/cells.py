@@ -1,4 +1,4 @@
-"""Columns that cannot be told apart, and the cells of an interaction that no row is in."""
+"""ByName that cannot be told apart, and the cells of an interaction that no row is in."""
 
 from collections.abc import Mapping
 from itertools import product
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..types import Array
 from .checks import check_size
-from .coding import Columns
+from .coding import ByName
 from .errors import DesignError
 from .full_rank import Coded
 from .nodes import names
@@ -16,9 +16,7 @@ from .rank import check_rank
 from .sides import FittedSide
 
 
-def check_columns(
-    side: FittedSide, matrix: Array, columns: Columns, where: str, rank: bool
-) -> None:
+def check_columns(side: FittedSide, matrix: Array, columns: ByName, where: str, rank: bool) -> None:
     """Refuse columns that are zero, constant or made up of others, with a way out of the formula.
 
     Parameters
@@ -50,7 +48,7 @@ def check_columns(
         raise
 
 
-def _refuse_empty_cells(side: FittedSide, columns: Columns, where: str) -> None:
+def _refuse_empty_cells(side: FittedSide, columns: ByName, where: str) -> None:
     n = len(next(iter(columns.values())).values)
     read = side.read(columns, np.arange(n))
     for block in reversed(side.blocks):  # the highest interaction has the cells of the others
@@ -72,7 +70,7 @@ def _refuse_empty_cells(side: FittedSide, columns: Columns, where: str) -> None:
 def _empty_cells(
     side: FittedSide, block: Coded, read: Mapping[str, Array]
 ) -> tuple[list[str], list[list[Any]]]:
-    """Columns of the categorical variables of a block, and their cells that no row is in."""
+    """ByName of the categorical variables of a block, and their cells that no row is in."""
     found = [(side.codings[key], read[key]) for key, _ in block]
     factors = [(coding, codes) for coding, codes in found if coding.levels is not None]
     if len(factors) < 2:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..types import Array, Index
-from .columns import Column
+from .column import Column
 from .contrasts import C, Categories, Contrast
 from .errors import DesignError, at_rows, quoted
 from .evaluate import Evaluator, computed
@@ -16,7 +16,7 @@ from .nodes import Call, Name, Node
 from .transforms import CATEGORICAL
 from .variables import Variable
 
-type Columns = Mapping[str, Column]
+type ByName = Mapping[str, Column]
 type Memory = dict[str, Any]  # transforms that saw the fitted table
 
 
@@ -29,7 +29,11 @@ class Coding:
     levels: tuple[Any, ...] | None = None
     contrast: Contrast | None = None
 
-    def read(self, columns: Columns, memory: Memory, rows: Index) -> Array:
+    def read(self, columns: ByName, memory: Memory, rows: Index) -> Array:
+        """The variable in a table, fitted or new, as `coded` gives it."""
+        return self.coded(_value(self.variable, columns, memory, self.levels is not None), rows)
+
+    def coded(self, value: Any, rows: Index) -> Array:
         """Numbers (n, width), or the level of each row, as an index into the fitted ones.
 
         Raises
@@ -37,7 +41,6 @@ class Coding:
         DesignError
             At a level that the fitted table did not have; the rows are named.
         """
-        value = _value(self.variable, columns, memory, self.levels is not None)
         if self.levels is None:
             return np.asarray(value, dtype=float).reshape(len(rows), self.width)
         given = value.values.tolist()
@@ -66,8 +69,10 @@ class Coding:
         return [label] if self.width == 1 else [f"{label}[{j}]" for j in range(self.width)]
 
 
-def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> Coding:
-    """Numeric or categorical: what its value decides.
+def fit_coding(
+    variable: Variable, columns: ByName, memory: Memory, rows: Index
+) -> tuple[Coding, Array]:
+    """Numeric or categorical: what its value decides; and the variable as `Coding.coded` gives it.
 
     Raises
     ------
@@ -77,14 +82,19 @@ def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> 
     column = _column_of(variable.node, columns)
     value = _value(variable, columns, memory, column is not None and column.categorical)
     with computed(variable.label):
-        if not isinstance(value, Categories):
-            shape, kind = np.shape(value), getattr(value, "dtype", np.dtype(object)).kind
-            if len(shape) not in (1, 2) or shape[0] != n or kind not in "biuf":
-                raise ValueError("it is no column of numbers, nor a factor by C(...)")
-            return Coding(variable, shape[1] if len(shape) == 2 else 1)
-        declared = column.levels if column else None
-        levels = tuple(declared or sorted(set(value.values.tolist())))
-        value.contrast.place(levels)
+        coding = _coding(variable, value, column, len(rows))
+    return coding, coding.coded(value, rows)
+
+
+def _coding(variable: Variable, value: Any, column: Column | None, n: int) -> Coding:
+    if not isinstance(value, Categories):
+        shape, kind = np.shape(value), getattr(value, "dtype", np.dtype(object)).kind
+        if len(shape) not in (1, 2) or shape[0] != n or kind not in "biuf":
+            raise ValueError("it is no column of numbers, nor a factor by C(...)")
+        return Coding(variable, shape[1] if len(shape) == 2 else 1)
+    declared = column.levels if column else None
+    levels = tuple(declared or sorted(set(value.values.tolist())))
+    value.contrast.place(levels)
     if len(levels) == 1:
         raise DesignError(
             f"the factor '{variable.label}' has one level, '{levels[0]}', so it has no effect to "
@@ -93,16 +103,17 @@ def fit_coding(variable: Variable, columns: Columns, memory: Memory, n: int) -> 
     return Coding(variable, levels=levels, contrast=value.contrast)
 
 
-def _value(variable: Variable, columns: Columns, memory: Memory, labels: bool) -> Any:
+def _value(variable: Variable, columns: ByName, memory: Memory, labels: bool) -> Any:
     """Numbers, or Categories where a column is one by itself."""
+    node, evaluator = variable.node, Evaluator(variable.label, columns, memory)
+    if isinstance(node, Name):
+        value = evaluator.of(node, labels)
+        return C(value) if labels else value
     with computed(variable.label):
-        evaluator = Evaluator(variable.label, columns, memory)
-        bare = labels and isinstance(variable.node, Name)
-        value = evaluator.of(variable.node, labels=bare)
-        return C(value) if bare else value
+        return evaluator.of(node)
 
 
-def _column_of(node: Node, columns: Columns) -> Column | None:
+def _column_of(node: Node, columns: ByName) -> Column | None:
     """The column that a variable is, whose declared levels are then its own."""
     while isinstance(node, Call) and node.function in ("I", *CATEGORICAL):
         node = node.args[0]

@@ -7,7 +7,7 @@ a column for each level, or the column of the mean beside those of sum coding.
 The functions have the names under which a formula calls them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,10 +71,10 @@ def Sum(omit: Any = None) -> Contrast:
     return Contrast(True, omit)
 
 
-def C(x: Any, contrast: Contrast | Callable[[], Contrast] | None = None) -> Categories:
+def C(x: Any, contrast: Contrast | None = None) -> Categories:
     """Values as labels, whatever they are."""
     own, values = (x.contrast, x.values) if isinstance(x, Categories) else (Contrast(), x)
-    found = contrast() if callable(contrast) else own if contrast is None else contrast
+    found = own if contrast is None else contrast
     if not isinstance(found, Contrast):
         raise ValueError(f"a contrast is Treatment('level') or Sum('level'), not {found!r}")
     if np.ndim(values) != 1:

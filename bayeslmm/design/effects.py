@@ -12,9 +12,9 @@ import numpy as np
 
 from .bars import RandomPart
 from .cells import check_columns
-from .columns import Column
+from .column import Column
 from .errors import DesignError
-from .grouping import Factor, Grouping, NewGroup, fit_factor
+from .grouping import Grouping, GroupingFactor, NewGroup, fit_factor
 from .rank import check_rank
 from .sides import FittedSide, fit_side
 
@@ -23,7 +23,7 @@ from .sides import FittedSide, fit_side
 class FittedRandom:
     """A grouping factor and the sides whose columns are its effects."""
 
-    factor: Factor
+    factor: GroupingFactor
     sides: tuple[FittedSide, ...]
 
     def encode(self, columns: Mapping[str, Column], rows: np.ndarray) -> NewGroup:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..types import Array, Index
 from .array_reading import read_new_arrays
-from .columns import Column, read_column, refuse_infinite
+from .column import Column, column_of
 from .effects import FittedRandom
 from .errors import DesignError, at_rows, some
-from .extras import Extra, Sources, values_or
+from .extras import Extra, Sources, read_new_extras, values_or
 from .grouping import NewGroup
 from .labels import UNLABELLED, Labels
 from .sides import FittedSide
@@ -68,8 +68,8 @@ class Encoder:
         Those of a formula.
     kinds : mapping of str to str
         What each column of the fitted table was told to be.
-    sources : Sources
-        Where weights and the like came from.
+    sources : mapping of str to str or None
+        Where weights and the like came from: a column, or an array.
     arrays : bool
         Whether the design was made from arrays; its columns then have made-up names.
     kept : ndarray, optional
@@ -141,7 +141,7 @@ class Encoder:
             table = read_table(new_data)
             rows, columns = table.rows, self._columns(table, random)
             labels = table.labels.or_first((f"{key}=", value) for key, value in given.items())
-        extras = self.sources.for_new_rows(given, rows, table, labels, noise)
+        extras = read_new_extras(self.sources, given, rows, table, labels, noise)
         X = self.fixed.encode(columns, rows)
         parts = tuple(part.encode(columns, rows) for part in random)
         found = _new_rows(X if self.kept is None else X[:, self.kept], parts, extras, rows, labels)
@@ -168,31 +168,26 @@ class Encoder:
         if self.offsets:
             raise DesignError("the formula has an offset(...): give new_data with its columns")
         given, rows = {"weights": weights, "offset": offset, "noise_sd": noise_sd}, np.arange(count)
-        extras = self.sources.for_new_rows(given, rows, None, labels, noise)
+        extras = read_new_extras(self.sources, given, rows, None, labels, noise)
         return _new_rows(np.empty((count, 0)), (), extras, rows, labels)
 
     def fixed_only(self) -> "Encoder":
         """The same for the columns of X alone: nothing else is looked for in new data."""
-        return replace(self, random=(), offsets=(), sources=Sources())
+        return replace(self, random=(), offsets=(), sources={})
 
     def keep(self, index: Index) -> "Encoder":
         """The same for these columns of X."""
         return replace(self, kept=index if self.kept is None else self.kept[index])
 
     def _columns(self, table: Table, random: tuple[FittedRandom, ...]) -> dict[str, Column]:
-        roles = dict.fromkeys(self.fixed.side.columns, "the predictor")
-        for side in self.offsets:
-            roles |= dict.fromkeys(side.side.columns, "the offset")
-        for part in random:
-            for side in part.sides:
-                roles |= dict.fromkeys(side.side.columns, "the predictor")
-        for part in random:
-            roles |= dict.fromkeys(part.factor.columns, "the grouping factor")
+        sides = [(self.fixed, "the predictor"), *((side, "the offset") for side in self.offsets)]
+        sides += [(side, "the predictor") for part in random for side in part.sides]
+        roles = {name: role for side, role in sides for name in side.side.columns}
+        roles |= {n: "the grouping factor" for part in random for n in part.factor.columns}
         return {name: self._column(table, name, role) for name, role in roles.items()}
 
     def _column(self, table: Table, name: str, role: str) -> Column:
-        column = read_column(name, table.column(name, role), table.rows, role)
-        refuse_infinite(column, table.rows, role)
+        column = column_of(table, name, role)
         if column.missing.any():
             raise DesignError(
                 f"{role} '{name}' is missing in {at_rows(column.missing, table.rows)} of the new "
@@ -203,7 +198,6 @@ class Encoder:
                 f"{role} '{name}' was {self.kinds[name]} in the fitted table and is {column.kind} "
                 f"here (e.g. {some(column.values[:3])}); convert it"
             )
-        column = column.take(np.ones(len(table), dtype=bool))
         return replace(column, levels=None)  # those of the fitted table count
 
 

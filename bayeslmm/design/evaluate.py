@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column
+from .column import Column
 from .errors import DesignError
 from .levels import level_values
-from .nodes import Binary, Call, Name, Node, Number, Sum, Text, Word
-from .text import meant
-from .transforms import FUNCTIONS, OPERATORS, STATEFUL, TAKES_LABELS, WORDS, stateful
+from .nodes import Binary, Call, Constant, Name, Node, Sum
+from .text import numbers_meant
+from .transforms import FUNCTIONS, OPERATORS, STATEFUL, TAKES_LABELS, stateful
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,8 @@ class Evaluator:
         """The value of a node; with `labels`, columns have labels, not numbers."""
         if isinstance(node, Name):
             return self.column(self.columns[node.name], labels)
-        if isinstance(node, Number):
+        if isinstance(node, Constant):
             return int(node.value) if node.text.isdigit() else node.value
-        if isinstance(node, Text):
-            return node.value
-        if isinstance(node, Word):
-            return WORDS[node.word]
         if isinstance(node, Sum):
             return self.sum(node)
         if isinstance(node, Binary):
@@ -63,7 +59,7 @@ class Evaluator:
         if column.categorical:
             raise DesignError(
                 f"`{self.label}` needs numbers, but column '{column.name}' holds text or categories"
-                f"{meant(column) or '; convert the column first'}"
+                f"{numbers_meant(column) or '; convert the column first'}"
             )
         return column.values.astype(float)
 

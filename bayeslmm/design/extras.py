@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from .checks import check_frequency, check_positive, refuse_where, vector
-from .columns import read_column, refuse_infinite
+from .column import column_of
 from .errors import DesignError
 from .labels import Labels
 from .table import Table
 from .text import numbers
+
+type Sources = Mapping[str, str | None]  # keyword -> the column that it named; None: an array
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,7 @@ def read_extra(
                 f"{keyword}='{given}' names a column, but there is no table; give an array"
             )
         role = f"the {keyword} column"
-        column = read_column(given, table.column(given, role), rows, role)
-        refuse_infinite(column, rows, role)
-        return Extra(keyword, given, numbers(column, rows, role))
+        return Extra(keyword, given, numbers(column_of(table, given, role), rows, role))
     values = vector(labels.align(given, f"{keyword}="), len(rows), keyword)
     refuse_where(np.isinf(values), rows, f"{keyword} is infinite", "correct these rows")
     return Extra(keyword, None, values)
@@ -94,60 +94,44 @@ def values_or(extras: Mapping[str, Extra], keyword: str, n: int, filler: float) 
     return extras[keyword].values if keyword in extras else np.full(n, filler)
 
 
-@dataclass(frozen=True)
-class Sources:
-    """Where a fitted design found its extras: a column's name, "array", or None."""
+def sources_of(extras: Mapping[str, Extra]) -> Sources:
+    """Where a fitted design found its extras."""
+    return {keyword: extra.column for keyword, extra in extras.items()}
 
-    weights: str | None = None
-    offset: str | None = None
-    noise_sd: str | None = None
-    arrays: tuple[str, ...] = ()
 
-    @classmethod
-    def of(cls, extras: dict[str, Extra]) -> "Sources":
-        """Remember columns by name, arrays by keyword."""
-        named = {
-            key: extra.column
-            for key, extra in extras.items()
-            if extra.column and key != "frequency"
-        }
-        arrays = tuple(key for key, extra in extras.items() if extra.column is None)
-        return cls(**named, arrays=arrays)
+def read_new_extras(
+    sources: Sources,
+    given: Mapping[str, Any],
+    rows: np.ndarray,
+    table: Table | None,
+    labels: Labels,
+    noise: bool = True,
+) -> dict[str, Extra]:
+    """The extras of a new table, from the same columns unless given anew.
 
-    def for_new_rows(
-        self,
-        given: Mapping[str, Any],
-        rows: np.ndarray,
-        table: Table | None,
-        labels: Labels,
-        noise: bool = True,
-    ) -> dict[str, Extra]:
-        """The extras of a new table, from the same columns unless given anew.
-
-        An offset cannot be guessed, so one that was an array must be given again. Weights default
-        to one; known noise that was an array is unknown for new rows. Without `noise` the columns
-        of weights and known noise are not looked for.
-        """
-        wanted = dict(given)
-        for keyword in ("weights", "offset", "noise_sd") if noise else ("offset",):
-            column = getattr(self, keyword)
-            if wanted.get(keyword) is None and column is not None and table is not None:
-                if keyword == "weights" and column not in table.names:
-                    continue
-                wanted[keyword] = column
-        if "offset" in self.arrays and wanted.get("offset") is None:
-            raise DesignError(
-                "the model was fitted with offset= as an array, so the offset of new rows is not "
-                "known; give offset= here, or fit with offset='column'"
-            )
-        extras = {
-            keyword: read_extra(keyword, value, rows, table, labels)
-            for keyword, value in wanted.items()
-            if value is not None
-        }
-        for extra in extras.values():
-            refuse_where(
-                np.isnan(extra.values), rows, f"{extra.what} is missing", "fill or drop these rows"
-            )
-            check_extra(extra, rows)
-        return extras
+    An offset cannot be guessed, so one that was an array must be given again. Weights default
+    to one; known noise that was an array is unknown for new rows. Without `noise` the columns
+    of weights and known noise are not looked for.
+    """
+    wanted = {keyword: value for keyword, value in given.items() if value is not None}
+    for keyword in ("weights", "offset", "noise_sd") if noise else ("offset",):
+        column = sources.get(keyword)
+        if keyword in wanted or column is None or table is None:
+            continue
+        if keyword != "weights" or column in table.names:
+            wanted[keyword] = column
+    if sources.get("offset", "") is None and "offset" not in wanted:
+        raise DesignError(
+            "the model was fitted with offset= as an array, so the offset of new rows is not "
+            "known; give offset= here, or fit with offset='column'"
+        )
+    extras = {
+        keyword: read_extra(keyword, value, rows, table, labels)
+        for keyword, value in wanted.items()
+    }
+    for extra in extras.values():
+        refuse_where(
+            np.isnan(extra.values), rows, f"{extra.what} is missing", "fill or drop these rows"
+        )
+        check_extra(extra, rows)
+    return extras

@@ -8,13 +8,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .algebra import Side, expand_side
 from .bars import RandomPart, expand_bar
 from .errors import FormulaError, formula_error, nests_too_deep, unknown_column
+from .names import refuse_unnamed
 from .nodes import Bar, Call, Dot, Name, Node, Sum, children, names, walk
 from .parser import parse
+from .term_algebra import Side, expand_side
 from .transforms import CATEGORICAL
-from .unnamed import refuse_unnamed
 from .variables import Variable, as_variable
 
 
@@ -123,13 +123,8 @@ def response_name(left: Node, text: str) -> str:
 def check_names(side: Node, columns: Sequence[str], text: str, role: str) -> None:
     """Every name is a column of the table; nothing is looked up anywhere else."""
     known = set(columns)
-    grouping = {
-        id(name)
-        for bar in walk(side)
-        if isinstance(bar, Bar)
-        for name in walk(bar.group)
-        if isinstance(name, Name)
-    }
+    bars = [node for node in walk(side) if isinstance(node, Bar)]
+    grouping = {id(node) for bar in bars for node in walk(bar.group)}
     for node in walk(side):
         if not isinstance(node, Name) or node.name in known:
             continue
@@ -140,10 +135,8 @@ def check_names(side: Node, columns: Sequence[str], text: str, role: str) -> Non
                 text,
                 node.start,
             )
-        error = unknown_column(
-            node.name, list(columns), "the grouping factor" if id(node) in grouping else role
-        )
-        raise error
+        of = "the grouping factor" if id(node) in grouping else role
+        raise unknown_column(node.name, list(columns), of)
 
 
 def split(right: Node, text: str) -> tuple[Node, list[Call], list[Bar]]:

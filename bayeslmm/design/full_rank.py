@@ -11,7 +11,7 @@ manual, "From terms to matrices").
 from collections.abc import Collection, Iterable, Sequence
 from itertools import combinations
 
-from .algebra import Term
+from .term_algebra import FormulaTerm
 
 # One block of columns: its variables by key, and which of them are coded in full.
 Coded = tuple[tuple[str, bool], ...]
@@ -19,13 +19,13 @@ _Coded = frozenset[tuple[str, bool]]
 
 
 def blocks_of(
-    terms: Sequence[Term], intercept: bool, categorical: Collection[str]
-) -> list[tuple[Term, list[Coded]]]:
+    terms: Sequence[FormulaTerm], intercept: bool, categorical: Collection[str]
+) -> list[tuple[FormulaTerm, list[Coded]]]:
     """The blocks of columns of every term.
 
     Parameters
     ----------
-    terms : sequence of Term
+    terms : sequence of FormulaTerm
         By degree, lowest first.
     intercept : bool
         Whether a column of ones comes before them.
@@ -34,7 +34,7 @@ def blocks_of(
 
     Returns
     -------
-    list of (Term, list of Coded)
+    list of (FormulaTerm, list of Coded)
     """
     # Terms with different numeric parts cannot overlap, so each part has its own account.
     covered: dict[frozenset[str], set[frozenset[str]]] = {}
@@ -79,6 +79,6 @@ def _first_pair(coded: Sequence[_Coded]) -> tuple[int, int] | None:
     return None
 
 
-def _in_order(term: Term, numeric: frozenset[str], coded: _Coded) -> Coded:
+def _in_order(term: FormulaTerm, numeric: frozenset[str], coded: _Coded) -> Coded:
     full = {**dict.fromkeys(numeric, False), **dict(coded)}
     return tuple((item.key, full[item.key]) for item in term if item.key in full)

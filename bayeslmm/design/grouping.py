@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .columns import Column
+from .column import Column
 from .errors import DesignError
 from .levels import distinct, level_values, match, shown
 
@@ -63,7 +63,7 @@ class NewGroup:
 
 
 @dataclass(frozen=True)
-class Factor:
+class GroupingFactor:
     """A grouping factor as fitted: its columns, their kinds, and its levels."""
 
     name: str
@@ -107,7 +107,7 @@ class Factor:
         return codes, shown(new)
 
 
-def fit_factor(parts: Sequence[Column]) -> tuple[Factor, np.ndarray]:
+def fit_factor(parts: Sequence[Column]) -> tuple[GroupingFactor, np.ndarray]:
     """Levels and codes of a factor given by one column, or by several crossed.
 
     Parameters
@@ -117,7 +117,7 @@ def fit_factor(parts: Sequence[Column]) -> tuple[Factor, np.ndarray]:
 
     Returns
     -------
-    Factor, ndarray (n,)
+    GroupingFactor, ndarray (n,)
         The factor, and codes in [0, G). Levels are sorted, an interaction's by its first column,
         then its second; only combinations that occur are levels.
 
@@ -130,7 +130,7 @@ def fit_factor(parts: Sequence[Column]) -> tuple[Factor, np.ndarray]:
     name = ":".join(part.name for part in parts)
     values, _, codes = distinct([level_values(part, ROLE) for part in parts])
     kinds = tuple(part.kind for part in parts)
-    factor = Factor(name, tuple(part.name for part in parts), kinds, values)
+    factor = GroupingFactor(name, tuple(part.name for part in parts), kinds, values)
     found, counts = np.unique(factor.levels, return_counts=True)
     if (counts > 1).any():
         raise DesignError(

@@ -115,8 +115,8 @@ def other_order(one: Any, other: Any) -> bool:
     return a != b and len(set(a)) == len(a) and set(a) == set(b)
 
 
-class Rows(Protocol):
-    """Rows of numbers that come beside the table, missing ones included."""
+class Beside(Protocol):
+    """Beside of numbers that come beside the table, missing ones included."""
 
     @property
     def what(self) -> str: ...
@@ -140,12 +140,12 @@ class Origin:
         """Labels of the rows that were kept."""
         return self.labels.take(self.kept)
 
-    def places(self, beside: Rows) -> np.ndarray:
+    def places(self, beside: Beside) -> np.ndarray:
         """Where each kept row stands among rows that came beside it, (n,)."""
         return places(self.labels, beside, self.kept.size)[self.kept]
 
 
-def places(labels: Labels, beside: Rows, n: int) -> np.ndarray:
+def places(labels: Labels, beside: Beside, n: int) -> np.ndarray:
     """Where each of n rows stands among those beside it, (n,).
 
     Raises

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .columns import Column, whole_numbers
+from .column import Column, whole_numbers
 from .errors import DesignError, some
 
 EXACT = 2**53  # from here on not every whole number is a float

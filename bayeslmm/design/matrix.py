@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .checks import check_size, real_array, refuse_not_finite
-from .columns import read_column
+from .column import read_column
 from .errors import DesignError, at_rows, quoted, some
 from .labels import UNLABELLED, Labels, index_of
 from .numeric import all_numbers, is_table, read_alike, read_numbers
@@ -65,6 +65,11 @@ class Matrix:
     def complete(self) -> bool:
         """Whether nothing is missing."""
         return not np.isnan(self.y.min())  # NaN passes through a minimum
+
+    @property
+    def others(self) -> list[np.ndarray]:
+        """Numbers of the rows beside the responses: none."""
+        return []
 
     @property
     def labels(self) -> np.ndarray | list:

@@ -2,12 +2,14 @@
 
 A result names its variables and dimensions after groups, blocks of columns and the response. Two
 things of one name would overwrite each other, or stop after the work is done: so they are refused
-by name when a model is declared.
+by name when a model is declared. So is a column that nobody named, where all of a table are taken:
+that is what a file's row numbers become when it is read.
 """
 
-from collections.abc import Collection, Iterable
+import re
+from collections.abc import Collection, Iterable, Sequence
 
-from .errors import DesignError
+from .errors import DesignError, quoted
 
 # What stands beside every response: dimensions, and parameters of every model.
 RESPONSE = ("chain", "draw", "row", "fixed", "fixed_2", "beta", "sigma")
@@ -29,6 +31,9 @@ MATRIX = (
     "chain", "draw", "row", "feature", "feature_2", "component", "W", "z", "mu", "sigma", "sd_W",
     "covariance", "explained_variance", "explained_ratio", "noise_sd", "shift", "unit",
 )  # fmt: skip
+
+# None, of pandas ("Unnamed: 0", in Parquet "__index_level_0__"), of R's readr ("...1").
+UNNAMED = re.compile(r"\s*|Unnamed: \d+(\.\d+|_level_\d+)*|__index_level_\d+__|\.\.\.\d+")
 
 type Made = list[tuple[str, tuple[str, ...]]]  # who makes which names
 
@@ -109,4 +114,21 @@ def check_response_name(response: str, beside: Iterable[str], made: Made) -> Non
             f"the response '{response}' has the name of a variable or dimension of "
             f"{found[response]}; rename the column, e.g. "
             f"table.rename(columns={{'{response}': '{response}_value'}})"
+        )
+
+
+def refuse_unnamed(names: Sequence[str], what: str) -> None:
+    """Where every column of a table is taken, one that nobody named is no variable.
+
+    Raises
+    ------
+    DesignError
+        Naming it, and its place.
+    """
+    found = [(place, name) for place, name in enumerate(names) if UNNAMED.fullmatch(name)]
+    if found:
+        raise DesignError(
+            f"{what} has a column without a name, {quoted(name for _, name in found)} (column "
+            f"{found[0][0] + 1}), which files have for the numbers of their rows: drop it, or read "
+            f"the file with index_col=0; if it is a variable, rename it"
         )

@@ -26,27 +26,11 @@ class Name:
 
 
 @dataclass(frozen=True)
-class Number:
-    """A number."""
+class Constant:
+    """A number; inside a call also a quoted text, True, False or None."""
 
-    value: float
+    value: Any
     text: str = _apart()
-    start: int = _apart()
-
-
-@dataclass(frozen=True)
-class Text:
-    """A quoted text, an argument of a transform."""
-
-    value: str
-    start: int = _apart()
-
-
-@dataclass(frozen=True)
-class Word:
-    """A word with a meaning of its own inside a call: True, False, None, Treatment, Sum."""
-
-    word: str
     start: int = _apart()
 
 
@@ -96,7 +80,7 @@ class Bar:
     start: int = _apart()
 
 
-Node = Name | Number | Text | Word | Dot | Sum | Binary | Call | Bar
+Node = Name | Constant | Dot | Sum | Binary | Call | Bar
 
 
 def children(node: Node) -> tuple[Node, ...]:

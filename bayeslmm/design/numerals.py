@@ -60,7 +60,7 @@ def is_number(text: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Numerals:
     """What a column of text looks like: how many entries are numbers, how written, what to do."""
 
     count: int  # of entries that are numbers, or would be without their marks
@@ -70,7 +70,7 @@ class Reading:
     odd: frozenset[str]  # entries that are none
 
 
-def read_numerals(texts: Iterable[str]) -> Reading:
+def read_numerals(texts: Iterable[str]) -> Numerals:
     """What the entries of a column look like."""
     counts = Counter(texts)
     kinds = {text: _kind(text) for text in counts}
@@ -82,7 +82,7 @@ def read_numerals(texts: Iterable[str]) -> Reading:
     count = sum(n for text, n in counts.items() if text not in odd)
     points = any(kind == "plain" and "." in text for text, kind in kinds.items())
     words, advice = _advice(marked, points)
-    return Reading(count, words, some(map(repr, marked), 3), advice, odd)
+    return Numerals(count, words, some(map(repr, marked), 3), advice, odd)
 
 
 def _kind(text: str) -> str | None:

@@ -13,12 +13,12 @@ import numpy as np
 
 from ..types import Array, Index
 from .checks import real_array
-from .columns import read_column
+from .column import read_column
 from .errors import DesignError, quoted
 from .labels import index_of
+from .names import refuse_unnamed
 from .table import read_table, with_names
 from .text import numbers
-from .unnamed import refuse_unnamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +121,8 @@ def read_alike(
 def is_table(values: Any) -> bool:
     """Whether something has names for its columns."""
     fields = getattr(getattr(values, "dtype", None), "names", None)
-    return hasattr(values, "columns") or isinstance(values, Mapping) or bool(fields)
+    mapping = isinstance(values, Mapping) and not hasattr(values, "data_vars")  # of xarray
+    return hasattr(values, "columns") or mapping or bool(fields)
 
 
 def from_frame(frame: Any, rows: Index, what: str, names: Sequence[str] | None = None) -> Array:

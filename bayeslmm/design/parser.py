@@ -14,16 +14,17 @@ Recursive descent, loosest first::
 The precedence is that of R for terms and that of Python for arithmetic, which agree.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..options import shown
 from .errors import FormulaError, formula_error
-from .explain import COMPARISONS, missing, unexpected
-from .nodes import Bar, Binary, Call, Dot, Name, Node, Number, Sum, Text, Word
-from .tokens import Token, tokenize
-from .transforms import CONTRASTS, KNOWN, WORDS, known_calls
+from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum
+from .tokens import COMPARISONS, Token, missing, tokenize, unexpected
+from .transforms import CONTRASTS, KNOWN, known_calls
 
 _MAX_DEPTH = 50
+_WORDS = {"True": True, "False": False, "None": None}
 
 
 def parse(formula: str) -> tuple[Node, Node]:
@@ -119,17 +120,17 @@ class _Reader:
         return items[0][1] if len(items) == 1 and sign == "+" else Sum(tuple(items), start)
 
     def product(self) -> Node:
-        left = self.colon()
-        while self.at("*", "/"):
-            token = self.take()
-            left = Binary(token.text, left, self.colon(), token.start)
-        return left
+        return self.joined(("*", "/"), self.colon)
 
     def colon(self) -> Node:
-        left = self.signed()
-        while self.at(":"):
+        return self.joined((":",), self.signed)
+
+    def joined(self, ops: tuple[str, ...], part: Callable[[], Node]) -> Node:
+        """Parts with one of these between each two, from the left."""
+        left = part()
+        while self.at(*ops):
             token = self.take()
-            left = Binary(":", left, self.signed(), token.start)
+            left = Binary(token.text, left, part(), token.start)
         return left
 
     def signed(self) -> Node:
@@ -163,11 +164,11 @@ class _Reader:
         if token.kind == "name":
             return self.name(token)
         if token.kind == "number":
-            return Number(float(token.text), token.text, token.start)
+            return Constant(float(token.text), token.text, token.start)
         if token.kind == "string":
             if not self.inside_call:
                 raise self.error("a quoted text is not a column; use backticks: `a name`", token)
-            return Text(token.text, token.start)
+            return Constant(token.text, repr(token.text), token.start)
         if token.kind == "op" and token.text == ".":
             return Dot(token.start)
         if token.kind == "op" and token.text == "(":
@@ -217,8 +218,10 @@ class _Reader:
     def name(self, token: Token) -> Node:
         if self.at("(") and not token.quoted:
             return self.call(token)
-        if self.inside_call and not token.quoted and token.text in WORDS:
-            return Word(token.text, token.start)
+        if self.inside_call and not token.quoted and token.text in _WORDS:
+            return Constant(_WORDS[token.text], token.text, token.start)
+        if self.inside_call and not token.quoted and token.text in CONTRASTS:
+            return Call(token.text, (), (), token.text, token.start)
         return Name(token.text, token.start)
 
     def call(self, token: Token) -> Node:

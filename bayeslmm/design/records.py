@@ -67,6 +67,16 @@ class Design:
     origin: Origin
 
     @property
+    def labels(self) -> list:
+        """Labels of the rows."""
+        return self.rows.tolist()
+
+    @property
+    def others(self) -> list[np.ndarray]:
+        """Numbers of the rows beside the response and the columns, for a digest."""
+        return [self.offset, self.precision, self.frequency]
+
+    @property
     def precision(self) -> np.ndarray:
         """1 / (noise variance of a row at sigma = 1), (n,): the weights, or the known noise's."""
         return self.weights if self.noise_sd is None else 1.0 / self.noise_sd**2

@@ -12,10 +12,10 @@ from itertools import product
 import numpy as np
 
 from ..types import Array, Index
-from .algebra import Side
-from .coding import Coding, Columns, Memory, fit_coding
+from .coding import ByName, Coding, Memory, fit_coding
 from .errors import DesignError, at_rows
 from .full_rank import Coded, blocks_of
+from .term_algebra import Side
 from .variables import Variable
 
 
@@ -46,7 +46,7 @@ class FittedSide:
     names: tuple[str, ...]
     written: tuple[str, ...]
 
-    def encode(self, columns: Columns, rows: Index) -> Array:
+    def encode(self, columns: ByName, rows: Index) -> Array:
         """A new table in the same columns.
 
         Parameters
@@ -65,19 +65,22 @@ class FittedSide:
         DesignError
             At a level that the fitted table did not have, or a value that is not finite.
         """
-        read = self.read(columns, rows)
+        return self.matrix(self.read(columns, rows), rows)
+
+    def matrix(self, read: Mapping[str, Array], rows: Index) -> Array:
+        """The columns of what was read, side by side."""
         found = [np.empty((len(rows), 0))]
         for block in self.blocks:
             parts = [self.codings[key].columns(read[key], full) for key, full in block]
             found.append(reduce(_products, parts) if parts else np.ones((len(rows), 1)))
         return _finite(np.ascontiguousarray(np.column_stack(found)), self.names, rows)
 
-    def read(self, columns: Columns, rows: Index) -> dict[str, Array]:
+    def read(self, columns: ByName, rows: Index) -> dict[str, Array]:
         """Every variable in a table, fitted or new, as its coding reads it."""
         return {key: c.read(columns, self.memory, rows) for key, c in self.codings.items()}
 
 
-def fit_side(side: Side, columns: Columns, rows: Index) -> tuple[FittedSide, Array]:
+def fit_side(side: Side, columns: ByName, rows: Index) -> tuple[FittedSide, Array]:
     """Code a side on the table that the model is fitted to.
 
     Parameters
@@ -100,13 +103,14 @@ def fit_side(side: Side, columns: Columns, rows: Index) -> tuple[FittedSide, Arr
     """
     memory: Memory = {}
     every = {item.key: item for term in side.terms for item in term}
-    codings = {k: fit_coding(item, columns, memory, len(rows)) for k, item in every.items()}
+    fitted = {k: fit_coding(item, columns, memory, rows) for k, item in every.items()}
+    codings = {key: coding for key, (coding, _) in fitted.items()}
     categorical = {key for key, coding in codings.items() if coding.levels is not None}
     found: list[tuple[str, Coded]] = [("Intercept", ())] if side.intercept else []
     for term, blocks in blocks_of(side.terms, side.intercept, categorical):
         found += [(":".join(item.label for item in term), block) for block in blocks]
     named = [_names(block, codings) for _, block in found]
-    fitted = FittedSide(
+    made = FittedSide(
         side=side,
         memory=memory,
         codings=codings,
@@ -114,7 +118,7 @@ def fit_side(side: Side, columns: Columns, rows: Index) -> tuple[FittedSide, Arr
         names=tuple(name for block in named for name in block),
         written=tuple(term for (term, _), block in zip(found, named) for _ in block),
     )
-    return fitted, fitted.encode(columns, rows)
+    return made, made.matrix({key: read for key, (_, read) in fitted.items()}, rows)
 
 
 def _names(block: Coded, codings: Mapping[str, Coding]) -> list[str]:
@@ -127,7 +131,7 @@ def _products(left: Array, right: Array) -> Array:
     return (left[:, :, None] * right[:, None, :]).reshape(len(left), -1)
 
 
-def fit_vector(item: Variable, columns: Columns, rows: Index) -> tuple[FittedSide, Array]:
+def fit_vector(item: Variable, columns: ByName, rows: Index) -> tuple[FittedSide, Array]:
     """One numeric variable as a vector: the response, or an offset."""
     fitted, matrix = fit_side(Side(((item,),), False), columns, rows)
     if matrix.shape[1] != 1:
@@ -136,7 +140,7 @@ def fit_vector(item: Variable, columns: Columns, rows: Index) -> tuple[FittedSid
 
 
 def _finite(matrix: Array, labels: tuple[str, ...], rows: Index) -> Array:
-    """Columns of data are finite by now; what is not finite was made by a transform."""
+    """ByName of data are finite by now; what is not finite was made by a transform."""
     for label, column in zip(labels, matrix.T, strict=True):
         bad = ~np.isfinite(column)
         if bad.any():

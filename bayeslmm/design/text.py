@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .columns import Column
+from .column import Column
 from .errors import DesignError, some
-from .numerals import Reading, read_numerals
+from .numerals import Numerals, read_numerals
 
 
 def numbers(column: Column, rows: np.ndarray, role: str = "column") -> np.ndarray:
@@ -27,7 +27,7 @@ def mostly_numbers(column: Column) -> bool:
     return column.kind == "text" and 2 * _reading(column).count > (~column.missing).sum()
 
 
-def meant(column: Column) -> str:
+def numbers_meant(column: Column) -> str:
     """What a text seems to mean, for messages: numbers, and how they are written; else ""."""
     if not mostly_numbers(column):
         return ""
@@ -47,11 +47,11 @@ def not_numbers(what: str, column: Column, rows: np.ndarray) -> DesignError:
     return DesignError(f"{what} holds text or categories where numbers belong{told}; {advice}")
 
 
-def _reading(column: Column) -> Reading:
+def _reading(column: Column) -> Numerals:
     return read_numerals(str(value) for value in column.values[~column.missing].tolist())
 
 
-def _odd(column: Column, rows: np.ndarray, found: Reading) -> str:
+def _odd(column: Column, rows: np.ndarray, found: Numerals) -> str:
     n = int((~column.missing).sum())
     bad = np.zeros(len(column.missing), dtype=bool)
     bad[~column.missing] = [str(v) in found.odd for v in column.values[~column.missing].tolist()]

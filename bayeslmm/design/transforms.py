@@ -27,7 +27,6 @@ _NUMPY_ONLY = ("absolute", "arctan", "deg2rad", "maximum", "minimum", "power", "
 
 # Contrasts, only inside C(...).
 CONTRASTS: dict[str, Callable[..., Any]] = {"Treatment": Treatment, "Sum": Sum}
-WORDS: dict[str, Any] = {"True": True, "False": False, "None": None, **CONTRASTS}
 CATEGORICAL: dict[str, Callable[..., Any]] = {"C": C, "T": T, "S": S}
 # These remember what they saw in the fitted table (means, knots, levels), so that a new table is
 # encoded alike. All but the last are classes of the formulae package.
@@ -38,10 +37,11 @@ STATEFUL = ("center", "scale", "standardize", *BASES, *BINARY)
 
 def _elementwise(name: str) -> Callable[..., Any]:
     ufunc = getattr(np, name)
+    takes = "one value" if ufunc.nin == 1 else "two values"
 
     def apply(*columns: Any, **options: Any) -> Any:
         if options or len(columns) != ufunc.nin:  # numpy would write to one more
-            raise TypeError(f"it takes {ufunc.nin} values, and no options")
+            raise TypeError(f"it takes {takes}, and no options")
         return ufunc(*columns)
 
     return apply
@@ -63,7 +63,7 @@ TAKES_LABELS = (*CATEGORICAL, *BINARY)
 KNOWN = (set(FUNCTIONS) - set(CONTRASTS)) | {*STATEFUL, "offset"}
 
 
-class Binary:
+class Indicator:
     """1 where a column equals one level, 0 elsewhere; the level is remembered for new tables.
 
     formulae's own `binary` takes the first level of whatever table it is given, so a new table
@@ -90,7 +90,7 @@ class Binary:
 def stateful(name: str) -> Callable[..., Any]:
     """A transform that has seen nothing yet."""
     if name in BINARY:
-        return Binary()
+        return Indicator()
     from formulae.transforms import TRANSFORMS  # slow to import
 
     made: Callable[..., Any] = TRANSFORMS[name]()

@@ -7,7 +7,7 @@ is found by `values`.
 from dataclasses import dataclass
 
 from .errors import formula_error
-from .nodes import Binary, Call, Dot, Name, Node, Number, children, names, walk
+from .nodes import Binary, Call, Constant, Dot, Name, Node, children, names, walk
 from .transforms import BASES, OPERATORS
 
 _LARGEST_BASIS = 10_000
@@ -65,9 +65,10 @@ def _check(node: Node, formula: str) -> None:
 def _refuse_huge(node: Call, formula: str) -> None:
     """A basis of a thousand million columns would take the memory of the machine."""
     for child in children(node):
-        if isinstance(child, Number) and child.value > _LARGEST_BASIS:
+        value = child.value if isinstance(child, Constant) else 0.0
+        if isinstance(value, float) and value > _LARGEST_BASIS:
             raise formula_error(
-                f"{child.text} is too large for {node.function}(...); at most {_LARGEST_BASIS}",
+                f"{value:.0f} is too large for {node.function}(...); at most {_LARGEST_BASIS}",
                 formula,
                 child.start,
             )

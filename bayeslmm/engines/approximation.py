@@ -13,17 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
+from ..engines.size import operations
 from ..model import Model
 from ..space import at_draw
 from ..types import Array, Coefficients, Named, Theta
 from ..weights import KHAT, limit, log_mean, psis
+from .endings import Message, Verdict
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
-TRUSTED = "to be trusted"
-CORRECTABLE = "to be trusted after importance resampling"
-UNTRUSTED = "not to be trusted"
 NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right
 SHIFT = 0.25  # sds that a mean may be off
 COMPARED = 1000  # draws that sds are compared over
@@ -94,7 +92,7 @@ def weighted(variables: Named, weights: Array) -> tuple[list[Ratio], list[Ratio]
     return widths, shifts
 
 
-def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
+def covered(model: Model, log_weights: Array, rng: np.random.Generator) -> dict[str, float]:
     """How much of the posterior q covers, by the log evidence from theta's own side.
 
     E_q[p / q] is p(y) whatever q, but draws of q cannot find what q never visits: their estimate
@@ -120,7 +118,7 @@ def covered(model: Declared, log_weights: Array, rng: np.random.Generator) -> di
     return {"kl": max(evidence.value - float(log_weights.mean()), 0.0), "share": share}
 
 
-def affordable(model: Declared) -> int:
+def affordable(model: Model) -> int:
     """Evaluations of the log posterior that cost about a second, at most 4,000.
 
     None above 40 variance parameters, where draws by the thousand find no evidence.
@@ -129,11 +127,11 @@ def affordable(model: Declared) -> int:
         return 0
     if model.space.size > DIMENSIONS:
         return 0
-    return int(min(4000, SPEED / model.operations))
+    return int(min(4000, SPEED / operations(model)))
 
 
 def verdict(
-    model: Declared,
+    model: Model,
     log_weights: Array,
     variables: Named,
     ratios: list[Ratio],
@@ -196,9 +194,10 @@ def _words(fatal: list[str], mendable: list[str], unsettled: bool) -> dict[str, 
     """The verdict, and a message that gives its reasons and the cure."""
     if fatal:
         more = unsettled and len(fatal) == 1
-        words, cure = UNTRUSTED, "raise steps=" if more else "use NUTS()"
+        words, cure = Verdict.UNTRUSTED, "raise steps=" if more else "use NUTS()"
     elif mendable:
-        words, cure = CORRECTABLE, "importance_resample(tree)"
+        words, cure = Verdict.CORRECTABLE, "importance_resample(tree)"
     else:
-        return {"verdict": TRUSTED, "message": TRUSTED}
-    return {"verdict": words, "message": f"{words}: {'; '.join([*fatal, *mendable, cure])}"}
+        return {"verdict": Verdict.TRUSTED.value, "message": Message(Verdict.TRUSTED)}
+    reasons = "; ".join([*fatal, *mendable, cure])
+    return {"verdict": words.value, "message": f"{words}: {reasons}"}

@@ -37,7 +37,7 @@ class Ascent:
             self.inference = family(model=graph, random_seed=int(rng.integers(2**31)))
         group = self.inference.approx.groups[0]
         places = {n: place for n, place, *_ in group.ordering.values()}
-        self.values = model.reader(graph, places) or Values(model, graph, places)
+        self.values = Values(model, graph, places)
         if full_rank and self.values.size > LARGEST:
             raise ValueError(
                 f"full_rank=True would estimate the covariance of {self.values.size:,} "

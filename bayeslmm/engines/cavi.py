@@ -16,7 +16,7 @@ from ..recover import fixed_drawn, one_chain
 from .approximation import sd_ratios, verdict
 from .improper import refuse_improper
 from .meanfield import State
-from .protocol import Outcome, check_integers, refuse_matrix
+from .protocol import Outcome, check_integers, refuse_unknown_columns
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class CAVI:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Ascend, draw from the approximation, and judge it."""
-        refuse_matrix(self, model)
+        refuse_unknown_columns(self, model)
         if model.blocks:
             raise ValueError(
                 f"CAVI knows conjugate laws of grouping factors only, and "
@@ -76,7 +76,7 @@ class CAVI:
         refuse_improper(model)
         state = State.begin(model)
         trace: list[float] = []
-        settled = f"the bound still rises after {self.steps:,} sweeps"
+        settled, interrupted = f"the bound still rises after {self.steps:,} sweeps", False
         try:
             for _ in range(self.steps):
                 bound, state = state.sweep()
@@ -85,14 +85,14 @@ class CAVI:
                     settled = ""
                     break
         except KeyboardInterrupt:
-            settled = f"interrupted after {len(trace)} sweeps"
+            settled, interrupted = f"interrupted after {len(trace)} sweeps", True
         draws = state.draw(self.draws, rng)
         ratios = sd_ratios(model, draws.theta, draws.drawn, rng)
         drawn = draws.told | fixed_drawn(model, draws.drawn)
         attrs = {
             "elbo": trace[-1] if trace else float("nan"),
             "steps_taken": len(trace),
-            "interrupted": int(settled.startswith("interrupted")),
+            "interrupted": int(interrupted),
             **verdict(model, draws.log_weight, drawn, ratios, rng, settled),
         }
         return Outcome(

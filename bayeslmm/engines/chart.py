@@ -63,7 +63,7 @@ class Chart:
     @cached_property
     def blocks(self) -> tuple[Free, ...]:
         found: list[Free] = []
-        for number, part in enumerate(self.model.parts):
+        for number, part in enumerate(self.model.columns):
             at = found[-1].coordinates.stop if found else 0
             if isinstance(part, GroupTerm):
                 if part.sd.free and (part.correlation.free or not part.correlated):

@@ -10,12 +10,32 @@ from typing import Any
 
 import numpy as np
 
-from ..types import Array
+from ..gaussian.canonical import facing
+from ..model import Model
+from ..types import Array, Theta
+from .endings import joined
 
 RHAT = 1.01  # Vehtari, Gelman, Simpson, Carpenter & Buerkner (2021)
 ESS_PER_CHAIN = 100  # the same
 TAIL = (0.05, 0.95)  # quantiles whose precision the tail ESS tells
 FEWEST = 4  # draws of a chain from which anything can be computed
+
+
+def compared(model: Model, theta: Theta, z: Array) -> dict[str, Array]:
+    """What tells whether chains agree: the coordinates, where theta has but one place.
+
+    Loadings with scales of their own have as many as there are orders and signs of them.
+    """
+    if model.scores is None or model.axes is None or not model.scores.loadings.own:
+        return {"z": z}
+    name, sd = model.scores.loadings.name, model.scores.sd.name
+    W = theta[name].reshape(-1, *model.scores.loadings.shape)
+    turned = W @ facing(W, model.axes.reference)
+    return {
+        name: turned.reshape(theta[name].shape),
+        sd: -np.sort(-np.log(theta[sd]), axis=-1),
+        "sigma": np.log(theta["sigma"])[..., None],
+    }
 
 
 def measured(draws: Array) -> dict[str, float]:
@@ -129,5 +149,5 @@ def judge(
             if not value >= least:
                 advice.append(f"the smallest {part} ESS is {value:.0f}, under {least}: draw longer")
     found["converged"] = int(not advice)
-    found["message"] = "; ".join(advice) or "converged"
+    found["message"] = joined(*advice)
     return found

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..engines.start import centre
 from ..types import Array
+from .endings import Loose
 from .exact import ADVICE, exact_fit
 from .maximise import Optimum
 from .spans import dependences
@@ -25,12 +27,6 @@ LOSS = 0.01  # nats that a thousandfold change of a scale may cost where it is n
 FAR = 1e3
 TINY = 1e-6  # noise under this share of y's spread may be no noise
 ONE = 1e-6  # a correlation this near one is at it
-
-SHORT = {
-    "boundary": "at the boundary",
-    "flat": "not determined",
-    "exact": "no maximum: y is fitted exactly",
-}
 
 
 @dataclass(frozen=True)
@@ -43,13 +39,13 @@ class Finding:
         As in the table of variance parameters; they have no standard error.
     words, advice : str
         What is wrong, and what to do.
-    kind : {"boundary", "flat", "exact"}
+    kind : Loose
     """
 
     names: tuple[str, ...]
     words: str
     advice: str
-    kind: str = "flat"
+    kind: Loose = Loose.FLAT
 
     def __str__(self) -> str:
         return f"{self.words}; {self.advice}"
@@ -70,12 +66,12 @@ def findings(best: Optimum) -> tuple[Finding, ...]:
 
 def why(found: tuple[Finding, ...]) -> dict[str, str]:
     """Parameters that have no standard error, and why not, in few words."""
-    return {name: SHORT[finding.kind] for finding in found for name in finding.names}
+    return {name: finding.kind.value for finding in found for name in finding.names}
 
 
 def undetermined(found: tuple[Finding, ...]) -> list[str]:
     """Names of what is not determined, apart from boundaries."""
-    return list(dict.fromkeys(n for f in found if f.kind != "boundary" for n in f.names))
+    return list(dict.fromkeys(n for f in found if f.kind is not Loose.BOUNDARY for n in f.names))
 
 
 def _followed(best: Optimum) -> tuple[Finding, ...]:
@@ -87,7 +83,7 @@ def _followed(best: Optimum) -> tuple[Finding, ...]:
     if not model.space.sigma.free or not looked:
         return ()
     exact = exact_fit(model, integrated=best.criterion != "ml")
-    return (Finding(tuple(labels(model)), exact.words, ADVICE, "exact"),) if exact else ()
+    return (Finding(tuple(labels(model)), exact.words, ADVICE, Loose.EXACT),) if exact else ()
 
 
 def _by_design(best: Optimum) -> tuple[Finding, ...]:
@@ -112,13 +108,13 @@ def _at_zero(best: Optimum, name: str) -> Finding:
             f"follow every row",
             "confint tells how large it may be; give more rows, fix sigma, or keep a prior (use "
             "NUTS or EmpiricalBayes('map'))",
-            "boundary",
+            Loose.BOUNDARY,
         )
     columns = {p.name for block in best.model.blocks for p in block.law.parameters}
     what = "block" if name.split("[")[0] in columns else "random effect"
     keep = "use NUTS" if best.criterion != "map" else "give it a Gamma or LogNormal prior"
     words = f"{name} is at zero: the data do not support this {what}"
-    return Finding((name,), words, f"drop it or keep a prior ({keep})", "boundary")
+    return Finding((name,), words, f"drop it or keep a prior ({keep})", Loose.BOUNDARY)
 
 
 def _sigma(best: Optimum) -> float:
@@ -149,7 +145,7 @@ def _singular(best: Optimum) -> list[Finding]:
                     _at_one(own) or tuple(own),
                     f"{term.correlation.name} is at the boundary (the covariance is singular)",
                     "drop an effect, write (x || g), or keep a prior (EmpiricalBayes('map'), NUTS)",
-                    "boundary",
+                    Loose.BOUNDARY,
                 )
             )
     return found
@@ -188,7 +184,7 @@ def _sides(best: Optimum, index: int) -> tuple[bool, bool]:
     if coordinate < 0:
         return False, False
     z = best.model.space.unconstrain(best.theta)
-    both = z[coordinate], best.model.centre[coordinate]
+    both = z[coordinate], centre(best.model)[coordinate]
     ends = min(both) - np.log(FAR), max(both) + np.log(FAR)
     down, up = (_loss(best, z, coordinate, end) < LOSS for end in ends)
     return down, up

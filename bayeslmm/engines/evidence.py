@@ -14,14 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.advice import advice
 from ..gaussian.beta import integrated
 from ..model import CRITERIA, Model
 from ..options import one_of, shown
 from ..recover import moments_of, theta_variables
 from ..space import flattened, repeated
 from ..types import Array, Named, Theta
-from .approximation import TRUSTED, verdict
+from .approximation import verdict
 from .determined import Finding, findings, undetermined, why
+from .endings import Ending, Loose, Message, joined
 from .exact import refuse_exact
 from .identified import refuse_unidentified
 from .lam import lam_maximised
@@ -31,6 +33,7 @@ from .protocol import Outcome, check_integers
 from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
+from .unknown import maximum, plugged_in
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,8 @@ class EmpiricalBayes:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Maximise, then draw the coefficients exactly."""
-        known = model.maximum(self.criterion)
-        if known is not None:
-            return self._at(model, known, rng)
+        if model.axes is not None:
+            return self._at(model, maximum(model, self.criterion), rng)
         refuse_unidentified(model, self.criterion)
         self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
@@ -126,19 +128,20 @@ class EmpiricalBayes:
             "log_marginal": best.value,
             "converged": int(best.converged),
             "evaluations": best.evaluations,
-            "message": best.message or "converged",
+            "message": joined(*([best.message] if best.message else [])),
         }
         if self.log_evidence:
             attrs |= _evidence(model, rng)
-        thetas = model.plugged(best, self.draws)
-        fixed = (*model.parameters, *(("mu",) if thetas.mean is not None else ()))
-        return Outcome(theta=thetas, attrs=attrs, fixed=fixed, criterion=self.criterion)
+        theta = plugged_in(model, best)
+        fixed = (*model.parameters, *(("mu",) if "mu" in theta else ()))
+        drawn = repeated(theta, 1, self.draws)
+        return Outcome(theta=drawn, attrs=attrs, fixed=fixed, criterion=self.criterion)
 
     def _around(self, model: Model, best: Optimum, rng: np.random.Generator) -> Outcome:
         """What a maximum says: draws, moments, standard errors."""
         theta = best.theta
         found = findings(best)
-        exact = any(finding.kind == "exact" for finding in found)
+        exact = any(finding.kind is Loose.EXACT for finding in found)
         attrs: dict[str, Any] = {
             "criterion": self.criterion,
             "log_marginal": best.value,
@@ -157,11 +160,8 @@ class EmpiricalBayes:
             drawn = theta_variables(model, flattened(draws))
             settled = "" if best.converged else "the maximum was not found"
             judged = verdict(model, log_weight, drawn, [], rng, settled)
-            told = [
-                m for m in (attrs["message"], judged["message"]) if m not in ("converged", TRUSTED)
-            ]
-            attrs |= {**judged, "converged": attrs["converged"]}
-            attrs["message"] = "; ".join(told) or "converged"
+            told = joined(attrs["message"], judged["message"])
+            attrs |= {**judged, "converged": attrs["converged"], "message": told}
         else:
             draws = repeated(theta, 1, self.draws)
         table, coords = estimates(best, why(found))
@@ -187,21 +187,16 @@ def _evidence(model: Model, rng: np.random.Generator) -> dict[str, float]:
     return {"log_evidence": found.value, "log_evidence_error": found.error}
 
 
-def message(best: Optimum, found: tuple[Finding, ...]) -> str:
+def message(best: Optimum, found: tuple[Finding, ...]) -> Message:
     """What happened, and what to do about it."""
     parts = [str(finding) for finding in found]
-    if any(finding.kind == "exact" for finding in found):
-        return "; ".join(parts)
+    if any(finding.kind is Loose.EXACT for finding in found):
+        return joined(*parts)
     if not best.converged:
-        parts = [
-            *parts,
-            *best.model.advice,
-            "not converged: the criterion is flat or too ill-conditioned around its maximum; "
-            "centre and rescale the predictors, simplify the random effects, or use NUTS",
-        ]
+        parts = [*parts, *advice(best.model), Ending.FLAT]
     elif best.rounding > 1e-4:
         parts = [_few_digits(best), *parts]
-    return "; ".join(parts) or "converged"
+    return joined(*parts)
 
 
 def _few_digits(best: Optimum) -> str:
@@ -248,7 +243,7 @@ def _laplace(
     with_prior = best.criterion == "map"
     refuse_exact(best.model)
     for finding in found if not with_prior else ():
-        if finding.kind == "boundary":
+        if finding.kind is Loose.BOUNDARY:
             raise ValueError(
                 f"EmpiricalBayes(laplace=True) needs a maximum inside the parameter space, but "
                 f"{', '.join(finding.names)} is at the boundary; use NUTS, or laplace=False"

@@ -75,9 +75,9 @@ def exact_fit(model: Model, integrated: bool = True) -> Exact | None:
     """
     if not model.space.sigma.free:
         return None
-    y = np.sqrt(model.precision) * (model.design.y - model.design.offset)
+    y = np.sqrt(model.residual.precision) * (model.design.y - model.design.offset)
     count = float(model.design.frequency.sum())
-    parts = tuple(p for p in model.parts if _counts(p))
+    parts = tuple(p for p in model.columns if _counts(p))
     if sum(p.columns for p in parts) < y.size and _followed(model, parts, y) is None:
         return None  # all of them do not
     for chosen in _choices(parts):
@@ -154,7 +154,7 @@ def _columns(model: Model, parts: Parts) -> Any:
         at = part.grouping.codes[:, None] * q + np.arange(q)
         place = (np.repeat(rows, q), at.ravel())
         blocks.append(csr_matrix((part.grouping.Z.ravel(), place), (rows.size, levels * q)))
-    return (diags(np.sqrt(model.precision)) @ hstack(blocks)).tocsr()
+    return (diags(np.sqrt(model.residual.precision)) @ hstack(blocks)).tocsr()
 
 
 def _order(p: Positive) -> float:

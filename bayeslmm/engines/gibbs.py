@@ -1,32 +1,46 @@
 """The Gibbs sampler (Park & Casella 2008, section 2; Makalic & Schmidt 2016) for blocks of columns.
 
-All coefficients are drawn at once from their normal law, each scale from its own law given its
-coefficients (inverse Gaussian under the lasso, a slice step under any other), and sigma with the
-coefficients integrated out where it can be. For few columns a sweep costs microseconds, so that it
-yields more independent draws a second than any other engine; for many the scales move slowly.
+Without grouping factors (beside them: `collapsed`) all coefficients are drawn at once from their
+normal law, each scale from its own law given its coefficients (inverse Gaussian under the lasso, a
+slice step under any other), and sigma with the coefficients integrated out where it can be. For few
+columns a sweep costs microseconds, so that it yields more independent draws a second than any other
+engine; for many the scales move slowly.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..engines.convergence import compared
+from ..gaussian.beta import prior_of
 from ..laws import Law
 from ..model import Model
 from ..parameters import Positive
 from ..recover import one_chain, theta_variables
 from ..types import Array, Named
+from .collapsed import sampled
 from .convergence import judge
+from .endings import joined
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, interrupted_words, refuse_matrix
+from .protocol import (
+    Outcome,
+    check_integers,
+    exact_draws,
+    interrupted_words,
+    refuse_unknown_columns,
+)
 from .sweeps import Block, Draws, advice, reduce_rows, sample
 from .sweeps.coefficients import Data
 
 
 @dataclass(frozen=True)
 class Gibbs:
-    """Full Bayes by the Gibbs sampler, for models of blocks of columns without grouping factors.
+    """Full Bayes by the Gibbs sampler, for blocks of columns, and for these beside random effects.
+
+    Without grouping factors a sweep is compiled and costs microseconds. Beside them what groups
+    share (their sds and correlations, and sigma) is drawn with every coefficient integrated out.
 
     Parameters
     ----------
@@ -59,14 +73,41 @@ class Gibbs:
 
     def run(self, model: Model, rng: np.random.Generator, progress: bool) -> Outcome:
         """Sweep; nothing is tuned, the first sweeps are thrown away."""
-        refuse_matrix(self, model)
-        refuse_groups(model)
+        refuse_unknown_columns(self, model)
+        refuse_unknown(model)
         refuse_improper(model)
+        if model.groups:
+            return self._beside(model, rng)
         data, centre = rows_of(model)
         options: dict[str, Any] = {"draws": self.draws, "tune": self.tune, "chains": self.chains}
         options |= {"rng": rng, "partial": True}
         found = sample(data, centre, blocks_of(model), noise_of(model), **options)
         return told(model, data, found)
+
+    def _beside(self, model: Model, rng: np.random.Generator) -> Outcome:
+        """Beside random effects: what terms share is drawn with all coefficients integrated out."""
+        if model.space.size == 0:
+            return exact_draws(model, self.chains, self.draws)
+        z, whole = sampled(model, blocks_of(model), self.draws, self.tune, self.chains, rng)
+        theta = model.space.constrain(z)
+        judged = judge(compared(model, theta, z), {}, ("z", *model.moving))
+        del judged["divergences"]
+        columns, rows = sum(b.columns for b in model.blocks), float(model.design.frequency.sum())
+        spread = float(model.design.y.std())
+        more = advice(columns, rows, spread, theta["sigma"]) if model.space.sigma.free else ()
+        return Outcome(theta=theta, attrs=_attrs(judged, more, z.shape[:2], whole))
+
+
+def _attrs(
+    judged: dict[str, Any], more: Sequence[str], shape: tuple[int, ...], whole: bool
+) -> dict[str, Any]:
+    """What is said of the draws, with what a wide design or an interrupt adds."""
+    if more:
+        judged |= {"converged": 0, "message": joined(judged["message"], *more)}
+    if not whole:
+        kept = interrupted_words(*shape)
+        judged |= {"converged": 0, "message": f"{kept}; {judged['message']}"}
+    return {"markov_chains": shape[0], "interrupted": int(not whole), **judged}
 
 
 def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> Outcome:
@@ -75,26 +116,21 @@ def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> 
     shown = {name: values for name, (_, values) in variables.items()}
     judged = judge(shown, {}, [name for name in model.moving if name not in held])
     del judged["divergences"]
-    more = advice(data, found)
-    if more:
-        settled = [] if judged["converged"] else [judged["message"]]
-        judged |= {"converged": 0, "message": "; ".join([*settled, *more])}
-    attrs = {"markov_chains": found.sigma.shape[0], "interrupted": int(not found.whole)}
-    if not found.whole:
-        kept = interrupted_words(*found.sigma.shape)
-        judged |= {"converged": 0, "message": f"{kept}; {judged['message']}"}
-    return Outcome(variables=variables, attrs={**attrs, **judged})
+    spread = float(np.sqrt(data.z @ data.z / data.size))
+    more = advice(data.A.shape[1] + data.X.shape[1], data.size, spread, found.sigma)
+    attrs = _attrs(judged, more, found.sigma.shape, found.whole)
+    return Outcome(variables=variables, attrs=attrs)
 
 
-def refuse_groups(model: Model) -> None:
+def refuse_unknown(model: Model) -> None:
     """What the sampler has no draw for."""
-    if model.groups or not model.blocks:
-        what = f"({model.groups[0].name})" if model.groups else "and no block of columns"
+    if not model.parts:
         raise ValueError(
-            f"Gibbs draws the scales of blocks of columns, and this model has "
-            f"{'grouping factors ' if model.groups else 'none '}{what}; use NUTS()"
+            "Gibbs draws the scales of grouping factors and of blocks of columns, and this model "
+            "has no factor and no block of columns; use NUTS()"
         )
-    for p in model.space.scales:
+    own = [p for b in model.blocks for p in b.law.parameters]
+    for p in own if model.groups else model.space.scales:
         if p.custom is not None:
             raise ValueError(
                 f"Gibbs knows laws by name, and the prior of {p.name} is another one; use NUTS()"
@@ -103,8 +139,8 @@ def refuse_groups(model: Model) -> None:
 
 def rows_of(model: Model) -> tuple[Data, Array]:
     """What the sampler works on: rows scaled by their weights, and the prior of beta."""
-    d, prior = model.design, model.fixed_prior
-    root = np.sqrt(model.precision * d.frequency)
+    d, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
+    root = np.sqrt(model.residual.precision * d.frequency)
     K = prior.H / prior.scale[:, None]
     columns = np.hstack([b.Z for b in model.blocks])
     return reduce_rows(

@@ -14,7 +14,9 @@ def refuse_unidentified(model: Model, criterion: str) -> None:
         return
     n = float(model.design.frequency.sum())
     for term in model.groups:
-        noise = term.grouping.Z[:, 0] ** 2 * model.precision  # what tells u from e, row by row
+        noise = (
+            term.grouping.Z[:, 0] ** 2 * model.residual.precision
+        )  # what tells u from e, row by row
         alike = term.shape[1] == 1 and np.ptp(noise) <= 1e-8 * np.abs(noise).max()
         if term.shape[0] >= n and term.sd.free and (alike or term.shape[1] > 1):
             raise ValueError(
@@ -43,7 +45,7 @@ def is_noise(model: Model, Z: Array) -> bool:
     n, p = d.X.shape
     if (d.frequency != 1.0).any() or Z.shape[1] < n - p or not p < n <= SQUARE:
         return False
-    root = np.sqrt(model.precision)[:, None]
+    root = np.sqrt(model.residual.precision)[:, None]
     basis = np.linalg.qr(root * d.X, mode="complete")[0][:, p:]
     white = basis.T @ (root * Z)
     gram = white @ white.T

@@ -11,13 +11,14 @@ import numpy as np
 
 from ..model import Model
 from .exact import refuse_exact
+from .unknown import refuse_pole
 
 
 def refuse_improper(model: Any) -> None:
     """Priors under which the posterior does not exist: flat ones; any, at a pole, without noise."""
-    if model.pole:
-        raise ValueError(model.pole)
-    if not model.matrix:
+    if model.axes is not None:
+        refuse_pole(model)
+    else:
         refuse_exact(model)
     if model.space.proper:
         return

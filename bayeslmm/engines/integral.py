@@ -16,10 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import Declared, model_first
+from ..declared import model_first
 from ..handed_out import refuse_changed
 from ..host.arithmetic import tiny_is_zero
+from ..model import Model
 from ..options import shown
+from ..recover import coordinates
 from ..seeds import generator
 from ..tree import read_tree
 from ..types import Array
@@ -72,7 +74,7 @@ class Nodes:
 
 
 def log_evidence(
-    model: Declared, tree: Any = None, *, seed: int | None = None, draws: int = 20_000
+    model: Model, tree: Any = None, *, seed: int | None = None, draws: int = 20_000
 ) -> LogEvidence:
     """Log evidence of a model: coefficients and variances integrated out under their priors.
 
@@ -148,7 +150,7 @@ def log_evidence(
     return found
 
 
-def check_proper(model: Declared) -> None:
+def check_proper(model: Model) -> None:
     """The evidence needs every prior to integrate to one, and the posterior to exist."""
     improper = model.improper
     if improper:
@@ -157,12 +159,10 @@ def check_proper(model: Declared) -> None:
             f"give it one by priors={{{improper[0]!r}: ...}}"
         )
     refuse_improper(model)
-    if model.pole:
-        raise ValueError(model.pole)
 
 
 @tiny_is_zero
-def quadrature(model: Declared, tolerance: float = 1e-6) -> Nodes:
+def quadrature(model: Model, tolerance: float = 1e-6) -> Nodes:
     """Nodes and weights over the posterior of theta's coordinates, for at most three of them."""
     target = model.target()
     mode, *others = posterior_modes(model, target)
@@ -231,7 +231,7 @@ def _curved(target: Any, z: Array) -> Array:
 
 
 @tiny_is_zero
-def sampled(model: Declared, rng: np.random.Generator, draws: int) -> LogEvidence:
+def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     """Importance sampling from a multivariate t, refitted to its own weighted draws.
 
     The first draws come from a t around every mode, so that the fitted one holds them all.
@@ -259,7 +259,7 @@ def by_importance(logs: Array, told: str = "") -> LogEvidence:
 
 
 @tiny_is_zero
-def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
+def bridged(model: Model, z: Array, rng: np.random.Generator) -> LogEvidence:
     """Bridge draws z (k, d) of the posterior to a t: half of them fit it, half are bridged."""
     from arviz_stats.base import array_stats
 
@@ -275,7 +275,7 @@ def bridged(model: Declared, z: Array, rng: np.random.Generator) -> LogEvidence:
     return LogEvidence(value, error, f"bridge sampling, {held.shape[0]} draws of each law")
 
 
-def _sampled_tree(model: Declared, tree: Any) -> Any:
+def _sampled_tree(model: Model, tree: Any) -> Any:
     """The tree, where it holds draws of this model's posterior."""
     tree = read_tree(model, tree)
     if "diverging" not in tree.get("sample_stats", {}):
@@ -286,9 +286,9 @@ def _sampled_tree(model: Declared, tree: Any) -> Any:
     return tree
 
 
-def _bridged(model: Declared, tree: Any, rng: np.random.Generator) -> LogEvidence:
+def _bridged(model: Model, tree: Any, rng: np.random.Generator) -> LogEvidence:
     """Bridge the posterior's draws to a t that is fitted to every other of them."""
-    space, z = model.space, model.coordinates(tree["posterior"].dataset)
+    space, z = model.space, coordinates(model, tree["posterior"].dataset)
     if len(z) < BRIDGED * space.size:
         raise ValueError(
             f"log_evidence(model, tree) needs at least {BRIDGED * space.size} draws for "

@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.convergence import compared
 from ..model import Model
 from ..parameters import RAW
+from ..recover import canonical_draws, coordinates
 from ..types import Array
 from .convergence import judge
 from .protocol import Outcome
@@ -25,7 +27,7 @@ def sample_graph(
         for name, array in tree["posterior"].data_vars.items()
         if not name.startswith("chol_") and not name.endswith(RAW)
     }
-    variables = model.canonical(variables)
+    variables = canonical_draws(model, variables)
     stats = _stats(tree)
     shown = {n: v for n, (_, v) in variables.items()}
     attrs = {"sampler": sampler, **judge(shown, stats, model.moving)}
@@ -37,10 +39,10 @@ def sample_marginal(
 ) -> Outcome:
     """Sample `model.marginal` by PyMC's own sampler: the fallback where nutpie is missing."""
     tree = _sample(model.marginal, settings, rng, progress, "pymc")
-    z = model.coordinates(tree["posterior"].dataset)
+    z = coordinates(model, tree["posterior"].dataset)
     z = z.reshape(settings["chains"], settings["draws"], model.space.size)
-    stats, thetas = _stats(tree), model.thetas(z)
-    attrs = {"sampler": "pymc", **judge(model.judged(thetas, z), stats, ("z", *model.moving))}
+    stats, thetas = _stats(tree), model.space.constrain(z)
+    attrs = {"sampler": "pymc", **judge(compared(model, thetas, z), stats, ("z", *model.moving))}
     return Outcome(theta=thetas, sample_stats=stats, attrs=attrs)
 
 

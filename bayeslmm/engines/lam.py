@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..model import Model
-from .gibbs import blocks_of, noise_of, refuse_groups, rows_of, told
+from .gibbs import blocks_of, noise_of, refuse_unknown, rows_of, told
 from .improper import refuse_improper
 from .protocol import Outcome
 from .sweeps import maximise_rate, sample
@@ -29,7 +29,7 @@ def lam_maximised(model: Model, criterion: str, draws: int, rng: np.random.Gener
     if criterion == "reml":
         model = model.with_flat_beta()
     refuse_hidden(model)
-    refuse_groups(model)
+    refuse_unknown(model)
     refuse_improper(model)
     data, centre = rows_of(model)
     blocks, sigma = blocks_of(model), noise_of(model)

@@ -6,7 +6,7 @@ its own draws, for which there would be too few.
 
 import numpy as np
 
-from ..declared import Declared
+from ..model import Model
 from ..types import Array
 from . import start
 from .integral import LogEvidence, by_importance
@@ -14,7 +14,7 @@ from .mode import posterior_mode
 from .student import student
 
 
-def laplace(model: Declared) -> tuple[float, Array, Array]:
+def laplace(model: Model) -> tuple[float, Array, Array]:
     """Laplace's approximation: log evidence, the mode, and a root of the covariance there."""
     target = model.target()
     centre = posterior_mode(model, target)
@@ -24,7 +24,7 @@ def laplace(model: Declared) -> tuple[float, Array, Array]:
     return value, centre, vectors / np.sqrt(values)
 
 
-def laplace_sampled(model: Declared, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
+def laplace_sampled(model: Model, rng: np.random.Generator, draws: int = 20_000) -> LogEvidence:
     """Importance sampling from Laplace's approximation with a t's tails, never refitted.
 
     For posteriors near a Gaussian in coordinates of any number.

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from ..types import Array
+from .advice import advice
 from .maximise import maximise
 from .peaks import rough_maxima
-from .start import MANY, mode
+from .start import MANY, centre, mode
+from .unknown import lowest
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 
@@ -28,16 +30,17 @@ def posterior_modes(model: Any, target: Any) -> list[Array]:
     ArithmeticError
         Where the log density is finite at none of them.
     """
-    begin, low = model.centre, model.lowest
+    begin = centre(model)
+    low = lowest(model) if model.axes is not None else None
     if begin.size > MANY:
         return [mode(target, begin, low)]
-    if model.matrix:
+    if model.axes is not None:
         likely = mode(model.target("reml", prior=False), begin, low)
         near = np.clip(likely, begin - 5.0, begin + 40.0)
         found = [mode(target, begin, low), mode(target, near, low)]
     else:
         found = rough_maxima(model, replace(target, prior=False), target)
-    for criterion in ("reml", "map") if model.advice else ():
+    for criterion in ("reml", "map") if advice(model) else ():
         try:
             z = model.space.unconstrain(maximise(model, criterion).theta)
         except ArithmeticError:
@@ -52,4 +55,4 @@ def posterior_modes(model: Any, target: Any) -> list[Array]:
         )
     order = np.argsort(-np.where(np.isfinite(values), values, -np.inf), kind="stable")
     modes = [found[i] for i in order if np.isfinite(values[i])]
-    return modes[:1] if model.matrix else modes  # of a matrix they are one, turned
+    return modes[:1] if model.axes is not None else modes  # of a matrix they are one, turned

@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.advice import advice
+from ..engines.convergence import compared
 from ..host.interrupts import held
 from ..model import Model
 from ..options import shown
@@ -24,7 +26,7 @@ from .convergence import judge
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
-from .protocol import Outcome, check_integers, interrupted_words, most_draws
+from .protocol import Outcome, check_integers, exact_draws, interrupted_words, most_draws
 
 NEAR = 3.0  # nats below the highest mode from which another is no place to start
 APART = 0.5  # log scales within which two modes are one
@@ -97,21 +99,15 @@ class NUTS:
         if not self.marginal:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
-            return Outcome(
-                theta=model.thetas(np.zeros((self.chains, self.draws, 0))),
-                attrs={
-                    "message": "all variances are fixed: every draw is exact and independent",
-                    "converged": 1,
-                },
-            )
+            return exact_draws(model, self.chains, self.draws)
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
         with held():
-            thetas = model.thetas(z)
-            judged = judge(model.judged(thetas, z), stats, ("z", *model.moving))
-        judged["message"] += "".join(f"; {advice}" for advice in model.advice)
+            thetas = model.space.constrain(z)
+            judged = judge(compared(model, thetas, z), stats, ("z", *model.moving))
+        judged["message"] += "".join(f"; {advice}" for advice in advice(model))
         if "message" in attrs:  # interrupted
             judged |= {"converged": 0, "message": f"{attrs['message']}; {judged['message']}"}
         return Outcome(theta=thetas, sample_stats=stats, attrs={**attrs, **judged})

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..recover import coordinates
 from .maximise import maximise
 
 DRAWS = 40  # points that are looked at
@@ -30,7 +31,7 @@ def passed(model: Any, plugged: Any, drawn: Any) -> float:
     step = max(1, posterior["sigma"].size // DRAWS)
     some = posterior.isel(draw=slice(None, None, step))
     target = model.target(criterion, prior=False)
-    points = model.coordinates(some)
+    points = coordinates(model, some)
     values = np.array([target(z)[0] for z in points])
     if not values.size or not np.isfinite(values).any():
         return 0.0

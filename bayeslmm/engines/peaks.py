@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.size import operations
+from ..engines.start import centre
 from ..gaussian.beta import MAXIMISED
 from ..space import Space
 from ..types import Array, Index
@@ -96,9 +98,9 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
     """
     begins = starts(model, likelihood, target)
     if target is not likelihood:
-        centre = model.centre
+        middle = centre(model)
         likely = rough_maxima(model, likelihood, likelihood)
-        begins += [np.clip(z, centre - ZERO, centre + 40.0) for z in likely]
+        begins += [np.clip(z, middle - ZERO, middle + 40.0) for z in likely]
     ends = [mode(target, z) for z in begins]
     values = np.array([target(z)[0] for z in ends])
     values[~np.isfinite(values)] = -np.inf
@@ -113,18 +115,18 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     """Points from which to search, the most promising first; the model's centre at least."""
     axes, ray = _directions(model.space)
     if not axes:
-        return [model.centre]
+        return [centre(model)]
     design = model.design
     lost = design.X.shape[1] if likelihood.solver.beta is not MAXIMISED else 0
     count = max(1.0, float(design.frequency.sum()) - lost)
-    grid = Grid(likelihood, target, model.centre, axes, ray, count)
-    allowed = int(np.clip(WORK / model.operations, LEAST, MOST))
+    grid = Grid(likelihood, target, centre(model), axes, ray, count)
+    allowed = int(np.clip(WORK / operations(model), LEAST, MOST))
     cells = grid.cells(allowed // 2)
     best = [max((grid.at(point) for point in cell), key=lambda each: each[0]) for cell in cells]
     best = sorted((each for each in best if each[0] > -np.inf), key=lambda each: -each[0])
     left = allowed - sum(map(len, cells))
     most = max(1, left // (SEARCH + 2 * model.space.size))
-    return [z for _, z in best[:most]] or [model.centre]
+    return [z for _, z in best[:most]] or [centre(model)]
 
 
 def _directions(space: Space) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import check_prob, rows_only
+from ..declared import check_prob, response_first
 from ..host.arithmetic import tiny_is_zero
 from ..model import Model
 from ..normal import reach
@@ -68,7 +68,7 @@ def confint(
     import pandas as pd
 
     check_prob(prob)
-    rows_only(model, "confint", "use NUTS() for intervals")
+    response_first(model, "confint", "use NUTS() for intervals")
     tree = read_tree(model, tree)
     parameters = [parameters] if isinstance(parameters, str) else parameters
     criterion = tree.attrs.get("criterion")

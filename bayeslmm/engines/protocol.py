@@ -7,6 +7,7 @@ import numpy as np
 
 from ..options import shown
 from ..types import Array, Named
+from .endings import Ending
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,9 +43,9 @@ class Outcome:
     coords: dict[str, Any] = field(default_factory=dict)
 
 
-def refuse_matrix(engine: Any, model: Any) -> None:
-    """Refuse a model whose design is unknown, where an engine asks for coefficients given it."""
-    if model.matrix:
+def refuse_unknown_columns(engine: Any, model: Any) -> None:
+    """Refuse a model whose columns are unknown, where an engine needs coefficients given them."""
+    if model.axes is not None:
         raise ValueError(
             f"{type(engine).__name__} is for coefficients of known columns; a {model.kind} has "
             f"unknown ones: use NUTS(), ADVI(marginal=True) or EmpiricalBayes('ml')"
@@ -61,6 +62,12 @@ def check_integers(engine: Any, **least: int) -> None:
                 f"{type(engine).__name__}({name}=...) must be an integer of at least {bound:,}, "
                 f"got {shown(value)}"
             )
+
+
+def exact_draws(model: Any, chains: int, draws: int) -> Outcome:
+    """The outcome of a sampler where theta is fixed, so that there is nothing to sample."""
+    attrs = {"message": Ending.EXACT.value, "converged": 1}
+    return Outcome(theta=model.space.constrain(np.zeros((chains, draws, 0))), attrs=attrs)
 
 
 def most_draws(counts: np.ndarray) -> tuple[np.ndarray, int]:

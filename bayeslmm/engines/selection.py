@@ -22,6 +22,7 @@ from ..parameters import Positive
 from ..recover import recover
 from ..terms import BlockTerm
 from ..types import Theta
+from .endings import joined
 from .maximise import Optimum, maximise
 from .protocol import Outcome
 from .whitening import whitened
@@ -207,7 +208,7 @@ def widened(
         if count
         else (f"none of {total:,} columns kept: the data support no coefficient of theirs")
     )
-    attrs["message"] = told if attrs["message"] == "converged" else f"{told}; {attrs['message']}"
+    attrs["message"] = joined(told, attrs["message"])
     fixed = tuple(p for p in model.parameters)
     return replace(
         outcome, fixed=fixed, theta=None, variables=variables, attrs=attrs, tables=tables

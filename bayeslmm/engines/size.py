@@ -8,6 +8,11 @@ STATISTICS = 12  # numbers that a sampler keeps beside each draw
 COPIES = 2.0  # the draws as they are made, and by name
 
 
+def operations(model: Any) -> float:
+    """Multiplications that one evaluation of the log posterior takes, roughly."""
+    return float(model.solver().operations(model.entries.size))
+
+
 def refuse_too_many(model: Any, engine: Any) -> None:
     """Refuse so many draws, chains or steps that they could not be held.
 

@@ -113,7 +113,7 @@ def _components(model: Model, rows: np.ndarray) -> Iterator[Component]:
     for block in model.blocks:
         yield from _of_block(block, rows)
     if model.space.sigma.free:
-        share = (1.0 / model.precision)[rows, None]
+        share = (1.0 / model.residual.precision)[rows, None]
         yield Component("", "sigma", lambda W: share * W)
 
 

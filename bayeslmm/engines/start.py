@@ -4,11 +4,39 @@ from typing import Any
 
 import numpy as np
 
+from ..model import Model
 from ..target import hessian
 from ..types import Array
+from .unknown import likely_centre
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold
+
+
+def centre(model: Model) -> Array:
+    """A point of the right magnitude: every scale at the scale of its default law.
+
+    Response and columns give the magnitude: sd y / rms z for effects, sd y for the noise. Of
+    loadings it is the most probable of the likelihood's maxima.
+    """
+    if model.axes is not None:
+        return likely_centre(model)
+    design = model.design
+    spread = float(np.std(design.y - design.offset)) or 1.0
+    noise = float(np.sqrt(np.mean(model.residual.precision)))
+    scales: dict[str, Any] = {model.space.sigma.name: 0.5 * spread * noise}
+    for term in model.groups:
+        scales[term.sd.name] = 0.5 * spread / np.sqrt(np.mean(term.grouping.Z**2, axis=0))
+    for block in model.blocks:
+        size = 0.5 * spread / np.sqrt(max(block.columns, 1))
+        for p in block.law.parameters:
+            flat = p.law is None or not p.law.proper
+            scales[p.name] = size if flat else p.law.typical  # type: ignore[union-attr]
+    z = np.zeros(model.space.size)
+    for name, value in scales.items():
+        if name in model.space.places:
+            z[model.space.places[name]] = np.log(value)
+    return z
 
 
 def mode(target: Any, start: Array, lowest: Array | None = None) -> Array:

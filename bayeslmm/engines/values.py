@@ -13,28 +13,37 @@ from typing import Any
 
 import numpy as np
 
-from ..densities import log_complete
+from ..densities import log_complete, log_prior
+from ..loadings import triangle
 from ..model import Model
 from ..named import Reading
-from ..recover import fixed_drawn, moments_of, one_chain, theta_variables
-from ..types import Array, Coefficients
+from ..recover import canonical_draws, moments_of, one_chain, theta_variables
+from ..target import hessian
+from ..types import Array, Coefficients, Index, Theta
 from . import start
 from .approximation import sd_ratios
 from .mode import posterior_mode
+from .start import centre
+from .unknown import beginning, likeliest
+
+WIDEST = 1.0  # sd at which an approximation of loadings starts, at most
 
 
 @dataclass(frozen=True, repr=False)
 class Points:
-    """k points: coordinates of theta, and coefficients by name, empty where integrated out."""
+    """k points: theta, and coefficients by name, empty where integrated out."""
 
-    z: Array  # (k, d)
-    log_jacobian: Array  # (k,) log|dz/dv|
+    theta: Theta
+    log_prior: Array  # (k,) of theta, on the scale of v
     drawn: Coefficients
 
 
 @dataclass(frozen=True, repr=False)
 class Values:
     """Reads and writes v (D,) of a graph of a model.
+
+    An element of theta's coordinates z is (v - shift) / factor of its own element of v. Only the
+    loadings of a joint graph are told as they are.
 
     Attributes
     ----------
@@ -45,6 +54,20 @@ class Values:
     model: Model
     graph: Any
     places: Mapping[str, slice]
+
+    def __post_init__(self) -> None:
+        model = self.model
+        if model.scores and model.scores.loadings.own and not self._drawn:
+            raise ValueError(
+                "ADVI(marginal=True) is not for ard=True, whose loadings have many modes; use "
+                "NUTS(), or leave ard out"
+            )
+        foreign = [s.name for s in model.space.scales if s.custom is not None]
+        if foreign and model.axes is not None:
+            raise ValueError(
+                f"ADVI of a factor model takes priors that can be written as text, such as "
+                f"'HalfNormal(1)'; that of {foreign[0]} is another: change it, or use NUTS()"
+            )
 
     @cached_property
     def _places(self) -> dict[str, slice]:
@@ -57,8 +80,14 @@ class Values:
         return max((s.stop for s in self.places.values()), default=0)
 
     @cached_property
-    def _order(self) -> tuple[Array, Array]:
-        """Where each coordinate of z that has PyMC's own place is in v: (indices of z, of v)."""
+    def _raw(self) -> str:
+        """Name of the loadings where v has every entry of them; else empty."""
+        loadings = self.model.space.loadings
+        return loadings.name if loadings and loadings.name in self._places else ""
+
+    @cached_property
+    def _order(self) -> tuple[Index, Index, Array, Array]:
+        """Of the coordinates that v has: (indices of z, of v, factors, shifts)."""
         space, mine, theirs = self.model.space, [], []
         for scale in space.scales:
             if scale.free and scale.law is not None:
@@ -71,7 +100,24 @@ class Values:
                 mine += own[_spiral(len(part))].tolist()
                 theirs += _indices(self._places[name])
                 at += own.size
-        return np.array(mine, np.int64), np.array(theirs, np.int64)
+        factor, shift = np.ones(len(mine)), np.zeros(len(mine))
+        if space.loadings and space.axes and not self._raw:
+            name, spread = space.loadings.name, space.axes.spread
+            diagonal, rest = triangle(space.loadings)
+            mine, theirs = (
+                diagonal.tolist() + mine,
+                _indices(self._places[f"{name}_square"]) + theirs,
+            )
+            factor = np.concatenate([np.full(diagonal.size, 2.0), factor])
+            shift = np.concatenate([np.full(diagonal.size, 2.0 * np.log(spread)), shift])
+            if rest.size:
+                mine, theirs = (
+                    mine + rest.tolist(),
+                    theirs + _indices(self._places[f"{name}_lower"]),
+                )
+                factor = np.concatenate([factor, np.full(rest.size, spread)])
+                shift = np.concatenate([shift, np.zeros(rest.size)])
+        return np.array(mine, np.int64), np.array(theirs, np.int64), factor, shift
 
     @cached_property
     def _customs(self) -> list[tuple[Any, np.ndarray, slice]]:
@@ -85,36 +131,82 @@ class Values:
 
     def read(self, v: Array) -> Points:
         """The points at v (k, D)."""
-        z, jacobian = np.empty((v.shape[0], self.model.space.size)), np.zeros(v.shape[0])
-        mine, theirs = self._order
-        z[:, mine] = v[:, theirs]
-        for rv, index, place in self._customs:
-            h, log_slope = _backward(self.graph, rv, v[:, place])
-            z[:, index] = np.log(h)
-            jacobian += (log_slope - z[:, index]).sum(axis=1)
         drawn = {
             t.coefficients: v[:, self._places[t.coefficients]].reshape(-1, *t.shape)
             for t in self.model.terms
             if t.coefficients in self._places
         }
-        return Points(z, jacobian, drawn)
+        return Points(*(self._with_loadings(v) if self._raw else self._theta(v)), drawn)
+
+    def coordinates(self, v: Array) -> tuple[Array, Array]:
+        """Theta's coordinates (k, d) at v (k, D), and log |dz / dv| (k,)."""
+        mine, theirs, factor, shift = self._order
+        z = np.empty((v.shape[0], self.model.space.size))
+        z[:, mine] = (v[:, theirs] - shift) / factor
+        jacobian = np.full(v.shape[0], -float(np.log(np.abs(factor)).sum()))
+        for rv, index, place in self._customs:
+            h, log_slope = _backward(self.graph, rv, v[:, place])
+            z[:, index] = np.log(h)
+            jacobian += (log_slope - z[:, index]).sum(axis=1)
+        return z, jacobian
+
+    def _theta(self, v: Array) -> tuple[Theta, Array]:
+        z, jacobian = self.coordinates(v)
+        return self.model.space.constrain(z), self.model.target().prior_many(z) + jacobian
+
+    def _with_loadings(self, v: Array) -> tuple[Theta, Array]:
+        """The same where v has every entry of the loadings; scales are logarithms there."""
+        model, (mine, theirs, *_) = self.model, self._order
+        assert model.scores is not None
+        z = np.zeros((v.shape[0], model.space.size))
+        z[:, mine] = v[:, theirs]
+        theta: Theta = {}
+        for s in model.space.scales:
+            if s.fixed is None:
+                values = np.exp(z[:, model.space.places[s.name]])
+            else:
+                values = np.broadcast_to(s.fixed, (len(v), s.size))
+            theta[s.name] = values.reshape(len(v), *s.shape)
+        W = v[:, self._places[self._raw]].reshape(-1, *model.scores.loadings.shape)
+        theta[self._raw] = W / model.scores.unit[:, None]
+        told = {s.name: (s.dims, theta[s.name][None]) for s in model.space.scales}
+        told[self._raw] = (model.scores.loadings.dims, W[None])
+        density = sum(
+            d[0].reshape(len(v), -1).sum(axis=1)
+            for _, d in log_prior(model, told, turned=False).values()
+        )
+        return theta, density + z[:, mine].sum(axis=1)
 
     def reading(self, v: Array, rng: np.random.Generator) -> Reading:
         """What draws v (k, D) of an approximation say of the posterior."""
-        model, points = self.model, self.read(v)
-        theta = model.space.constrain(points.z)
-        told = theta_variables(model, theta)
-        log_target = _log_target(model, points)
-        if not points.drawn:
-            return Reading(log_target, told, [], theta=model.space.constrain(points.z[None]))
-        ratios = sd_ratios(model, theta, points.drawn, rng)
-        drawn = one_chain(model, told, points.drawn)
-        judged = told | fixed_drawn(model, points.drawn)
-        return Reading(log_target, judged, ratios, variables=drawn)
+        model = self.model
+        if not self._drawn:
+            z, jacobian = self.coordinates(v)
+            told = theta_variables(model, model.space.constrain(z))
+            log_target = model.target().many(z) + jacobian
+            return Reading(log_target, told, [], theta=model.space.constrain(z[None]))
+        points = self.read(v)
+        log_target = points.log_prior + log_complete(model, points.theta, points.drawn)
+        told = theta_variables(model, points.theta)
+        ratios = [] if self._raw else sd_ratios(model, points.theta, points.drawn, rng)
+        chain = canonical_draws(model, one_chain(model, told, points.drawn))
+        judged = {n: (dims, a[0]) for n, (dims, a) in chain.items() if n not in self._random}
+        return Reading(log_target, judged, ratios, variables=chain)
+
+    @property
+    def _drawn(self) -> bool:
+        """Whether coefficients are in v."""
+        return any(t.coefficients in self._places for t in self.model.terms)
+
+    @property
+    def _random(self) -> set[str]:
+        return {part.coefficients for part in self.model.parts}
 
     def beginning(self) -> tuple[Array, Array]:
         """Where q starts, mean and sd (D,): the mode of theta, and the exact coefficients there."""
         model = self.model
+        if model.axes is not None:
+            return self._likely()
         target = model.target()
         z = posterior_mode(model, target)
         exact = model.solver().condition(*model.roots(model.space.constrain(z)))
@@ -122,9 +214,31 @@ class Values:
         mean, sd = moments_of(model, exact)
         return self.write(z, mean), np.maximum(self.spread(width, sd), 1e-12)
 
+    def _likely(self) -> tuple[Array, Array]:
+        """The same of a matrix: the maximum of its likelihood, and widths there."""
+        model = self.model
+        if not self._drawn:
+            target, z = model.target(), centre(model)
+            values, vectors = np.linalg.eigh(-hessian(target, z))
+            width = np.sqrt((vectors**2 / np.maximum(values, 1.0)).sum(axis=1))
+            return self.write(z, {}), np.maximum(self.spread(np.minimum(width, WIDEST), {}), 1e-12)
+        mean, sd = np.zeros(self.size), np.full(self.size, 0.1)
+        for name, (value, width) in beginning(model).items():
+            mean[self._places[name]] = value.ravel()
+            sd[self._places[name]] = width.ravel()
+        for s in model.space.scales:
+            if s.free:
+                mean[self._places[s.name]] = np.log(np.ravel(likeliest(model)[s.name]))
+        return mean, np.maximum(sd, 1e-12)
+
     def write(self, z: Array, drawn: Coefficients) -> Array:
         """v (D,) at one point; what the graph does not have is left out."""
         v = self.spread(z, drawn)
+        mine, theirs, factor, shift = self._order
+        v[theirs] = factor * z[mine] + shift
+        if self._raw and self.model.scores:
+            W = self.model.space.constrain(z)[self._raw] * self.model.scores.unit[:, None]
+            v[self._places[self._raw]] = W.ravel()
         for rv, index, place in self._customs:
             transform = self.graph.rvs_to_transforms[rv]
             h = np.exp(z[index]).reshape(rv.type.shape)
@@ -134,24 +248,14 @@ class Values:
     def spread(self, z: Array, each: Coefficients) -> Array:
         """One number for each element of v (D,), from one for each coordinate and coefficient."""
         v = np.ones(self.size)
-        mine, theirs = self._order
-        v[theirs] = z[mine]
+        mine, theirs, factor, _ = self._order
+        v[theirs] = z[mine] * np.abs(factor)
         for _, index, place in self._customs:
             v[place] = z[index]
         for name, values in each.items():
             if name in self._places:
                 v[self._places[name]] = values.ravel()
         return v
-
-
-def _log_target(model: Model, points: Points) -> Array:
-    """log p(v, y) at the points, on the scale that the approximation lives on."""
-    target = model.target()
-    if not points.drawn:
-        return target.many(points.z) + points.log_jacobian
-    theta = model.space.constrain(points.z)
-    complete = log_complete(model, theta, points.drawn)
-    return target.prior_many(points.z) + points.log_jacobian + complete
 
 
 def _indices(place: slice) -> list[int]:

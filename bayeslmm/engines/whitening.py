@@ -10,6 +10,7 @@ import numpy as np
 from scipy.linalg import cholesky, qr, solve_triangular
 from scipy.linalg.lapack import dormqr
 
+from ..gaussian.beta import prior_of
 from ..gaussian.memory import memory
 from ..model import Model
 from ..types import Array, Theta
@@ -23,7 +24,7 @@ def whitened(
     Fixed effects are projected out, their prior being further rows; also the number of
     observations that the rows are then worth.
     """
-    d, prior = model.design, model.fixed_prior
+    d, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
     n, p, count = d.y.size, d.X.shape[1], float(d.frequency.sum())
     blocks = [b.Z for b in model.blocks if b.name in names]
     known = prior.H.shape[0] if criterion == "evidence" else 0
@@ -32,7 +33,7 @@ def whitened(
     for Z in blocks:
         everything[:n, at : at + Z.shape[1]] = Z
         at += Z.shape[1]
-    weight = model.precision * d.frequency
+    weight = model.residual.precision * d.frequency
     if theta is not None and (model.groups or any(b.name not in names for b in model.blocks)):
         V = covariance(model, theta, names)
         V[np.diag_indices_from(V)] += theta["sigma"] ** 2 / weight

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..types import Array
+from . import scores
 from .beta import MAXIMISED, Beta, normal
 from .compiled import frozen, jit
 from .low_rank import diagonal_score
@@ -49,6 +50,11 @@ class Complete:
     beta: Beta
 
     fused = True
+    condition = scores.condition
+    draws = scores.draws
+    redraws = scores.redraws
+    averaged = scores.averaged
+    beta_moments = scores.beta_moments
     spectral = True  # loadings are taken in the eigenbasis of the scatter
 
     @classmethod
@@ -64,6 +70,11 @@ class Complete:
     def of(cls, problem: MatrixProblem, beta: Beta) -> "Complete":
         """The solver of the rows."""
         return cls(problem, beta)
+
+    def operations(self, entries: int) -> float:
+        """Multiplications that one evaluation takes, roughly."""
+        d = self.problem.Y.shape[1]
+        return 10.0 * d * (entries / d + 1.0) ** 2
 
     @property
     def rows(self) -> Scatter:

@@ -103,8 +103,7 @@ class Dual:
         pieces = (s.columns, y, s.grams, s.codes, s.Z, s.layout)
         return frozen(DualData(*pieces, prior.K, prior.known, prior.P0, prior.h0, constants))
 
-    @property
-    def operations(self) -> float:
+    def operations(self, entries: int) -> float:
         """Multiplications that one evaluation takes, roughly."""
         n, wide = self.problem.y.size, sum(b.scales for b in self.problem.blocks if not b.shared)
         return 0.5 * (n**3 / 3.0 + n**2 * wide + 1e4 * n)

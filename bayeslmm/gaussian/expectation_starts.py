@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..normal import LOG_2PI
 from ..types import Array
 
 MOST = 64  # starts beside the principal axes
@@ -86,7 +87,7 @@ def together(Y: Array, mask: Array, at: Starts, steps: int, known: float | None)
         W, mean = W @ root, mean + np.einsum("kdq,kq->kd", W, m)
     gaps = total - 2.0 * mean @ sums + mean**2 @ counts
     value = np.linalg.slogdet(M)[1].sum(axis=1) + (entries - len(Y) * q) * np.log(s)
-    value += (gaps - (z * pull).sum(axis=(1, 2))) / s + entries * np.log(2.0 * np.pi)
+    value += (gaps - (z * pull).sum(axis=(1, 2))) / s + entries * LOG_2PI
     return Starts(W, mean, np.sqrt(s), -0.5 * value)
 
 

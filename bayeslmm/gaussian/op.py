@@ -17,8 +17,10 @@ from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
 from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
 
+from ..types import Array
 from .beta import FLAT, Beta, FixedPrior, prior_of
 from .compiled import frozen, jit, version
+from .patterns import Patterns
 from .problem import MatrixProblem, Problem
 
 
@@ -44,6 +46,17 @@ class OfMatrix:
         Y[row, column] = entries.ravel()
         prior = FixedPrior.independent(location, scale) if location.size else FLAT
         return MatrixProblem((Y - shift) / unit, float(constant), float(log_det_T)), prior
+
+
+def density_of_entries(
+    problem: MatrixProblem, beta: Beta, shift: Array, unit: Array, y: Any, scales: Any, sigma: Any
+) -> Any:
+    """Log density of a matrix's entries y, a variable, on the user's scale."""
+    solver, (row, column) = Patterns.of(problem, beta), np.nonzero(problem.there)
+    prior, count = prior_of(beta, 0), np.int64(len(problem.Y))
+    known = np.float64(problem.constant), np.float64(problem.log_det_T)
+    arrays = [row, column, shift, unit, count, *known, prior.location, prior.scale]
+    return log_density(solver, OfMatrix(), y, arrays, scales, sigma)
 
 
 def density_of_rows(solver: Any, y: Any, scales: Any, sigma: Any) -> Any:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..types import Array
+from . import scores
 from .beta import MAXIMISED, Beta, beta_share, normal
 from .compiled import frozen, jit
 from .lapack import cholesky_lower, invert_factored
@@ -293,6 +294,11 @@ class Patterns:
     basis: Array
 
     fused = True
+    condition = scores.condition
+    draws = scores.draws
+    redraws = scores.redraws
+    averaged = scores.averaged
+    beta_moments = scores.beta_moments
     spectral = False
     data_type = PatternData
     evaluate = staticmethod(evaluate)
@@ -308,6 +314,11 @@ class Patterns:
     def of(cls, problem: MatrixProblem, beta: Beta) -> "Patterns":
         """The solver of the rows."""
         return cls(problem, beta, gather(problem.Y), np.eye(problem.Y.shape[1]))
+
+    def operations(self, entries: int) -> float:
+        """Multiplications that one evaluation takes, roughly."""
+        d, lengths = self.problem.Y.shape[1], self.problem.there.sum(axis=1).astype(float)
+        return 4.0 * (entries / d + 1.0) * float((lengths**2).sum()) + float(d) ** 3
 
     @cached_property
     def data(self) -> PatternData:

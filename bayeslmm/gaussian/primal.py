@@ -82,8 +82,7 @@ class Primal:
             )
         )
 
-    @property
-    def operations(self) -> float:
+    def operations(self, entries: int) -> float:
         """Multiplications that one evaluation takes, roughly."""
         sums = self.sums
         m, q = sums.random + sums.fixed, sums.effects

@@ -66,6 +66,10 @@ class Solver(Protocol):
         """What compiled code reads: a named tuple of arrays that cannot be written to."""
         ...
 
+    def operations(self, entries: int) -> float:
+        """Multiplications that one evaluation takes, roughly, for so many entries of `scales`."""
+        ...
+
     def work(self) -> Any: ...
     def value(self, scales: Array, sigma: float, work: Any = None) -> float:
         """Log density of y; NaN where float64 cannot hold it."""

@@ -18,13 +18,16 @@ import numpy as np
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
 from ..design.names import MATRIX
-from ..factors import FactorModel
-from ..factors.moments import column_moments
 from ..fixed import normal_law
 from ..gaussian.beta import MeanPrior
+from ..gaussian.column_moments import column_moments
 from ..laws import Law, operator_parameters
+from ..model import Model
 from ..options import one_of, shown
+from ..parameters import Loadings
 from ..priors import WIDE, check_names, positive_prior
+from ..residual import ByColumn
+from ..terms import MeansTerm, ScoresTerm
 
 KIND = "Probabilistic PCA"
 
@@ -37,7 +40,7 @@ def ppca(
     ard: bool = False,
     priors: Mapping[str, Any] | None = None,
     name: str = "Y",
-) -> FactorModel:
+) -> Model:
     """Declare a probabilistic principal component analysis.
 
     Parameters
@@ -63,7 +66,7 @@ def ppca(
 
     Returns
     -------
-    FactorModel
+    Model
         For `fit`, `transform`, `impute`, `choose_components`, `report`.
 
     Raises
@@ -76,7 +79,7 @@ def ppca(
     -----
     A missing entry is integrated out, which is right where it is missing at random. A row without
     any entry has its prior. Draws of the loadings are turned to face the principal axes, ordered by
-    variance, of the likelihood's maximum (`bayeslmm.factors.canonical`).
+    variance, of the likelihood's maximum (`bayeslmm.gaussian.canonical`).
 
     References
     ----------
@@ -121,7 +124,13 @@ def ppca(
     table = {"W": "Normal(0, sd_W)"} if components else {}
     table |= {s.name: f"{s.prior}{', ' + more if more else ''}" for s, more in zip(scales, told)}
     table["mu"] = words
-    return FactorModel(KIND, design, components, shift, unit, tuple(scales), mean, table)
+    means = MeansTerm(design.features, shift, unit, mean.beta)
+    residual = ByColumn(scales[-1], unit)
+    if not components:
+        return Model(KIND, design, (means,), residual, table)
+    loadings = Loadings("W", shift.size, int(components), scales[0])
+    scores = ScoresTerm(len(design.y), loadings, unit)
+    return Model(KIND, design, (means, scores), residual, table)
 
 
 def _check(design: Matrix, components: Any, scale: Any) -> None:

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..tree import inherit
-from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
-from .uniform import band, ecdf, points
+from .drawing import COLOURS, FAINT, Image, draw, name_axes
+from .uniform import band, ecdf, paint_differences, points
 from .view import View
 
 NUMBERS = 1e7  # draws x rows that take some seconds
@@ -19,7 +19,7 @@ def calibration(view: View) -> tuple[list[Image], str]:
     from ..criticism.leave_out.passes import leave_out
     from ..criticism.loo import doubt
 
-    if not view.one_response:
+    if view.fitted is None:
         return [], ""
     engine, tree = view.first
     tree, note = _lighter(view, tree)
@@ -84,17 +84,11 @@ def _shape(pit: Any) -> str:
 
 def _difference(at: Any, found: Any, lower: Any, upper: Any) -> Image:
     outside = (found < lower) | (found > upper)
-    x = np.concatenate([[0.0], at, [1.0]])
-
-    def whole(values: Any) -> Any:
-        return np.concatenate([[0.0], values - at, [0.0]])
+    look = {"color": COLOURS[0], "linewidth": 1.5, "drawstyle": "steps-post"}
 
     def paint(axes: Any) -> None:
-        axes.fill_between(x, whole(lower), whole(upper), color=BAND, linewidth=0)
-        axes.axhline(0.0, color=FAINT, linewidth=0.8)
-        axes.plot(x, whole(found), color=COLOURS[0], linewidth=1.5, drawstyle="steps-post")
+        paint_differences(axes, at, at, (lower, upper), [(found, look)])
         axes.plot(at[outside], (found - at)[outside], ".", color=COLOURS[1], markersize=4)
-        axes.set_xlim(0.0, 1.0)
         name_axes(axes, "LOO-PIT value", "ECDF - uniform", "Calibration, 95% simultaneous band")
 
     where = "partly outside" if outside.any() else "inside"

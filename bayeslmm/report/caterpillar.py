@@ -14,12 +14,11 @@ FIGURES = 6  # of one factor
 def caterpillar(view: View) -> tuple[list[Image], str]:
     """One figure a factor and effect; the factor with fewest levels first."""
     images, notes = [], []
-    held = [each for each in view.estimates.values() if next(iter(each.values())).effects]
-    for by_engine in sorted(held, key=lambda each: len(next(iter(each.values())).mean)):
-        first = next(iter(by_engine.values()))
+    held = [each for each in view.variables if each.effects]
+    for first in sorted(held, key=lambda each: len(each.mean)):
         factor, (levels, effects) = first.name.removeprefix("u_"), first.mean.shape
         for j, effect in enumerate(first.labels(1)[:FIGURES]):
-            images.append(_figure(effect, j, by_engine, list(view.trees)))
+            images.append(_figure(effect, j, view.estimates[first.name], list(view.trees)))
         if levels > LEVELS:
             notes.append(
                 f"{factor}: of {levels} levels the {LEVELS // 2} lowest and the "

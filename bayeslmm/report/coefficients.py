@@ -6,7 +6,7 @@ import numpy as np
 
 from ..estimates import INTERVAL
 from .columns import MOST, Columns
-from .drawing import Image, draw, log_ranks, name_axes, styles
+from .drawing import Image, draw, falling, log_ranks, name_axes, styles
 from .forest import Marks, forest
 from .view import View
 
@@ -55,23 +55,12 @@ def _forest(view: View, found: Columns, unit: Any, axis: str) -> Image:
 def _sizes(view: View, found: Columns, unit: Any, times: str) -> Image:
     """Sizes of all coefficients in falling order: how few are large, how small the rest are."""
     style = styles(view.trees)
-    rank = np.arange(1, found.block.columns + 1)
 
     def paint(axes: Any) -> None:
         for engine, table in found.tables.items():
             size = np.abs(table["mean"].to_numpy()) * unit
-            order = np.argsort(-size, kind="stable")[: max(int((size > 0.0).sum()), 1)]
-            chosen = table["included"].to_numpy()[order]
-            colour, mark = style[engine]
-            axes.plot(rank[: order.size], size[order], color=colour, linewidth=1.3)
-            axes.plot(
-                rank[: order.size][chosen],
-                size[order][chosen],
-                mark,
-                color=colour,
-                markersize=3.5,
-                mew=0,
-            )
+            there = size > 0.0 if size.any() else size == size.max()
+            falling(axes, size[there], table["included"].to_numpy()[there], style[engine])
         log_ranks(axes)
         axes.set_ylim(bottom=0.0)
         y = f"|mean|{times.removesuffix(' of its column')}"

@@ -52,11 +52,12 @@ def compared(view: View) -> tuple[list[Image], str]:
 
 def _pooled(view: View) -> str:
     """What the rows of coefficients stand for."""
-    if not view.one_response:
-        scored = "; z rows pool the scores of all rows" if view.model.components else ""
+    if view.factors is not None:
+        scored = "; z rows pool the scores of all rows" if "z" in view.estimates else ""
         return f"The row covariance pools all pairs of columns{scored}."
-    what = ["the levels of an effect"] if view.model.groups or not view.model.blocks else []
-    what += ["the columns of a block"] if view.model.blocks else []
+    blocks = ["the columns of a block"] if any(each.block for each in view.variables) else []
+    levels = not blocks or any(each.effects for each in view.variables)
+    what = (["the levels of an effect"] if levels else []) + blocks
     return f"u_ rows pool {' or '.join(what)}."
 
 

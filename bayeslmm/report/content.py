@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..estimates import INTERVAL, plugged
-from . import tables
+from ..model import Model
+from . import described, tables
 from .biplot import biplot
 from .bound import bound
 from .calibration import calibration
@@ -15,6 +15,7 @@ from .coefficients import coefficients
 from .compared import compared
 from .covariance import covariance
 from .densities import fixed_effects, variances
+from .described import Folded
 from .drawing import Image
 from .fitted_curve import fitted_curve
 from .kept import kept
@@ -23,7 +24,7 @@ from .missing import missing
 from .mixing import mixing
 from .rows import rows
 from .scree import scree
-from .tables import Folded, Row, Section
+from .tables import Row, Section
 from .trust import Trust, trust
 from .view import View
 
@@ -129,7 +130,7 @@ class Content:
     """All that a report says."""
 
     title: str
-    model: Declared
+    model: Model
     said: str  # what the user gave: a formula or a matrix
     laws: list[str]
     data: list[tuple[str, str]]
@@ -156,10 +157,10 @@ def content(view: View, title: str | None = None) -> Content:
     return Content(
         title=title or view.model.formula,
         model=view.model,
-        said="formula" if view.one_response else "matrix",
-        laws=tables.laws(view.model),
-        data=tables.data_summary(view.model),
-        priors=tables.priors(view.model),
+        said="formula" if view.factors is None else "matrix",
+        laws=described.laws(view.model),
+        data=described.data_summary(view.model),
+        priors=described.priors(view.model),
         trust=trust(view),
         engines=list(view.trees),
         runs=tables.engines(view),

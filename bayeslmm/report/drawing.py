@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..host.figures import load, styled
 from ..host.warned import ignored
 from ..types import Array
@@ -110,6 +112,15 @@ def log_ranks(axes: Any) -> None:
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def falling(axes: Any, values: Array, marked: Any, look: tuple[str, str]) -> None:
+    """Values in falling order by their rank, some of them marked."""
+    colour, mark = look
+    order = np.argsort(-values, kind="stable")
+    rank, line, own = np.arange(1, order.size + 1), values[order], marked[order]
+    axes.plot(rank, line, color=colour, linewidth=1.3)
+    axes.plot(rank[own], line[own], mark, color=colour, markersize=3.4, mew=0)
 
 
 def name_axes(axes: Any, x: str = "", y: str = "", title: str = "") -> None:

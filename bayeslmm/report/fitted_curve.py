@@ -53,8 +53,9 @@ def fitted_curve(view: View) -> tuple[list[Image], str]:
 def _source(view: View) -> Expansion | None:
     """The basis of the one block, where the mean is a curve of its one input."""
     model = view.model
-    alone = not model.groups and len(model.blocks) == 1 and not model.design.offset.any()
-    if not alone or set(model.design.fixed) - {"Intercept"} or not view.columns:
+    if len(view.columns) != 1 or any(each.effects for each in view.variables):
+        return None
+    if model.design.offset.any() or set(model.design.fixed) - {"Intercept"}:
         return None
     made = model.blocks[0].source.expansion
     return made if made is not None and len(made.inputs.labels) == 1 else None
@@ -69,7 +70,7 @@ def _curve(view: View, engine: str, made: Expansion, grid: Array) -> Curve:
     columns = np.hstack([np.ones((grid.size, 1)), functions]) if made.bias else functions
     parts, fixed = [], view.model.fixed
     for _, drawn in pieces(view.model, thin, np.random.default_rng(0)):
-        curve = block.times(drawn[block.coefficients], columns)
+        curve = block.at(drawn[block.coefficients], columns)
         if fixed is not None:  # the intercept alone
             curve = curve + drawn[fixed.coefficients]
         parts.append(curve)

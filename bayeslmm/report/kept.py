@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..selected import kept_share
-from .drawing import Image, draw, log_ranks, name_axes, styles
+from .drawing import Image, draw, falling, log_ranks, name_axes, styles
 from .view import View
 
 LAWS = ("horseshoe", "ard")
 FEWEST = 5  # columns; of fewer the forest tells all
+MARKED = 30  # of the largest
 
 
 def kept(view: View) -> tuple[list[Image], str]:
@@ -41,12 +42,9 @@ def _figure(view: View, name: str, shares: dict[str, Any]) -> Image:
 
     def paint(axes: Any) -> None:
         for engine, values in shares.items():
-            colour, mark = style[engine]
-            rank = np.arange(1, values.size + 1)
-            line = np.sort(values)[::-1]
-            axes.plot(rank, line, color=colour, linewidth=1.3)
-            few = min(values.size, 30)
-            axes.plot(rank[:few], line[:few], mark, color=colour, markersize=3.2, mew=0)
+            marked = np.zeros(values.size, bool)
+            marked[np.argsort(-values, kind="stable")[:MARKED]] = True
+            falling(axes, values, marked, style[engine])
         if max(v.size for v in shares.values()) > 60:
             log_ranks(axes)
         axes.set_ylim(0.0, 1.02)

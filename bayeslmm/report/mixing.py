@@ -6,16 +6,16 @@ Simpson, Carpenter & Buerkner 2021). The band holds independent draws: they are 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
 
 from ..named import element
 from ..scalars import Scalar, chains
-from ..types import Array
 from .columns import MOST
-from .drawing import BAND, COLOURS, FAINT, Image, draw, name_axes
-from .uniform import ecdf, points, rank_band
+from .drawing import COLOURS, Image, curve, draw, name_axes, no_height
+from .uniform import ecdf, paint_differences, points, rank_band
 from .view import View
 
 WORST = 2  # parameters an engine
@@ -73,26 +73,23 @@ def _ranks(scalar: Scalar, prefix: str) -> Image | None:
         return None
     ranks = (np.argsort(np.argsort(draws.ravel(), kind="stable")) + 1).reshape(draws.shape)
     at = points(n)
-    lower, upper = rank_band(n, count, at)
+    ends = rank_band(n, count, at)
     # At the points themselves, where the band knows its law: whole ranks.
     upto = np.floor(at * ranks.size + 1e-9)
-    lines = [ecdf(own.astype(float), upto) for own in ranks]
-    x = np.concatenate([[0.0], at, [1.0]])
-
-    def whole(values: Array) -> Array:
-        return np.concatenate([[0.0], values - upto / ranks.size, [0.0]])
+    lines = [(ecdf(own.astype(float), upto), look) for own, look in zip(ranks, _looks())]
 
     def paint(axes: Any) -> None:
-        axes.fill_between(x, whole(lower), whole(upper), color=BAND, linewidth=0)
-        axes.axhline(0.0, color=FAINT, linewidth=0.8)
-        for i, values in enumerate(lines):
-            style, colour = STYLES[i % len(STYLES)], COLOURS[i % len(COLOURS)]
-            axes.plot(x, whole(values), color=colour, linestyle=style, linewidth=1.2)
-        axes.set_xlim(0.0, 1.0)
+        paint_differences(axes, at, upto / ranks.size, ends, lines)
         name_axes(axes, "scaled rank", "ECDF - uniform", f"{prefix}{scalar.name}")
 
     told = f"Ranks of {scalar.name} in {count} chains; bulk effective sample size {scalar.ess:,.0f}"
     return draw(paint, told, height=2.2)
+
+
+def _looks() -> Iterator[dict[str, Any]]:
+    """How the lines of chains look."""
+    for colour, style in zip(cycle(COLOURS), cycle(STYLES)):
+        yield {"color": colour, "linestyle": style, "linewidth": 1.2}
 
 
 def _energy(tree: Any, prefix: str) -> Iterator[Image]:
@@ -106,8 +103,6 @@ def _energy(tree: Any, prefix: str) -> Iterator[Image]:
         return
 
     def paint(axes: Any) -> None:
-        from .drawing import curve, no_height
-
         for values, name, colour, style in (
             (centred, "energy", COLOURS[0], "-"),
             (change, "change a step", COLOURS[1], "--"),

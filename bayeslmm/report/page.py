@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..declared import MODELS, Declared
+from ..declared import model_first
 from ..design.visible import visible
 from ..host.arithmetic import tiny_is_zero
+from ..model import Model
 from ..tree import read_tree
 from .content import content
 from .drawing import key
@@ -22,7 +23,7 @@ ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}
 
 @tiny_is_zero
 def report(
-    model: Declared,
+    model: Model,
     results: Any,
     path: str | os.PathLike[str],
     *,
@@ -39,7 +40,7 @@ def report(
 
     Parameters
     ----------
-    model : Model or FactorModel
+    model : Model
         What `bayeslmm.lmm`, or another maker of models, returned.
     results : DataTree, or dict of str to DataTree
         What `bayeslmm.fit` returned for this model; several under the names that the page shows.
@@ -111,10 +112,7 @@ def breakable(text: object, limit: int) -> Any:
 
 def _check(model: Any, results: Any) -> dict[str, Any]:
     """The trees by name, each with a posterior of this model's rows."""
-    if not isinstance(model, MODELS):
-        raise TypeError(
-            f"report takes a model first, such as bl.lmm(formula, data); got {type(model).__name__}"
-        )
+    model_first(model, "report")
     # A tree is itself a mapping, from names to groups: one with a posterior is a single result.
     if hasattr(results, "groups") and "posterior" in results:
         results = {str(results.attrs.get("engine", "posterior")): results}

@@ -19,15 +19,19 @@ NUMBERS = 2e7  # of all replicates together
 
 def rows(view: View) -> tuple[list[Image], str]:
     """Residuals against fitted values, their quantiles, and the posterior predictive density."""
-    if not view.one_response:
+    if view.fitted is None:
         return [], ""
     engine, _ = view.first
     design = view.model.design
-    residual = (design.y - view.fitted) * np.sqrt(view.model.precision)
+    residual = (design.y - view.fitted) * np.sqrt(view.model.residual.precision)
     sigma = next((s.mean for s in view.scalars[engine] if s.name == "sigma"), np.nan)
     standard = residual / sigma
     note = f"By {engine}. Residuals are divided by sigma"
-    note += " and by the rows' known noise." if not np.all(view.model.precision == 1.0) else "."
+    note += (
+        " and by the rows' known noise."
+        if not np.all(view.model.residual.precision == 1.0)
+        else "."
+    )
     far = outliers(standard)
     some = thinned(standard)
     if some.size < standard.size:

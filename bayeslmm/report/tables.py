@@ -1,23 +1,18 @@
-"""The tables of the page: engines side by side, what they found, and what the data are."""
+"""The tables of the page: engines side by side, how they ran and what they found."""
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from ..declared import Declared
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
 from ..estimates import INTERVAL
 from ..scalars import KINDS, Scalar, chains
-from ..terms import BlockTerm
-from . import matrix_words
 from .columns import MOST, Columns
 from .show import NONE, count, interval, label, number, seconds
 from .view import View
 
-LONG = 15  # priors from which those of fixed effects are folded
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
-NAMED = 8  # columns of a block
 FURTHEST = "the furthest from zero in units of their sd"
 INCLUDED = "●"  # beside the mean of a column that is included
 
@@ -197,91 +192,3 @@ def _draws(tree: Any, count: int, draws: int) -> str:
     if chains(tree):
         return f"{count} chain{'s' if count > 1 else ''} x {draws:,}"
     return f"{count * draws:,}, independent"
-
-
-@dataclass(frozen=True)
-class Folded:
-    """Names and texts; where there are many, some of them, and all to unfold."""
-
-    rows: list[tuple[str, str]]
-    whole: list[tuple[str, str]] = field(default_factory=list)
-
-
-def priors(model: Declared) -> Folded:
-    """The printed table; of many fixed effects the first few, and all to unfold."""
-    whole = list(model.prior_table.items())
-    if len(whole) <= LONG:
-        return Folded(whole)
-    fixed = set(model.design.fixed)
-    own = [name for name, _ in whole if name in fixed][LONG // 3 :]
-    return Folded([pair for pair in whole if pair[0] not in set(own)], whole)
-
-
-def laws(model: Any) -> list[str]:
-    """The laws of what the equation adds up, one line each."""
-    if len(model.observed[0]) > 1:
-        return matrix_words.laws(model)
-    lines = []
-    for term in model.groups:
-        name, q = label(term.name, 40), term.shape[1]
-        spread = f"sd_{name}²" if q == 1 else f"Psi_{name}"
-        made = f"sd_{name} and corr_{name}" if term.correlated else f"sd_{name}, no correlations"
-        tail = f", Psi_{name} made of {made}" if q > 1 else ""
-        lines.append(f"u_{name}[j] ~ N(0, {spread}), j = 1, ..., {term.shape[0]:,}{tail}")
-    lines += [_law(block) for block in model.blocks]
-    shared = bool(np.all(model.precision == 1.0))
-    lines.append("e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])")
-    return lines
-
-
-def _law(block: BlockTerm) -> str:
-    """The law of a block's coefficients: the variance as the product of what it is made of."""
-    law, name = block.law, label(block.name, 40)
-    parts = ["sigma²"] if law.noise and law.common is None else []
-    parts += [f"{law.common.name}²"] if law.common is not None else []
-    parts += [f"{law.local.name}[j]²"] if law.local is not None else []
-    scaled = " of scaled columns" if (block.unit != 1.0).any() else ""
-    slab = ", the largest held by a slab" if law.slab is not None else ""
-    return f"u_{name}[j] ~ N(0, {' '.join(parts)}), j = 1, ..., {block.columns:,}{scaled}{slab}"
-
-
-def _columns(block: BlockTerm) -> str:
-    """How many columns, their law, and the first of their names."""
-    names = ", ".join(label(name, 40) for name in block.labels[:NAMED])
-    more = ", ..." if block.columns > NAMED else ""
-    return f"{block.columns:,}, {block.law.kind}: {label(names, 160)}{more}"
-
-
-def data_summary(model: Any) -> list[tuple[str, str]]:
-    """The data in a few lines."""
-    if len(model.observed[0]) > 1:
-        return matrix_words.data_summary(model)
-    d = model.design
-    sd = float(np.std(d.y, ddof=1)) if d.y.size > 1 else np.nan
-    low, mean, high = (number(float(f(d.y)), sd) for f in (np.min, np.mean, np.max))
-    lines = [
-        ("rows", f"{d.y.size:,}"),
-        ("rows dropped", f"{d.dropped.size:,}"),
-        (f"response {d.response}", f"mean {mean}, sd {number(sd, sd)}, {low} to {high}"),
-    ]
-    for term in model.groups:
-        size = np.bincount(term.grouping.codes, minlength=term.shape[0])
-        span = (
-            f"{size.min():,}" if size.min() == size.max() else f"{size.min():,} to {size.max():,}"
-        )
-        effects = ", ".join(term.grouping.effects)
-        lines.append(
-            (
-                f"groups {term.name}",
-                f"{term.shape[0]:,} levels, {span} rows each; effects: {effects}",
-            )
-        )
-    lines += [(f"columns {b.name}", _columns(b)) for b in model.blocks]
-    extras = {
-        "offset": bool(d.offset.any()),
-        "weights": bool((d.weights != 1.0).any()),
-        "known noise": d.noise_sd is not None,
-        "frequency": bool((d.frequency != 1.0).any()),
-    }
-    given = [name for name, is_given in extras.items() if is_given]
-    return [*lines, ("also given", ", ".join(given))] if given else lines

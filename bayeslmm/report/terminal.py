@@ -4,6 +4,7 @@ from typing import Any
 
 from ..criticism.check import check
 from ..design.visible import visible
+from ..engines.endings import remark
 from ..estimates import INTERVAL, NUMBERS
 from ..scalars import KINDS, Scalar, scalars
 from ..selected import block_names, selected
@@ -93,7 +94,6 @@ def verdict(tree: Any) -> list[str]:
         if not row.ok:
             wanted = f", should be {row.limit}" if row.limit else ""
             lines.append(f"  {row.name}: {row.value}{wanted}; {row.advice}")
-    message, judged = str(tree.attrs.get("message", "")), str(tree.attrs.get("verdict", ""))
-    if message and not message.startswith((judged or "converged", "converged")):
-        lines.append(f"Note: {message}")
+    if told := remark(tree.attrs):
+        lines.append(f"Note: {told}")
     return [visible(line) for line in lines]

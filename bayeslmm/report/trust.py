@@ -1,9 +1,10 @@
 """Can it be trusted? What `check` found, engine by engine, for the top of the page."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from ..criticism.check import BOUNDARY, Check
+from ..engines.advice import advice
+from ..engines.endings import remark
 from .view import View
 
 
@@ -30,18 +31,12 @@ def trust(view: View) -> list[Trust]:
     for engine, checks in view.checks.items():
         words = checks.verdict[:1].upper() + checks.verdict[1:] + "."
         failed = [row for row in checks.rows if not row.ok]
-        level = "bad" if words.startswith("Not to be trusted") else "fair" if failed else "good"
-        told = _message(view.trees[engine].attrs)
+        level = "fair" if failed else "good"
+        level = level if checks.trusted else "bad"
+        told = remark(view.trees[engine].attrs)
         if {row.name for row in failed} - {BOUNDARY}:
-            told = "; ".join(view.model.advice)
+            told = "; ".join(advice(view.model))
         elif told:
             failed = []  # the engine says the same, parameter by parameter
         found.append(Trust(engine, words, level, tuple(failed), checks.rows, told))
     return found
-
-
-def _message(attrs: Any) -> str:
-    """The engine's message; nothing where it only repeats the verdict."""
-    message = str(attrs.get("message", ""))
-    verdict = str(attrs.get("verdict", "converged"))
-    return "" if message.startswith((verdict, "converged")) else message

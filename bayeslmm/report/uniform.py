@@ -6,12 +6,13 @@ samples stays inside. Only the counts at the points matter, so they are drawn, n
 a hundred thousand rows take no longer than a hundred.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
 from ..types import Array
+from .drawing import BAND, FAINT
 
 POINTS = 100
 SIMULATIONS = 2000
@@ -71,6 +72,26 @@ def rank_band(n: int, chains: int, at: Array, prob: float = 0.95) -> tuple[Array
     tail = _tail(counts.reshape(len(counts), -1, at.size), cdf, prob)
     lower, upper = (np.argmax(law >= p - 1e-12, axis=0) for p in (tail, 1.0 - tail))
     return lower / n, upper / n
+
+
+def paint_differences(
+    axes: Any,
+    at: Array,
+    expected: Array,
+    ends: tuple[Array, Array],
+    lines: Iterable[tuple[Array, dict[str, Any]]],
+) -> None:
+    """Lines of ECDFs less what is expected at the points, over their band (lower, upper)."""
+    x = np.concatenate([[0.0], at, [1.0]])
+
+    def whole(values: Array) -> Array:
+        return np.concatenate([[0.0], values - expected, [0.0]])
+
+    axes.fill_between(x, *map(whole, ends), color=BAND, linewidth=0)
+    axes.axhline(0.0, color=FAINT, linewidth=0.8)
+    for values, look in lines:
+        axes.plot(x, whole(values), **look)
+    axes.set_xlim(0.0, 1.0)
 
 
 def _tail(counts: Any, cdf: Callable[[Any], Any], prob: float) -> float:

@@ -10,8 +10,8 @@ from ..criticism.engines import EngineComparison, compare_engines
 from ..criticism.rows import mean_by_row
 from ..estimates import Estimate, estimates
 from ..scalars import Scalar, scalars
-from ..types import Array
 from .columns import Columns, columns_of
+from .described import of_matrix
 from .factors import Factors
 
 
@@ -19,7 +19,7 @@ from .factors import Factors
 class View:
     """A model and its results."""
 
-    model: Any  # Declared; a panel asks it for what its kind has
+    model: Any  # Model; a panel asks it for what its kind has
     trees: Mapping[str, Any]
 
     @cached_property
@@ -42,15 +42,10 @@ class View:
         """The engine that stands first: panels that show one engine show this."""
         return next(iter(self.trees.items()))
 
-    @property
-    def one_response(self) -> bool:
-        """Whether every row has one response, so that it has a residual and a place."""
-        return len(self.model.observed[0]) == 1
-
     @cached_property
     def factors(self) -> Factors | None:
         """What a model of a matrix says of its columns and rows; None of other models."""
-        return None if self.one_response else Factors(self.model.observed[1], self.trees)
+        return Factors(self.model.observed[1], self.trees) if of_matrix(self.model) else None
 
     @cached_property
     def estimates(self) -> dict[str, dict[str, Estimate]]:
@@ -60,6 +55,11 @@ class View:
             for each in estimates(tree).values():
                 found.setdefault(each.name, {})[engine] = each
         return found
+
+    @cached_property
+    def variables(self) -> list[Estimate]:
+        """Every variable, by the first engine that holds it."""
+        return [next(iter(each.values())) for each in self.estimates.values()]
 
     @cached_property
     def columns(self) -> dict[str, Columns]:
@@ -75,6 +75,6 @@ class View:
         }
 
     @cached_property
-    def fitted(self) -> Array:
-        """Posterior mean of every row's mean, (n,), by the first engine."""
-        return mean_by_row(self.model, self.first[1])
+    def fitted(self) -> Any:
+        """Posterior mean of every row's mean, (n,), by the first engine; None of many responses."""
+        return mean_by_row(self.model, self.first[1]) if self.factors is None else None

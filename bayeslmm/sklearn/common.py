@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 
 from ..columns.validate import equal_columns
-from ..design.unnamed import refuse_unnamed
+from ..design.names import refuse_unnamed
 from ..engines.exact import ExactFit
 from ..fit import fit
 from ..options import shown

@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from ..engines.evidence import EmpiricalBayes
 from ..engines.nuts import NUTS
 from ..estimates import estimates
-from ..factors.rows import density_at
 from ..gaussian.expectation import expected_scores
 from ..impute import impute, log_density
+from ..matrix_rows import density_at, means_of
 from ..models.ppca import ppca
 from ..types import Array
 from .common import infer, named
@@ -129,7 +129,7 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         if not self.n_components_:
             return np.zeros((len(X), 0))
         model, (W, sigma, mean) = self.model_, self._inside
-        scores, _ = expected_scores((X - model.shift) / model.unit, W, mean, sigma)
+        scores, _ = expected_scores(means_of(model).inside(X), W, mean, sigma)
         return scores
 
     def inverse_transform(self, X: Any) -> Array:
@@ -191,7 +191,7 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def get_covariance(self) -> Array:
         """Covariance of a row (n_features, n_features): W W' + noise."""
         check_is_fitted(self)
-        noise = self.noise_variance_ * self.model_.unit**2
+        noise = self.noise_variance_ * means_of(self.model_).unit ** 2
         covariance: Array = self.loadings_ @ self.loadings_.T + np.diag(noise)
         return covariance
 
@@ -218,11 +218,12 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def _inside(self) -> tuple[Array, float, Array]:
         """W, sigma and mu as the model takes the columns."""
         model = self.model_
-        W = self.loadings_ / model.unit[:, None]
-        return W, float(np.sqrt(self.noise_variance_)), (self.mean_ - model.shift) / model.unit
+        means = means_of(model)
+        W = self.loadings_ / means.unit[:, None]
+        return W, float(np.sqrt(self.noise_variance_)), means.asked(self.mean_)
 
     def _tell(self) -> None:
-        tree, unit = self.tree_, self.model_.unit
+        tree, unit = self.tree_, means_of(self.model_).unit
         self.mean_ = _mean(tree, "mu")
         self.noise_variance_ = float((tree["posterior"]["sigma"] ** 2).mean())
         if not self.n_components_:

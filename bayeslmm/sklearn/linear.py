@@ -67,7 +67,7 @@ class Given:
         scales, sigma = theta_points(model, posterior.isel(chain=[0], draw=[0]))
         scale = np.broadcast_to(scales[0], block.Z.shape[1:])
         active = np.flatnonzero(scale > 0.0)
-        root = np.sqrt(model.precision * model.design.frequency) / sigma[0]
+        root = np.sqrt(model.residual.precision * model.design.frequency) / sigma[0]
         F = root[:, None] * block.Z[:, active] * scale[active]
         lower = np.linalg.cholesky(np.eye(active.size) + F.T @ F)
         return Given(block, active, scale[active], root, F, lower)
@@ -110,7 +110,7 @@ def _drawn_variance(model: Model, posterior: Any, columns: Array, mean: Array) -
     for _, each in pieces(model, posterior, np.random.default_rng(0)):
         u = each[block.coefficients]
         for at in range(0, len(u), step):
-            drawn = block.times(u[at : at + step], columns) - mean
+            drawn = block.at(u[at : at + step], columns) - mean
             if model.fixed:
                 drawn += each[model.fixed.coefficients][at : at + step]
             square += (drawn**2).sum(axis=0)

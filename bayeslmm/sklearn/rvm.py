@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import kernels
-from ..design.unnamed import refuse_unnamed
+from ..design.names import refuse_unnamed
 from ..models.rvm import rvm
 from ..selected import block_moments
 from ..tree import read_tree
@@ -154,7 +154,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
 
     def _refuse_healing(self) -> None:
         """Refuse what has no centres, or no single set of scales."""
-        centres = getattr(self.model_.blocks[0].source, "centres", None)
+        centres = self.model_.blocks[0].source.centres
         if centres is None or not self.tree_["posterior"].attrs.get("fixed"):
             raise ValueError(
                 f"healed=True adds a kernel's function at each new point, given scales that were "

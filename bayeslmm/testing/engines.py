@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..covariances import COVARIANCE
+
 
 def check_engine(engine: Any, model: Any, *, seed: int = 0) -> Any:
     """Check that an engine's result is the one that all others read.
@@ -58,18 +60,13 @@ def check_engine(engine: Any, model: Any, *, seed: int = 0) -> Any:
 
 def _names(tree: Any, model: Any) -> None:
     posterior = tree["posterior"]
-    wanted: dict[str, tuple[str, ...]] = {"sigma": (), **model.variables}
-    for term in model.groups:
-        wanted[term.sd.name] = (f"{term.name}_effect",)
-        wanted[term.coefficients] = term.dims
-        wanted[f"icc_{term.name}"] = ()
-        if term.correlated:
-            wanted[term.correlation.name] = (f"{term.name}_effect", f"{term.name}_effect_2")
-    for block in model.blocks:
-        wanted[block.coefficients] = block.dims
-        wanted[f"h2_{block.name}"] = ()
-        for p in block.law.parameters:
-            wanted[p.name] = () if p.dim is None else (p.dim,)
+    wanted: dict[str, tuple[str, ...]] = {
+        p.name: p.dims for p in model.space.ordered if p.coordinates
+    }
+    wanted |= {term.coefficients: term.dims for term in model.terms}
+    wanted |= {part.share_name: () for part in model.columns}
+    if model.axes is not None:
+        wanted |= COVARIANCE
     for name, dims in wanted.items():
         if name not in posterior:
             raise AssertionError(f"the posterior lacks {name}")

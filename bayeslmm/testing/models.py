@@ -7,17 +7,17 @@
 * derivatives by finite differences.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..factors import FactorModel
+from ..engines.start import centre
+from ..engines.values import Values
 from ..model import Model
-from ..recover import moments_of
-from ..types import Array, Theta
+from ..types import Array, Coefficients, Theta
 from .close import check_gradient, close
 from .dense import Dense, covariances, dense
-from .matrix import check_matrix_model
 
 
 def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = True) -> None:
@@ -25,7 +25,7 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
 
     Parameters
     ----------
-    model : Model or FactorModel
+    model : Model
         On a small table: the truth is an n x n matrix (n at most 2,000).
     seed : int
         Seed of the random points.
@@ -45,16 +45,13 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
     >>> from bayeslmm.testing import check_model
     >>> check_model(bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff")), graphs=False)
     """
-    if isinstance(model, FactorModel):
-        check_matrix_model(model, seed, points, graphs)
-        return
     rng = np.random.default_rng(seed)
     if model.design.y.size > 2000:
-        raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 rows")
-    start = model.centre
+        raise ValueError("check_model writes out an n x n matrix: give it at most 2,000 entries")
+    start, width = centre(model), 0.7 if model.axes is None else 0.2
     compiled = _Graphs(model) if graphs else None
     for _ in range(points):
-        z = start + 0.7 * rng.standard_normal(start.size)
+        z = start + width * rng.standard_normal(start.size)
         theta = model.space.constrain(z)
         law = law_of(model, theta)
         _dense(model, theta, law)
@@ -66,10 +63,16 @@ def check_model(model: Any, *, seed: int = 0, points: int = 3, graphs: bool = Tr
 
 
 def law_of(model: Model, theta: Theta) -> Dense:
-    """Log p(y | theta), and the law of all coefficients, by dense algebra."""
-    scales, sigma = model.roots(theta)
-    problem = model.problem
-    return dense(problem, covariances(problem, scales), sigma, model.fixed_prior)
+    """Log p(y | theta), and the law of all coefficients, by dense algebra.
+
+    Given its loadings a matrix is a mixed model: entries are rows, and rows are groups.
+    """
+    (scales, sigma), problem = model.roots(theta), model.problem
+    if model.axes is None:
+        return dense(problem, covariances(problem, scales), sigma, model.beta)
+    known = problem.given(scales.reshape(problem.Y.shape[1], -1))
+    law = dense(known, [np.eye(model.components)], sigma, model.beta)
+    return replace(law, value=law.value + problem.added(model.beta))
 
 
 def _dense(model: Model, theta: Theta, law: Dense) -> None:
@@ -80,28 +83,32 @@ def _dense(model: Model, theta: Theta, law: Dense) -> None:
 
 def _moments(model: Model, theta: Theta, law: Dense) -> None:
     exact = model.solver().condition(*model.roots(theta))
-    means, sds = moments_of(model, exact)
-    ours, unit = np.concatenate([means[t.coefficients].ravel() for t in model.terms]), _unit(model)
-    worst = float(np.abs((ours * unit - law.mean) / law.sd).max())
+    ours = np.concatenate([exact.beta, *(u.ravel() for u in exact.effects)])
+    worst = float(np.abs((ours - law.mean) / law.sd).max())
     close(worst, 0.0, 1e-6, "conditional mean, in conditional sds")
-    sd = np.concatenate([sds[t.coefficients].ravel() for t in model.terms]) * unit
-    ratio = float(np.abs(sd**2 / law.sd**2 - 1.0).max())
+    variances = [np.diag(exact.beta_cov)]
+    variances += [np.diagonal(c, axis1=1, axis2=2).ravel() for c in exact.effects_cov]
+    ratio = float(np.abs(np.concatenate(variances) / law.sd**2 - 1.0).max())
     close(ratio, 0.0, 1e-6, "conditional variance of fixed and all random effects, relative")
 
 
-def _unit(model: Model) -> Array:
-    """By what all coefficients are multiplied for the solver: those of blocks, by their units."""
-    ones = np.ones(len(model.design.fixed) + sum(t.columns for t in model.groups))
-    return np.concatenate([ones, *(b.unit for b in model.blocks)])
+def _by_name(model: Model, b: Array) -> Coefficients:
+    """Coefficients in one vector, as solvers have them, by name and on the user's columns."""
+    sizes = [model.fixed.columns if model.fixed else 0, *(p.columns for p in model.parts)]
+    beta, *effects = np.split(b, np.cumsum(sizes)[:-1])
+    shaped = [
+        u.reshape(*p.shape[:2], *[1] * (2 - len(p.shape))) for p, u in zip(model.parts, effects)
+    ]
+    return model.coefficients(beta, shaped)
 
 
 def _refit(model: Model, rng: np.random.Generator) -> None:
-    y = model.design.y + np.std(model.design.y) * rng.standard_normal(model.design.y.size)
+    y = model.design.y + np.nanstd(model.design.y) * rng.standard_normal(model.design.y.shape)
     other = model.with_data(y)
-    if other.space is not model.space or other.terms is not model.terms:
+    if other.terms is not model.terms or other.residual is not model.residual:
         raise AssertionError("with_data must keep the priors")
     back = other.with_data(model.design.y)
-    theta = model.space.constrain(model.centre)
+    theta = model.space.constrain(centre(model))
     values = [m.solver().value(*m.roots(theta)) for m in (model, back)]
     close(values[0], values[1], 1e-9 * max(1.0, abs(values[0])), "with_data and back")
 
@@ -117,33 +124,25 @@ class _Graphs:
 
     def check(self, z: Array, theta: Theta, law: Dense, rng: np.random.Generator) -> None:
         model = self.model
-        value = model.target()(z)[0]
-        point = self.point(model.marginal, theta)
-        allowed = 1e-7 * max(1.0, abs(value))  # PyMC keeps some constants in float32
-        close(float(self.marginal(point)), value, allowed, "marginal graph and compiled kernel")
+        value = model.solver().value(*model.roots(theta))
         b, log_normal = law.draw(rng)
-        unit = _unit(model)
-        b, log_normal = b / unit, log_normal + float(np.log(unit).sum())
-        point = self.point(model.graph, theta, b)
-        joint = float(self.joint(point))
-        close(joint, value + log_normal, allowed, "the candidate's identity")
+        drawn, zero = _by_name(model, b), _by_name(model, np.zeros_like(b))
+        ones = _by_name(model, np.ones_like(b))
+        for name in drawn:  # of the coefficients on the user's columns
+            log_normal -= float(np.log(np.abs(ones[name] - zero[name])).sum())
+        found, expected = self._at(model.marginal, self.marginal, z, {})
+        allowed = 1e-7 * max(1.0, abs(value))  # PyMC keeps some constants in float32
+        close(found, value + expected, allowed, "marginal graph and compiled kernel")
+        found, expected = self._at(model.graph, self.joint, z, drawn)
+        close(found, value + expected + log_normal, allowed, "the candidate's identity")
 
-    def point(self, graph: Any, theta: Theta, b: Array | None = None) -> dict[str, Array]:
-        """Values of the graph's free variables at theta (and coefficients b)."""
-        model = self.model
-        natural: dict[str, Any] = {s.variable: theta[s.name] for s in model.space.scales}
-        for c in model.space.correlations:
-            for name, part in zip(c.variables, c.parts):
-                natural[name] = theta[c.name][np.ix_(part, part)]
-        if b is not None:
-            at = 0
-            for term in model.terms:
-                natural[term.coefficients] = b[at : at + term.columns].reshape(term.shape)
-                at += term.columns
-        point = {}
-        for rv in graph.free_RVs:
-            value, transform = natural[rv.name], graph.rvs_to_transforms[rv]
-            if transform is not None:
-                value = transform.forward(value, *rv.owner.inputs).eval()
-            point[graph.rvs_to_values[rv].name] = np.asarray(value)
-        return point
+    def _at(self, graph: Any, logp: Any, z: Array, drawn: Coefficients) -> tuple[float, float]:
+        """A graph's log density at z and coefficients, and the log prior of theta there."""
+        shapes, places, at = graph.initial_point(), {}, 0
+        for name, value in shapes.items():
+            places[name] = slice(at, at + np.size(value))
+            at += np.size(value)
+        values = Values(self.model, graph, places)
+        v = values.write(z, drawn)
+        point = {name: v[place].reshape(np.shape(shapes[name])) for name, place in places.items()}
+        return float(logp(point)), float(values.read(v[None]).log_prior[0])

@@ -11,7 +11,6 @@ from bayeslmm.columns import (
     refuse_many_responses,
     refuse_too_large,
     select,
-    size,
     validate,
 )
 from bayeslmm.columns.validate import equal_columns
@@ -218,17 +217,14 @@ def test_one_response():
         refuse_many_responses(np.ones((4, 1)), "bl.lasso")
 
 
-def test_what_cannot_fit_is_told_in_gigabytes_before_it_is_made(monkeypatch):
+def test_what_cannot_fit_is_told_in_gigabytes_before_it_is_made():
     x = np.arange(1_000_000.0)
     with pytest.raises(bl.DesignError, match=r"1,000,000 rows x 1,000,000 columns.*48,000 GB, but"):
         expand(bl.kernels.gaussian(3.0), x)
     with pytest.raises(bl.DesignError, match=r"polynomial\(degree=12\).*; lower the degree"):
         expand(bl.bases.polynomial(12), np.ones((100, 50)))
     need = 8.0 * 3 * (500 * 5000 + 500 * 500)
-    monkeypatch.setattr(size, "memory", lambda: need)
-    refuse_too_large(500, 5000, "X")
-    monkeypatch.setattr(size, "memory", lambda: need - 1.0)
+    refuse_too_large(500, 5000, "X", there=lambda: need)
     with pytest.raises(bl.DesignError, match=r"X: 500 rows x 5,000 columns need 3 matrices"):
-        refuse_too_large(500, 5000, "X")
-    monkeypatch.setattr(size, "memory", lambda: None)  # the system does not tell
-    refuse_too_large(500, 5000, "X")
+        refuse_too_large(500, 5000, "X", there=lambda: need - 1.0)
+    refuse_too_large(500, 5000, "X", there=lambda: None)  # the system does not tell

@@ -12,8 +12,8 @@ from bayeslmm.space import at_draw
 def precision(model, tree):
     """Precision P of the rows at the plugged-in scales, and P (y - mean), written out."""
     theta = at_draw(points(model, tree["posterior"].dataset.isel(draw=[0])), 0)
-    d, p = model.design, model.fixed_prior
-    V = np.diag(theta["sigma"] ** 2 / model.precision)
+    d, p = model.design, model.beta
+    V = np.diag(theta["sigma"] ** 2 / model.residual.precision)
     for term in model.groups:
         A = term.grouping.Z @ term.root(theta)
         V += (term.grouping.codes[:, None] == term.grouping.codes) * (A @ A.T)

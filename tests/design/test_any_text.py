@@ -5,8 +5,8 @@ import numpy as np
 from hypothesis import given, settings
 
 from bayeslmm.design import DesignError, build_design
-from bayeslmm.design.algebra import expand_side
 from bayeslmm.design.parser import parse
+from bayeslmm.design.term_algebra import expand_side
 
 from .table_for_tests import crossed
 

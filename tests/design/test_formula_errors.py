@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pytest
 
 from bayeslmm.design import DesignError, FormulaError, build_design
@@ -136,3 +137,28 @@ def test_a_product_of_hundreds_of_terms_is_refused():
 def test_a_formula_must_be_a_text():
     with pytest.raises(FormulaError, match="got 3"):
         build_design(3, crossed())
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("y ~ exp(x, out=z)", "takes one value, and no options"),
+        ("y ~ exp(x, z)", "takes one value, and no options"),
+        ("y ~ T(f, 'Q')", "no level is 'Q'; the levels are 'A', 'B', 'C'"),
+        ("y ~ C(f, 'B')", "a contrast is Treatment"),
+        ("y ~ I(bs(x, df=4) * x)", "one side has several columns"),
+        ("y ~ C(bs(x, df=4))", "labels are one column"),
+        ("y ~ I(Treatment) + x", "uses no column"),
+    ],
+)
+def test_what_a_transform_cannot_take_is_told_with_its_name(formula, words):
+    with pytest.raises(DesignError, match=words):
+        build_design(formula, crossed())
+
+
+def test_a_transform_never_writes_into_the_table():
+    table = crossed()
+    z = table.z.copy()
+    with pytest.raises(DesignError):
+        build_design("y ~ exp(x, z) + z", table)
+    np.testing.assert_array_equal(table.z, z)

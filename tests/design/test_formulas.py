@@ -43,6 +43,7 @@ def by_hand(table):
         "y ~ I(x + z*2)": (("Intercept", "I(x + z*2)"), [i, x + 2 * z]),
         "y ~ np.exp(x)": (("Intercept", "np.exp(x)"), [i, np.exp(x)]),
         "y ~ exp(x) + abs(z)": (("Intercept", "exp(x)", "abs(z)"), [i, np.exp(x), abs(z)]),
+        "y ~ I(-(x > 0.5))": (("Intercept", "I(-(x > 0.5))"), [i, -1.0 * (x > 0.5)]),
         "y ~ I(x > 0.5)": (("Intercept", "I(x > 0.5)"), [i, x > 0.5]),
         "y ~ I(f == 'B')": (("Intercept", "I(f == 'B')"), [i, b]),
         "y ~ center(x)": (("Intercept", "center(x)"), [i, x - x.mean()]),
@@ -50,6 +51,12 @@ def by_hand(table):
         "y ~ T(f, 'B')": (("Intercept", "T(f, 'B')[A]", "T(f, 'B')[C]"), [i, a, c]),
         "y ~ S(f)": (("Intercept", "S(f)[A]", "S(f)[B]"), [i, a - c, b - c]),
         "y ~ C(f, Sum)": (("Intercept", "C(f, Sum)[A]", "C(f, Sum)[B]"), [i, a - c, b - c]),
+        "y ~ C(C(f), Sum)": (
+            ("Intercept", "C(C(f), Sum)[A]", "C(C(f), Sum)[B]"),
+            [i, a - c, b - c],
+        ),
+        "y ~ 0 + S(f)": (("S(f)[mean]", "S(f)[A]", "S(f)[B]"), [i, a - c, b - c]),
+        "y ~ I(f == 'B'):x": (("Intercept", "I(f == 'B'):x"), [i, b * x]),
         "y ~ binary(f, 'C')": (("Intercept", "binary(f, 'C')"), [i, c]),
         "y ~ x + x + x:x": (("Intercept", "x"), [i, x]),
         "y\n ~\n x\n + z": (("Intercept", "x", "z"), [i, x, z]),
@@ -153,6 +160,18 @@ def test_numbers_become_categories_by_request():
         "C(h)[10]",
         "C(h)[30]",
     )
+
+
+def test_a_spline_interacts_like_any_other_columns():
+    table = crossed()
+    basis = build_design("y ~ 0 + bs(x, df=3)", table).X
+    design = build_design("y ~ 0 + bs(x, df=3):z", table)
+    np.testing.assert_array_equal(design.X, basis * table[["z"]].to_numpy())
+    assert design.fixed == ("bs(x, df=3)[0]:z", "bs(x, df=3)[1]:z", "bs(x, df=3)[2]:z")
+
+
+def test_one_and_one_point_zero_are_one_number():
+    assert build_design("y ~ I(x + 1) + I(x+1.0)", crossed()).fixed == ("Intercept", "I(x + 1)")
 
 
 def test_two_expressions_that_differ_by_parentheses_are_two_columns():

@@ -89,7 +89,7 @@ def test_the_mean_importance_ratio_is_the_evidence_of_the_declared_model(rich, f
 def test_the_fixed_point_is_that_of_the_textbooks_updates_written_out():
     """One random intercept, dense matrices and one line an update (Ormerod & Wand 2010)."""
     model = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
-    d, prior = model.design, model.fixed_prior
+    d, prior = model.design, model.beta
     nu, A = model.groups[0].sd.law.parameters
     _, S = model.space.sigma.law.parameters
     Z = np.eye(6)[d.groups[0].codes]

@@ -44,7 +44,7 @@ def dense_rank(model):
     """Rank of the variances' matrices off the span of X, and how many there are."""
     X = model.design.X
     P = np.eye(len(X)) - X @ np.linalg.pinv(X)
-    found = [np.diag(1.0 / model.precision)]
+    found = [np.diag(1.0 / model.residual.precision)]
     for term in model.groups:
         same = term.grouping.codes[:, None] == term.grouping.codes
         z = term.grouping.Z.T

@@ -1,6 +1,7 @@
 """Gibbs and NUTS draw from one posterior; lam by maximum likelihood is Park & Casella's."""
 
 import numpy as np
+import pymc as pm
 import pytest
 
 import bayeslmm as bl
@@ -71,24 +72,119 @@ def columns(n=40, P=4, seed=3):
 def test_gibbs_and_nuts_draw_from_one_posterior(law):
     X, data = columns()
     m = bl.lmm("y ~ x", data, terms=[law(X, "a")], weights=np.linspace(0.5, 2.0, 40))
-    nuts = bl.fit(m, bl.NUTS(draws=1000, tune=500), seed=1)["posterior"]
-    gibbs = bl.fit(m, bl.Gibbs(draws=4000), seed=2)["posterior"]
+    alike(m, bl.Gibbs(draws=4000))
+
+
+def alike(model, gibbs):
+    """Every number has the same mean by both samplers."""
+    nuts = bl.fit(model, bl.NUTS(draws=1000, tune=500), seed=1)["posterior"]
+    gibbs = bl.fit(model, gibbs, seed=2)["posterior"]
     for name in nuts.data_vars:
         a, b = nuts[name].values, gibbs[name].values
         assert a.shape[2:] == b.shape[2:]
         a, b = (v.reshape(*v.shape[:2], -1) for v in (a, b))
         for j in range(a.shape[2]):
             # Scales have heavy tails: their logarithms have moments.
-            pair = [np.log(v[..., j]) if (v[..., j] > 0).all() else v[..., j] for v in (a, b)]
-            assert distance(*pair) < 4.5, f"{name}[{j}]"
+            pair = a[..., j], b[..., j]
+            pair = [np.log(v) for v in pair] if min(v.min() for v in pair) > 0.0 else pair
+            if max(map(np.ptp, pair)) > 0.0:
+                assert distance(*pair) < 4.5, f"{name}[{j}]"
+
+
+def grouped(n=48, groups=8, seed=4):
+    rng = np.random.default_rng(seed)
+    g, x, X = np.arange(n) % groups, rng.standard_normal(n), rng.standard_normal((n, 4))
+    u = rng.standard_normal((groups, 2)) * [1.0, 0.6]
+    y = 1.0 + X @ [1.0, 0.0, -1.0, 0.3] + u[g, 0] + u[g, 1] * x + 0.8 * rng.standard_normal(n)
+    return X, {"y": y, "x": x, "g": g, "h": np.arange(n) // 16}
+
+
+@pytest.mark.parametrize(
+    ("formula", "law"),
+    [
+        ("y ~ 1 + (1 + x | g)", bl.laplace),
+        ("y ~ x + (1 | g)", lambda X, name: bl.horseshoe(X, name, nonzero=2, slab=2.0)),
+        ("y ~ x + (1 | g) + (1 | h)", bl.ridge),
+    ],
+    ids=["laplace", "horseshoe", "ridge"],
+)
+def test_gibbs_beside_random_effects_draws_from_the_posterior_of_nuts(formula, law):
+    X, data = grouped()
+    alike(bl.lmm(formula, data, terms=[law(X, "a")]), bl.Gibbs(draws=1000, tune=200))
+
+
+def test_more_columns_than_rows_beside_random_effects():
+    X, data = grouped(24)
+    wide = np.hstack([X, np.random.default_rng(5).standard_normal((24, 24))])
+    m = bl.lmm("y ~ 1 + (1 | g)", data, terms=[bl.laplace(wide, "a", lam=2.0)])
+    alike(m, bl.Gibbs(draws=2000, tune=300))
+
+
+def test_variances_of_groups_alone_have_the_moments_of_quadrature():
+    from bayeslmm.engines.integral import quadrature
+
+    priors = {"sd_Batch": pm.HalfNormal.dist(80.0), "sigma": "HalfNormal(80)"}
+    m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"), priors=priors)
+    tree = check_engine(bl.Gibbs(draws=2000, tune=200), m)
+    nodes = quadrature(m)
+    assert tree.attrs["converged"]
+    for i, name in enumerate(("sd_Batch", "sigma")):
+        z = np.log(tree["posterior"][name].values.reshape(4, -1))
+        mean = nodes.weights @ nodes.z[:, i]
+        sd = np.sqrt(nodes.weights @ (nodes.z[:, i] - mean) ** 2)
+        known = rng_like(mean, sd, z.shape)
+        assert distance(z, known) < 4.0
+        assert z.std() == pytest.approx(sd, rel=0.1)
+
+
+def rng_like(mean, sd, shape):
+    """Independent draws with exactly this mean and sd."""
+    z = np.random.default_rng(0).standard_normal(shape)
+    return mean + sd * (z - z.mean()) / z.std()
+
+
+def test_an_interrupt_beside_random_effects_keeps_what_was_drawn(monkeypatch):
+    from bayeslmm.engines import collapsed
+
+    X, data = grouped()
+    sweep, calls = collapsed.Chain.sweep, []
+
+    def interrupted(chain, tuning):
+        calls.append(tuning)
+        if len(calls) > 80:
+            raise KeyboardInterrupt
+        sweep(chain, tuning)
+
+    monkeypatch.setattr(collapsed.Chain, "sweep", interrupted)
+    m = bl.lmm("y ~ 1 + (1 | g)", data, terms=[bl.ridge(X, "a")])
+    tree = bl.fit(m, bl.Gibbs(draws=50, tune=10, chains=2), seed=1)
+    assert tree["posterior"].sizes["draw"] == 50
+    assert tree.attrs["interrupted"]
+    assert not tree.attrs["converged"]
+    assert tree.attrs["message"].startswith("interrupted: 50 draws of each of 1 chains")
+
+
+def test_with_every_variance_fixed_each_draw_beside_random_effects_is_exact():
+    X, data = grouped()
+    priors = {"sd_g": 1.0, "sd_a": 0.5, "sigma": 0.8}
+    m = bl.lmm("y ~ 1 + (1 | g)", data, terms=[bl.ridge(X, "a")], priors=priors)
+    tree = bl.fit(m, bl.Gibbs(draws=500), seed=1)
+    assert tree.attrs["converged"]
+    assert "every draw is exact" in tree.attrs["message"]
+    exact = m.solver().condition(*m.roots(m.space.constrain(np.zeros(0))))
+    u = tree["posterior"]["u_g"].values.reshape(2000, -1)
+    error = u.std(axis=0) / np.sqrt(2000)
+    assert (abs(u.mean(axis=0) - exact.effects[0].ravel()) < 4.5 * error).all()
 
 
 def test_gibbs_says_what_it_cannot_draw():
     X, data = columns()
-    grouped = bl.lmm("y ~ 1 + (1 | g)", {**data, "g": np.arange(40) % 5}, terms=[bl.ridge(X, "a")])
-    with pytest.raises(ValueError, match="grouping factors"):
+    priors = {"sd_a": pm.Triangular.dist(0.1, 1.0, 2.0)}
+    rows = {**data, "g": np.arange(40) % 5}
+    grouped = bl.lmm("y ~ 1 + (1 | g)", rows, terms=[bl.ridge(X, "a")], priors=priors)
+    with pytest.raises(ValueError, match="knows laws by name, and the prior of sd_a"):
         bl.fit(grouped, bl.Gibbs())
-    with pytest.raises(ValueError, match="no block"):
+    with pytest.raises(ValueError, match="no factor and no block"):
         bl.fit(bl.lmm("y ~ x", data), bl.Gibbs())
     with pytest.raises(ValueError, match="draws"):
         bl.Gibbs(draws=0)

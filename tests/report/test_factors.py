@@ -36,7 +36,7 @@ def iris(gone=0.0):
 def fitted(table, components, **options):
     model = bl.ppca(table, components, **options)
     engines = {"N": FEW, "E": ML}
-    if model.ard:  # there is no maximum
+    if model.scores and model.scores.loadings.own:  # there is no maximum
         del engines["E"]
     return model, {name: bl.fit(model, engine, seed=1) for name, engine in engines.items()}
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+from ...design.names import UNNAMED
 from ...design.numerals import is_number
-from ...design.unnamed import UNNAMED
 from .form import TableError
 
 

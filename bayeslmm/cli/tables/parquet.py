@@ -66,7 +66,7 @@ def labels(name: str, column: Any) -> Any:
     import pandas as pd
     import pyarrow as pa
 
-    from ...design.columns import read_column
+    from ...design.column import read_column
     from ...design.levels import level_texts
 
     if pa.types.is_dictionary(column.type):

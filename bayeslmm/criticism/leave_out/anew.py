@@ -18,9 +18,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ...declared import Declared
 from ...engines.evidence import EmpiricalBayes
 from ...fit import fit
+from ...model import Model
 from ...types import Array, Index
 from ..plugged import Plugged
 from .units import UnitsOf, name_some
@@ -45,7 +45,7 @@ class Others(Protocol):
         """Turns that leave others from which nothing can be estimated."""
         ...
 
-    def without(self, out: NDArray[np.bool_]) -> Declared:
+    def without(self, out: NDArray[np.bool_]) -> Model:
         """The model of the other units."""
         ...
 
@@ -109,7 +109,7 @@ def estimated_anew(
     return logs, z, _in_words(given, turn, units, failed)
 
 
-def _fitted(model: Declared, criterion: str, without: str, draws: int) -> tuple[Any, bool]:
+def _fitted(model: Model, criterion: str, without: str, draws: int) -> tuple[Any, bool]:
     """The fit of the other units by the same criterion, and whether its maximum was found."""
     try:
         tree = fit(model, EmpiricalBayes(criterion, draws=draws), seed=0, progress=False)

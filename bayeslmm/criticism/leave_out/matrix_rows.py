@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...factors import FactorModel
-from ...factors.moments import column_moments
-from ...factors.rows import densities
+from ...gaussian.column_moments import column_moments
+from ...matrix_rows import densities, means_of
+from ...model import Model
 from ...types import Array, Index
 from ...weights import log_mean
 from .units import UnitsOf, name_some
@@ -27,7 +27,7 @@ MEANS = 200  # draws of mu given what was plugged in
 class OtherMatrixRows:
     """A matrix without some of its rows."""
 
-    model: FactorModel
+    model: Model
     units: UnitsOf
     draws: int = MEANS
 
@@ -37,7 +37,7 @@ class OtherMatrixRows:
         for turn in range(int(turns.max()) + 1):
             rest = turns != turn
             few = there[rest].sum(axis=0).min() < 2
-            if few or (self.model.scaled and not np.nanstd(y[rest], axis=0).all()):
+            if few or (means_of(self.model).scaled and not np.nanstd(y[rest], axis=0).all()):
                 if (~rest).sum() == 1:
                     raise ValueError(
                         f"without row {name_some(self.units.labels[~rest])} a column has no two "
@@ -47,19 +47,23 @@ class OtherMatrixRows:
                 lost.append(turn)
         return np.array(lost, dtype=np.intp)
 
-    def without(self, out: NDArray[np.bool_]) -> FactorModel:
+    def without(self, out: NDArray[np.bool_]) -> Model:
         """The other rows, priors as they were; units of columns are those of these rows."""
         model, design = self.model, self.model.design
         design = replace(design, y=design.y[~out], rows=design.rows[~out])
-        if not model.scaled:
-            return replace(model, design=design)
-        count = design.there.sum(axis=0)
-        square = column_moments(design.y, design.complete)[1]
-        return replace(model, design=design, unit=np.sqrt(square * count / (count - 1.0)))
+        means, scores = means_of(model), model.scores
+        unit = means.unit
+        if means.scaled:
+            count = design.there.sum(axis=0)
+            square = column_moments(design.y, design.complete)[1]
+            unit = np.sqrt(square * count / (count - 1.0))
+        terms: tuple[Any, ...] = (replace(means, unit=unit),)
+        if scores is not None:
+            terms = (*terms, replace(scores, rows=len(design.y), unit=unit))
+        residual = replace(model.residual, unit=unit)
+        return replace(model, design=design, terms=terms, residual=residual)
 
-    def densities(
-        self, rest: FactorModel, tree: Any, out: NDArray[np.bool_]
-    ) -> tuple[Array, float]:
+    def densities(self, rest: Model, tree: Any, out: NDArray[np.bool_]) -> tuple[Array, float]:
         """Averaged over the draws of the means."""
-        rows = (self.model.design.y[out] - rest.shift) / rest.unit
+        rows = means_of(rest).inside(self.model.design.y[out])
         return log_mean(densities(rest, tree, rows)), np.nan

@@ -71,12 +71,12 @@ def leave_out(
     seed: int | None = None,
 ) -> Pass:
     """Leave out every unit, and average over the draws of what they share."""
-    if model.matrix:
+    if model.axes is not None:
         _refuse_other_than_rows(model, tree, unit, refit)
     tree = read_tree(model, tree)
     units = UnitsOf.of(model, unit)
     with arithmetic():
-        if model.matrix:
+        if model.axes is not None:
             return _of_matrix(model, tree, units, refit is not False)
         return _of_rows(model, tree, units, pit, refit, seed)
 

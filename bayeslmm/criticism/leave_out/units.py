@@ -26,7 +26,7 @@ class UnitsOf:
     @classmethod
     def of(cls, model: Any, unit: str) -> "UnitsOf":
         """Rows, or the levels of a grouping factor."""
-        if unit == "row" and model.matrix:
+        if unit == "row" and model.axes is not None:
             return cls(unit, np.arange(len(model.design.rows)), np.asarray(model.design.rows))
         names = ("row", *(t.name for t in model.groups))
         if not one_of(unit, names):
@@ -34,7 +34,7 @@ class UnitsOf:
             raise ValueError(f"unit must be one of {known}, got {shown(unit)}")
         if unit == "row":
             return cls(unit, np.arange(model.design.y.size), np.asarray(model.design.rows))
-        grouping = model.term(unit).grouping
+        grouping = model.group(unit).grouping
         return cls(unit, grouping.codes, np.asarray(grouping.levels))
 
     @property
@@ -47,7 +47,7 @@ class UnitsOf:
 
     def times(self, model: Any) -> Index:
         """How often each unit counts: a row's frequency; a group once."""
-        if self.by_row and not model.matrix:
+        if self.by_row and model.axes is None:
             return model.design.frequency.astype(np.intp)
         return np.ones(self.size, np.intp)
 
@@ -66,7 +66,7 @@ class UnitsOf:
         codes = self.codes if turns is None else turns[self.codes]
         if self.by_row:  # its repeats stay in
             codes, count = np.where(model.design.frequency > 1.0, count, codes), count + 1
-        beta = beta_of(integrated(criterion), model.fixed_prior)
+        beta = beta_of(integrated(criterion), model.beta)
         lost = undetermined(model.design.X, beta, codes, count)
         return lost[lost < count - 1] if self.by_row else lost
 

@@ -3,4 +3,12 @@
 from .rate import RateMaximum, maximise_rate
 from .sampler import Block, Draws, advice, reduce_rows, sample
 
-__all__ = ["Block", "Draws", "RateMaximum", "advice", "maximise_rate", "reduce_rows", "sample"]
+__all__ = [
+    "Block",
+    "Draws",
+    "RateMaximum",
+    "advice",
+    "maximise_rate",
+    "reduce_rows",
+    "sample",
+]

@@ -138,7 +138,7 @@ def _rows(value: Any, size: int) -> tuple[Array, Array]:
     return rows, np.ones(size) * np.asarray(value, float)
 
 
-def _prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws, Array, Array]:
+def prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws, Array, Array]:
     """Compiled form of the laws; starts of local scales (P,) and of what is shared (B, 3)."""
     local = [_rows(b.local, b.columns) for b in blocks]
     heads = [_rows(getattr(b, f), 1) for b in blocks for f in ("common", "rate", "slab2")]
@@ -209,7 +209,7 @@ def sample(
     ArithmeticError
         Where a chain leaves float64.
     """
-    laws, local, heads = _prepare(blocks, sigma)
+    laws, local, heads = prepare(blocks, sigma)
     begin = np.array([max(np.sqrt(data.z @ data.z / data.size), 1e-150)])
     if not isinstance(sigma, Law):
         begin[0] = sigma
@@ -265,7 +265,7 @@ def _all_run(
     return True
 
 
-def advice(data: Data, found: Draws) -> tuple[str, ...]:
+def advice(columns: int, rows: float, spread: float, sigma: Array) -> tuple[str, ...]:
     """What a user must know about the draws of a wide design, beyond R-hat.
 
     With at least as many columns as rows the coefficients can follow every row. Where sigma and
@@ -273,13 +273,13 @@ def advice(data: Data, found: Draws) -> tuple[str, ...]:
     off zero: with density 1 / sigma and rate ~ Gamma(a, b) the posterior of log sigma falls as
     slowly as sigma^(2a).
     """
-    wide = data.A.shape[1] + data.X.shape[1] >= data.size
-    low = float(np.quantile(found.sigma, 0.05))
-    share = low / max(np.sqrt(data.z @ data.z / data.size), 1e-300)
+    wide = columns >= rows
+    low = float(np.quantile(sigma, 0.05))
+    share = low / max(spread, 1e-300)
     if not wide or share >= FOLLOWED:
         return ()
     return (
         f"sigma runs towards zero: 5% of its draws are under {100 * share:.2g}% of the response's "
-        f"sd, where the {data.A.shape[1]} columns follow all {data.size:g} rows; give sigma a "
+        f"sd, where the {columns} columns follow all {rows:g} rows; give sigma a "
         f"prior that keeps off zero, such as InverseGamma(2, sd of the response)",
     )

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from bayeslmm.engines.sweeps.coefficients import make_work
-from bayeslmm.engines.sweeps.sampler import Block, _prepare, reduce_rows
+from bayeslmm.engines.sweeps.sampler import Block, prepare, reduce_rows
 from bayeslmm.engines.sweeps.scales import block_scales
 from bayeslmm.engines.sweeps.sweep import State, sweep
 from bayeslmm.laws import Law
@@ -64,7 +64,7 @@ def test_getting_it_right(name):
     mean = np.array([0.5, -1.0])
     data, _ = reduce_rows(X, A, np.zeros(n), precision, precision @ mean)
     assert (data.gram.size == 0) == (P > 10)
-    laws, *start = _prepare(blocks, sigma, wide=3)  # as in wide blocks
+    laws, *start = prepare(blocks, sigma, wide=3)  # as in wide blocks
     state = State(mean.copy(), np.zeros(P), *start, np.ones(1))
     work, S = make_work(data), np.empty(P)
     found, inverse = [], np.linalg.cholesky(precision).T
@@ -116,7 +116,7 @@ def test_a_wide_block_not_in_units_of_sigma_keeps_its_posterior():
     points, weights = grid_of_a_ridge(A, y)
     data, _ = reduce_rows(np.zeros((n, 0)), A, y)
     blocks = [Block(P, common=Law("HalfNormal", (1.0,)))]
-    laws, local, heads = _prepare(blocks, Law("HalfNormal", (2.0,)))
+    laws, local, heads = prepare(blocks, Law("HalfNormal", (2.0,)))
     assert laws.moved[0]
     work, S, found = make_work(data), np.empty(P), []
     for sd, noise in np.exp(points[rng.choice(len(points), 25_000, p=weights)]):
