@@ -9,7 +9,17 @@ from .block import BlockTerm
 from .fixed import FixedTerm
 from .group import GroupTerm
 from .means import MeansTerm
+from .protocol import Residual, Term
 from .roots import Roots
 from .scores import ScoresTerm
 
-__all__ = ["BlockTerm", "FixedTerm", "GroupTerm", "MeansTerm", "Roots", "ScoresTerm"]
+__all__ = [
+    "BlockTerm",
+    "FixedTerm",
+    "GroupTerm",
+    "MeansTerm",
+    "Residual",
+    "Roots",
+    "ScoresTerm",
+    "Term",
+]
