@@ -33,7 +33,7 @@ from bayeslmm.results.drawing import draw, key
 # A density that another function calls, as the laws are called from the coordinates.
 LAW = """
 from typing import NamedTuple
-from bayeslmm.gaussian.compiled import jit
+from bayeslmm.solvers.compiled import jit
 
 SLOPE = 2.0
 

@@ -79,7 +79,7 @@ def ppca(
     -----
     A missing entry is integrated out, which is right where it is missing at random. A row without
     any entry has its prior. Draws of the loadings are turned to face the principal axes, ordered by
-    variance, of the likelihood's maximum (`bayeslmm.gaussian.canonical`).
+    variance, of the likelihood's maximum (`bayeslmm.solvers.canonical`).
 
     References
     ----------

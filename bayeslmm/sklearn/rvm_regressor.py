@@ -24,7 +24,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
     ----------
     kernel : {"gaussian", "linear_spline", "polynomial"}, callable or None
         A kernel by name or as a function of points (n, d) and centres (m, d) that gives (n, m),
-        or a basis of `bayeslmm.bases`; None takes the columns of X themselves.
+        or a basis of `bayeslmm.columns.bases`; None takes the columns of X themselves.
     width : float or "scale"
         Of the Gaussian kernel exp(-d^2 / width^2); "scale" is sqrt(n_features * X.var()).
     degree : int

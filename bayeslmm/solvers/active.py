@@ -23,6 +23,7 @@ import numpy as np
 from ..types import Array
 from .compiled import jit
 from .lapack import cholesky_lower
+from .triangular import backward, forward
 
 DEPENDENT = 1e-12  # a unit column with less than this outside the basis lies within it
 FLOOR = 1e-16  # least variance of the noise, as a share of the mean of y^2
@@ -198,14 +199,8 @@ def uphill(g, H):
     L = H.copy()
     if cholesky_lower(L):
         x = g.copy()
-        for i in range(k):
-            for j in range(i):
-                x[i] -= L[i, j] * x[j]
-            x[i] /= L[i, i]
-        for i in range(k - 1, -1, -1):
-            for j in range(i + 1, k):
-                x[i] -= L[j, i] * x[j]
-            x[i] /= L[i, i]
+        forward(L, x)
+        backward(L, x)
         return x
     values, vectors = np.linalg.eigh(H)
     along = np.dot(vectors.T, g)

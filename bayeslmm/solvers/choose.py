@@ -8,8 +8,10 @@ from .dual import Dual
 from .patterns import Patterns
 from .primal import Primal
 from .problem import MatrixProblem, Problem
+from .protocol import Solver
 
-SOLVERS: tuple[Any, ...] = (Primal, Dual, Complete, Patterns)  # the first of those that cost alike
+OF_ROWS: tuple[type[Solver], ...] = (Primal, Dual)
+SOLVERS: tuple[Any, ...] = (*OF_ROWS, Complete, Patterns)  # the first of those that cost alike
 
 
 def choose(problem: Problem | MatrixProblem, beta: Beta) -> Any:

@@ -39,30 +39,20 @@ from .threads import pieces, run
 
 @dataclass(frozen=True, repr=False)
 class Dual:
-    """A Gaussian linear model with more coefficients than rows, its coefficients eliminated.
+    """A Gaussian linear model with more coefficients than rows, its rows eliminated (`Solver`).
 
-    `scales` is flat: row-major lower-triangular L (q x q) of every factor, then for every block
-    its one scale, or one for each of its columns.
-
-    Attributes
-    ----------
-    problem : Problem
-    beta : Beta
-        What is done with the fixed effects.
-    scaled : Scaled
-        The columns of all terms.
+    `scaled` are the columns of all terms.
 
     Examples
     --------
     Three rows, five columns that share one scale, and an intercept:
 
     >>> import numpy as np
-    >>> from bayeslmm.gaussian.beta import FLAT
-    >>> from bayeslmm.gaussian.problem import Columns, Problem
+    >>> from bayeslmm.solvers.beta import FLAT
+    >>> from bayeslmm.solvers.problem import Columns, Problem
     >>> A = np.vander([1.0, 2.0, 3.0], 5) / 10.0
-    >>> y, one = np.array([1.0, 3.0, 2.0]), np.ones(3)
-    >>> block = Columns(A, shared=True)
-    >>> solver = Dual.of(Problem(y, one[:, None], (), (block,), 0.0 * one, one, one), FLAT)
+    >>> y, block = np.array([1.0, 3.0, 2.0]), Columns(A, shared=True)
+    >>> solver = Dual.of(Problem.plain(y, np.ones((3, 1)), (), (block,)), FLAT)
     >>> round(solver.value(np.array([0.0]), 1.0), 6)  # -log(2 pi) - log(3) / 2 - 1
     -3.387183
     >>> solver.condition(np.array([0.1]), 1.0).effects[0].shape
@@ -170,21 +160,9 @@ class Dual:
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:
-        """Exact draws of (beta, u of every factor, v of every block), one at each point.
+        """Exact draws of (beta (k, p), u of every factor and block), one at each of k points.
 
         Points that repeat the one before, as where the scales are plugged in, share its factors.
-
-        Parameters
-        ----------
-        scales, sigma : (k, scales), (k,)
-            Scales and noise of each point.
-        groups
-            Keep the first factor's effects too; otherwise they come back as (k, 0, q).
-
-        Returns
-        -------
-        beta : (k, p)
-        effects : per factor (k, levels, q), then per block (k, P, 1)
         """
         k, n, p = sigma.size, self.problem.y.size, self.data.h0.size
         factors, sizes = self.problem.factors, [b.Z.shape[1] for b in self.problem.blocks]

@@ -12,16 +12,7 @@ import numpy as np
 
 from .compiled import jit
 from .low_rank import factor
-
-
-@jit
-def _upper_solve(L, x):
-    """x <- L^-T x."""
-    for a in range(x.size - 1, -1, -1):
-        total = x[a]
-        for c in range(a + 1, x.size):
-            total -= L[c, a] * x[c]
-        x[a] = total / L[a, a]
+from .triangular import backward
 
 
 @jit
@@ -40,6 +31,22 @@ def _open_row(W, there, room, features):
 
 
 @jit
+def _pull(B, x, features, mu, gap, out):
+    """out = L^-1 W_o'(x - mu)_o for one row; returns |(x - mu)_o|^2, and leaves that in gap."""
+    q, k = B.shape
+    square = 0.0
+    for j in range(k):
+        gap[j] = x[features[j]] - mu[features[j]]
+        square += gap[j] * gap[j]
+    for a in range(q):
+        total = 0.0
+        for j in range(k):
+            total += B[a, j] * gap[j]
+        out[a] = total
+    return square
+
+
+@jit
 def draw_scores(W, sigma, X, there, order, fresh, mu, white, out):
     """out (n, q): one draw of every row's scores at W, sigma and mu.
 
@@ -53,15 +60,10 @@ def draw_scores(W, sigma, X, there, order, fresh, mu, white, out):
         if fresh[place]:
             B = _open_row(W, there[i], room, features)
             factor(B, sigma * sigma, L)
-        k = B.shape[1]
-        for j in range(k):
-            gap[j] = X[i, features[j]] - mu[features[j]]
+        _pull(B, X[i], features, mu, gap, x)
         for a in range(q):
-            total = sigma * white[i, a]
-            for j in range(k):
-                total += B[a, j] * gap[j]
-            x[a] = total
-        _upper_solve(L, x)
+            x[a] += sigma * white[i, a]
+        backward(L, x)
         out[i] = x
 
 
@@ -150,15 +152,8 @@ def entries(W, sigma, X, there, order, fresh, mu, wanted, noise, mean, variance)
             factor(B, s, L)
         if starts[i] == starts[i + 1]:
             continue
-        k = B.shape[1]
-        for j in range(k):
-            gap[j] = X[i, features[j]] - mu[features[j]]
-        for a in range(q):
-            total = 0.0
-            for j in range(k):
-                total += B[a, j] * gap[j]
-            x[a] = total
-        _upper_solve(L, x)
+        _pull(B, X[i], features, mu, gap, x)
+        backward(L, x)
         at = starts[i]
         for j in range(d):
             if not wanted[i, j]:
@@ -181,20 +176,14 @@ def row_densities(W, sigma, X, there, order, fresh, mu, out):
     """out (n,): log density of the entries that every row has, given W, sigma and mu."""
     d, q = W.shape
     room, features, gap = np.empty(q * d), np.empty(d, np.int64), np.empty(d)
-    L, B, log_det = np.empty((q, q)), np.empty((q, d)), 0.0
+    L, B, x, log_det = np.empty((q, q)), np.empty((q, d)), np.empty(q), 0.0
     s = sigma * sigma
     for place in range(order.size):
         i = order[place]
         if fresh[place]:
             B = _open_row(W, there[i], room, features)
             log_det = factor(B, s, L) + B.shape[1] * np.log(2.0 * np.pi)
-        k, square = B.shape[1], 0.0
-        for j in range(k):
-            gap[j] = X[i, features[j]] - mu[features[j]]
-            square += gap[j] * gap[j]
+        square = _pull(B, X[i], features, mu, gap, x)
         for a in range(q):
-            total = 0.0
-            for j in range(k):
-                total += B[a, j] * gap[j]
-            square -= total * total
+            square -= x[a] * x[a]
         out[i] = -0.5 * (log_det + square / s)

@@ -26,18 +26,9 @@ BATCH = 2_000_000  # random numbers drawn at a time
 
 @dataclass(frozen=True, repr=False)
 class Primal:
-    """A Gaussian linear model with its coefficients eliminated.
+    """A Gaussian linear model with its coefficients eliminated (`Solver`).
 
-    `scales` is flat: row-major lower-triangular L (q x q) of every factor, then for every block
-    its one scale, or one for each of its columns.
-
-    Attributes
-    ----------
-    problem : Problem
-    beta : Beta
-        What is done with the fixed effects.
-    sums : Sums
-        The sufficient sums of the rows.
+    `sums` are the sufficient sums of the rows.
     """
 
     problem: Problem
@@ -167,20 +158,7 @@ class Primal:
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:
-        """Exact draws of (beta, u of every factor and block), one at each point.
-
-        Parameters
-        ----------
-        scales, sigma : (k, sum of q^2), (k,)
-            Triangular factors and noise of each point.
-        groups
-            Draw the eliminated factor's effects too; otherwise they come back as (k, 0, q).
-
-        Returns
-        -------
-        beta : (k, p)
-        effects : per factor (k, levels, q)
-        """
+        """Exact draws of (beta (k, p), u of every factor and block), one at each of k points."""
         k, q, m2 = sigma.size, self.sums.effects, self.sums.random
         remainder = np.empty((k, self.data.C.shape[0]))
         u = np.empty((k, self.sums.groups if groups else 0, q))

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mpmath import MPContext
 
-from bayeslmm.solvers.beta import FixedPrior, beta_of
+from bayeslmm.solvers.beta import Beta, FixedPrior, beta_of
+from bayeslmm.solvers.dual import Dual
 from bayeslmm.solvers.primal import Primal
-from bayeslmm.solvers.problem import Factor
+from bayeslmm.solvers.problem import Columns, Factor
 from bayeslmm.solvers.problem import Problem as Rows
 from bayeslmm.testing import dense as oracle
 from bayeslmm.testing.dense import FLOAT, Dense, Digits, covariances
@@ -18,13 +19,20 @@ from bayeslmm.testing.dense import FLOAT, Dense, Digits, covariances
 mp = MPContext()
 mp.dps = 50
 exact = np.vectorize(mp.mpf, otypes=[object])
-FINE = Digits(lambda a: exact(np.asarray(a, float)), mp.log, mp.pi)
+
+
+def _fine(a):
+    a = np.asarray(a)
+    return exact(a if a.dtype == object else a.astype(float))
+
+
+FINE = Digits(_fine, mp.log, mp.pi)
 CRITERIA = ("ml", "reml", "evidence")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Rows, a prior of beta, and a point (L of every factor, sigma)."""
+    """Rows, a prior of beta, and a point: L of every factor, scales of every block, sigma."""
 
     y: np.ndarray
     X: np.ndarray
@@ -35,17 +43,37 @@ class Problem:
     weights: np.ndarray
     frequency: np.ndarray
     prior: FixedPrior
+    blocks: tuple[Columns, ...] = ()
+    own: tuple[np.ndarray, ...] = ()  # (1,) where a block shares its scale, else (P,)
 
     @property
     def scales(self) -> np.ndarray:
-        return np.concatenate([*(L.ravel() for L in self.L), np.zeros(0)])
+        return np.concatenate([*(L.ravel() for L in self.L), *self.own, np.zeros(0)])
 
-    def solver(self, criterion: str) -> Primal:
-        return Primal.of(self.rows, beta_of(criterion, self.prior))
+    def beta(self, criterion: str) -> Beta:
+        return beta_of(criterion, self.prior)
+
+    def solver(self, criterion: str, kind=None):
+        """Of the given kind; else `Dual` where there are blocks."""
+        kind = kind or (Dual if self.blocks else Primal)
+        return kind.of(self.rows, self.beta(criterion))
 
     @property
     def rows(self) -> Rows:
-        return Rows(self.y, self.X, self.factors, (), self.offset, self.weights, self.frequency)
+        terms = self.factors, self.blocks
+        return Rows(self.y, self.X, *terms, self.offset, self.weights, self.frequency)
+
+    def moved(self, scales: np.ndarray, sigma: float) -> "Problem":
+        """The same rows at another point."""
+        L, own, at = [], [], 0
+        for f in self.factors:
+            q = f.effects
+            L.append(scales[at : at + q * q].reshape(q, q))
+            at += q * q
+        for b in self.blocks:
+            own.append(scales[at : at + b.scales])
+            at += b.scales
+        return replace(self, L=tuple(L), own=tuple(own), sigma=sigma)
 
     def psi(self, numbers: Digits = FLOAT) -> list[np.ndarray]:
         """Covariances of the effects, from L in the given numbers."""
@@ -70,7 +98,7 @@ def dense(problem: Problem, criterion: str, numbers=FINE, psi=None, sigma=None) 
     """Value and conditional law at a point; `psi` and `sigma` may be other numbers than its own."""
     psi = problem.psi(numbers) if psi is None else psi
     sigma = numbers.of(problem.sigma)[()] if sigma is None else sigma
-    return oracle.dense(problem.rows, psi, sigma, beta_of(criterion, problem.prior), numbers)
+    return oracle.dense(problem.rows, psi, sigma, problem.beta(criterion), numbers)
 
 
 def value(problem: Problem, criterion: str, **point):

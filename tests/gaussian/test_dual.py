@@ -12,27 +12,19 @@ from bayeslmm.solvers.dual import Dual
 from bayeslmm.solvers.problem import Columns, Factor, Problem
 from bayeslmm.solvers.score import lower_product
 
-from .blocks import EPS, Wide, wide, wides
-from .dense import CRITERIA, FLOAT, dense, exact, mp, problem, value
+from . import agree
+from .blocks import EPS, known_to, wide, wides
+from .dense import CRITERIA, FLOAT, dense, problem, value
 from .problems import problems, quick
 from .test_recovery import z_scores
 
-STEP = mp.mpf(10) ** -18
 DRAWS = 20_000
 LIMIT = 4.5  # Monte Carlo standard errors, a few hundred comparisons with a fixed seed
 BOTH = ((14, False), (17, True))
 
 
-def alone(p) -> Wide:
-    """A problem without blocks."""
-    return Wide(p, (), ())
-
-
 def density_agrees(w, criterion, tolerance=None):
-    truth = float(value(w.written_out(), criterion))
-    got = w.solver(criterion).value(w.scales, w.sigma)
-    size = max(abs(truth), w.grouped.frequency.sum())
-    assert abs(got - truth) <= (tolerance or w.tolerance()) * size, (criterion, got, truth)
+    agree.density(w.solver(criterion, Dual), w.scales, w.sigma, tolerance or known_to(w))
 
 
 @quick
@@ -59,8 +51,8 @@ def test_tiny_noise_and_a_scale_of_zero_keep_ten_digits(shared, criterion):
     own = (w.own[0].copy(), w.own[1] * 0.0)
     if not shared:
         own[0][3] = 0.0
-    w = Wide(replace(w.grouped, sigma=1e-8), w.blocks, own)
-    assert w.tolerance(0.0) < 1e-10
+    w = replace(w, sigma=1e-8, own=own)
+    assert known_to(w, 0.0) < 1e-10
     density_agrees(w, criterion, 1e-10)
     slopes_agree(w, criterion, 1e-9)
 
@@ -69,8 +61,8 @@ def test_noise_beyond_float64_is_refused_or_known_to_what_the_solver_says():
     """Fewer columns than rows: the noise alone fills the rest of the covariance."""
     w = wide(np.random.default_rng(3), 12, 2, (), ((6, False),))
     for sigma in 10.0 ** -np.arange(1.0, 11.0):
-        here = Wide(replace(w.grouped, sigma=sigma), w.blocks, w.own)
-        solver, truth = here.solver("reml"), value(here.written_out(), "reml")
+        here = replace(w, sigma=sigma)
+        solver, truth = here.solver("reml", Dual), value(here, "reml")
         got = solver.value(here.scales, sigma)
         known = solver.rounding(here.scales, sigma)
         if np.isnan(got):
@@ -90,7 +82,7 @@ def test_noise_beyond_float64_is_refused_or_known_to_what_the_solver_says():
 
 def test_values_that_are_no_numbers_give_none():
     w = wide(np.random.default_rng(4), 6, 1)
-    solver = w.solver("reml")
+    solver = w.solver("reml", Dual)
     assert np.isnan(solver.value(w.scales * np.nan, 1.0))
     assert np.isnan(solver.value(w.scales * 1e200, 1.0))
 
@@ -99,10 +91,9 @@ def test_values_that_are_no_numbers_give_none():
 @given(problems())
 def test_on_grouped_models_it_is_the_primal_solver(p):
     """Where factors are crossed the primal's normal equations lose more than the dual does."""
-    w = alone(p)
     for criterion in CRITERIA:
-        primal, dual = p.solver(criterion), w.solver(criterion)
-        limit = max(w.tolerance(), 1e3 * primal.rounding(p.scales, p.sigma))
+        primal, dual = p.solver(criterion), p.solver(criterion, Dual)
+        limit = max(known_to(p), 1e3 * primal.rounding(p.scales, p.sigma))
         one, J, slope = primal.score(p.scales, p.sigma)
         two, K, other = dual.score(p.scales, p.sigma)
         size = max(abs(one), p.frequency.sum())
@@ -133,7 +124,7 @@ def test_on_sleepstudy_it_is_the_primal_solver(criterion, prior):
         weights=np.exp(rng.normal(size=len(data))),
         frequency=rng.integers(1, 4, len(data)).astype(float),
     )
-    primal, dual = p.solver(criterion), alone(p).solver(criterion)
+    primal, dual = p.solver(criterion), p.solver(criterion, Dual)
     one, J, slope = primal.score(p.scales, p.sigma)
     two, K, other = dual.score(p.scales, p.sigma)
     assert two == pytest.approx(one, rel=1e-10)
@@ -146,53 +137,28 @@ def test_on_sleepstudy_it_is_the_primal_solver(criterion, prior):
     np.testing.assert_allclose(two.effects_own_cov, one.effects_own_cov, rtol=1e-9, atol=1e-12)
 
 
-def moved(w, criterion, scale=None, step=0, sigma_step=0):
-    """Density with one scale and the noise moved, with 50 digits."""
-    psi, at_scale = [], 0
-    for f, L in zip(w.grouped.factors, w.grouped.L, strict=True):
-        q = f.effects
-        L = exact(L)
-        if scale is not None and at_scale <= scale < at_scale + q * q:
-            L[divmod(scale - at_scale, q)] += step
-        psi.append(L @ L.T)
-        at_scale += q * q
-    for block, own in zip(w.blocks, w.own, strict=True):
-        own = exact(own)
-        if scale is not None and at_scale <= scale < at_scale + own.size:
-            own[scale - at_scale] += step
-        at_scale += own.size
-        psi += [np.array([[s**2]]) for s in np.broadcast_to(own, block.Z.shape[1])]
-    return value(w.written_out(), criterion, psi=psi, sigma=mp.mpf(w.sigma) + sigma_step)
-
-
 def slopes_agree(w, criterion, tolerance=1e-9):
     """d/d scales and d/d sigma against differences with 50 digits: exact to float64."""
-    _, J, slope = w.solver(criterion).score(w.scales, w.sigma)
-    got, free, start = J * w.scales, np.ones(J.size, bool), 0
-    for f in w.grouped.factors:
-        q = f.effects
-        free[start : start + q * q] = np.tril(np.ones((q, q), bool)).ravel()
-        start = lower_product(w.scales, J, got, start, q)
-    truth = np.zeros(J.size)
-    for i in np.flatnonzero(free):
-        up, down = (moved(w, criterion, i, s) for s in (STEP, -STEP))
-        truth[i] = float((up - down) / (2 * STEP))
+    solver = w.solver(criterion, Dual)
+    _, J, slope = solver.score(w.scales, w.sigma)
+    got, start = J * w.scales, 0
+    for f in w.factors:
+        start = lower_product(w.scales, J, got, start, f.effects)
+    truth, truth_sigma = agree.differences(solver, w.scales, w.sigma)
     atol = tolerance * np.abs(truth).max(initial=1.0)
     np.testing.assert_allclose(got, truth, rtol=0.0, atol=atol)
-    up, down = (moved(w, criterion, sigma_step=s) for s in (STEP, -STEP))
-    truth_sigma = float((up - down) / (2 * STEP))
     # Euler's identity makes this slope a sum of n, the quadratic form and <s, ds>, over sigma.
-    size = (w.grouped.frequency.sum() + np.abs(w.scales) @ np.abs(truth)) / w.sigma
+    size = (w.frequency.sum() + np.abs(w.scales) @ np.abs(truth)) / w.sigma
     assert abs(slope - truth_sigma) <= tolerance * (size + abs(truth_sigma))
 
 
 @settings(quick, max_examples=20)
 @given(wides())
 def test_any_problem_has_the_derivatives_of_the_dense_normal(w):
-    if w.grouped.y.size * w.scales.size > 60:
+    if w.y.size * w.scales.size > 60:
         return  # the differences with 50 digits would take too long
     for criterion in CRITERIA:
-        slopes_agree(w, criterion, w.tolerance(1e-9))
+        slopes_agree(w, criterion, known_to(w, 1e-9))
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -200,12 +166,12 @@ def test_any_problem_has_the_derivatives_of_the_dense_normal(w):
 def test_every_scale_and_the_noise(size, criterion):
     rng = np.random.default_rng(6)
     w = wide(rng, 8, 2, ((3, 2),), ((9, False), (11, True)), size, 0.2, prior="joint", extras=True)
-    slopes_agree(w, criterion, w.tolerance(1e-9))
+    slopes_agree(w, criterion, known_to(w, 1e-9))
 
 
 def test_float64_differences_of_a_larger_problem():
     w = wide(np.random.default_rng(7), 40, 2, ((8, 3),), ((60, False), (90, True)))
-    solver = w.solver("evidence")
+    solver = w.solver("evidence", Dual)
     _, J, slope = solver.score(w.scales, w.sigma)
     got, h = J * w.scales, 1e-5
     lower_product(w.scales, J, got, 0, 3)
@@ -218,27 +184,10 @@ def test_float64_differences_of_a_larger_problem():
 
 
 def moments_agree(w, criterion):
-    truth = dense(w.written_out(), criterion)
-    got = w.solver(criterion).condition(w.scales, w.sigma)
-    groups, at_effect = len(w.grouped.factors), len(w.grouped.factors)
-    size = max(np.abs(truth.mean).max(initial=1.0), np.abs(truth.cov).max(initial=1.0))
-    close = {"rtol": 0.0, "atol": w.tolerance() * size}
-    np.testing.assert_allclose(got.log_density, float(truth.value), rtol=w.tolerance())
-    np.testing.assert_allclose(got.beta, truth.beta, **close)
-    np.testing.assert_allclose(got.beta_cov, truth.beta_cov, **close)
-    for f in range(groups):
-        np.testing.assert_allclose(got.effects[f], truth.effects[f], **close)
-        np.testing.assert_allclose(got.effects_cov[f], truth.effects_cov[f], **close)
-    for b, block in enumerate(w.blocks):
-        P = block.Z.shape[1]
-        mean, cov = got.effects[groups + b], got.effects_cov[groups + b]
-        assert mean.shape == (P, 1)
-        assert cov.shape == (P, 1, 1)
-        assert (cov >= 0.0).all()
-        here = slice(at_effect, at_effect + P)
-        np.testing.assert_allclose(mean, np.concatenate(truth.effects[here]), **close)
-        np.testing.assert_allclose(cov, np.concatenate(truth.effects_cov[here]), **close)
-        at_effect += P
+    def size(truth):
+        return max(np.abs(truth.mean).max(initial=1.0), np.abs(truth.cov).max(initial=1.0))
+
+    agree.moments(w.solver(criterion, Dual), w.scales, w.sigma, known_to(w), size)
 
 
 @settings(quick, max_examples=30)
@@ -254,18 +203,18 @@ def test_a_large_shared_block_is_read_in_pieces():
     w = wide(rng, 6, 0, (), ((53, True),))
     A, s2 = w.blocks[0].Z, w.own[0][0] ** 2
     V = s2 * A @ A.T + w.sigma**2 * np.eye(6)
-    got = w.solver("evidence").condition(w.scales, w.sigma)
-    np.testing.assert_allclose(got.effects[0][:, 0], s2 * A.T @ np.linalg.solve(V, w.grouped.y))
+    got = w.solver("evidence", Dual).condition(w.scales, w.sigma)
+    np.testing.assert_allclose(got.effects[0][:, 0], s2 * A.T @ np.linalg.solve(V, w.y))
     told = s2 - s2**2 * np.einsum("ij,ij->j", A, np.linalg.solve(V, A))
     np.testing.assert_allclose(got.effects_cov[0][:, 0, 0], told, rtol=1e-10)
 
 
 def test_one_scale_for_all_is_equal_scales_for_each():
     w = wide(np.random.default_rng(9), 10, 2, ((4, 2),), ((25, True),), extras=True)
-    each = Wide(w.grouped, (Columns(w.blocks[0].Z, False),), (np.repeat(w.own[0], 25),))
+    each = replace(w, blocks=(Columns(w.blocks[0].Z, False),), own=(np.repeat(w.own[0], 25),))
     for criterion in CRITERIA:
-        one, J, slope = w.solver(criterion).score(w.scales, w.sigma)
-        two, K, other = each.solver(criterion).score(each.scales, w.sigma)
+        one, J, slope = w.solver(criterion, Dual).score(w.scales, w.sigma)
+        two, K, other = each.solver(criterion, Dual).score(each.scales, w.sigma)
         assert two == pytest.approx(one, rel=1e-12)
         assert other == pytest.approx(slope, rel=1e-10)
         assert K[4:].sum() == pytest.approx(J[4], rel=1e-10)
@@ -273,15 +222,15 @@ def test_one_scale_for_all_is_equal_scales_for_each():
 
 def test_frequency_counts_as_repeated_rows():
     w = wide(np.random.default_rng(10), 8, 2, ((3, 2),), BOTH, extras=True)
-    g = w.grouped
+    g = w
     again = np.repeat(np.arange(8), g.frequency.astype(int))
     factors = tuple(Factor(f.codes[again], f.levels, f.Z[again]) for f in g.factors)
     rows = {k: getattr(g, k)[again] for k in ("y", "X", "offset", "weights")}
     repeated = replace(g, factors=factors, frequency=np.ones(again.size), **rows)
     blocks = tuple(Columns(b.Z[again], b.shared) for b in w.blocks)
     for criterion in CRITERIA:
-        one = w.solver(criterion).score(w.scales, w.sigma)
-        two = Wide(repeated, blocks, w.own).solver(criterion).score(w.scales, w.sigma)
+        one = w.solver(criterion, Dual).score(w.scales, w.sigma)
+        two = replace(repeated, blocks=blocks).solver(criterion, Dual).score(w.scales, w.sigma)
         assert two[0] == pytest.approx(one[0], rel=1e-10)
         np.testing.assert_allclose(two[1], one[1], rtol=1e-8, atol=1e-9)
         assert two[2] == pytest.approx(one[2], rel=1e-8)
@@ -289,10 +238,10 @@ def test_frequency_counts_as_repeated_rows():
 
 def test_an_offset_of_a_hundred_million_costs_no_digits_of_the_residual():
     w = wide(np.random.default_rng(11), 12, 2, ((4, 2),), BOTH)
-    X = w.grouped.X + np.array([0.0, 1e8])
-    far = Wide(replace(w.grouped, X=X), w.blocks, w.own)
+    X = w.X + np.array([0.0, 1e8])
+    far = replace(w, X=X)
     for criterion in ("ml", "reml"):
-        here, there = (v.solver(criterion).value(v.scales, v.sigma) for v in (w, far))
+        here, there = (v.solver(criterion, Dual).value(v.scales, v.sigma) for v in (w, far))
         assert there == pytest.approx(here, rel=1e-7)  # x itself keeps eight digits
 
 
@@ -303,14 +252,14 @@ def test_another_response_needs_no_new_columns():
     other = solver.with_response(y)
     assert other.scaled is solver.scaled
     got = other.value(w.scales, w.sigma)
-    truth = Wide(replace(w.grouped, y=y), w.blocks, w.own)
-    assert got == pytest.approx(float(value(truth.written_out(), "reml")), rel=1e-10)
-    assert solver.value(w.scales, w.sigma) == w.solver("reml").value(w.scales, w.sigma)
+    truth = replace(w, y=y)
+    assert got == pytest.approx(float(value(truth, "reml")), rel=1e-10)
+    assert solver.value(w.scales, w.sigma) == w.solver("reml", Dual).value(w.scales, w.sigma)
 
 
 def test_scratch_memory_is_used_again_without_a_trace():
     w = wide(np.random.default_rng(14), 10, 2, ((4, 2),), BOTH)
-    solver = w.solver("reml")
+    solver = w.solver("reml", Dual)
     work = solver.work()
     solver.score(w.scales * 0.3, 2.0, work)
     assert solver.value(w.scales, w.sigma, work) == solver.value(w.scales, w.sigma)
@@ -324,7 +273,7 @@ def joint_draws(w, criterion, seed, same=True):
     scales, sigma = np.tile(w.scales, (DRAWS, 1)), np.full(DRAWS, w.sigma)
     if not same:  # no two neighbours equal: every point is factored anew
         sigma[::2] *= 1.0 + EPS
-    beta, effects = w.solver(criterion).draws(scales, sigma, rng)
+    beta, effects = w.solver(criterion, Dual).draws(scales, sigma, rng)
     return np.hstack([beta, *(e.reshape(DRAWS, -1) for e in effects)])
 
 
@@ -335,7 +284,7 @@ def test_draws_have_the_mean_and_all_covariances_of_the_conditional(shapes, same
     sizes = ((7, False), (9, True))
     w = wide(rng, 6, 2, shapes, sizes, zeros=0.3, prior="normal", extras=True)
     for criterion in CRITERIA:
-        truth = dense(w.written_out(), criterion, numbers=FLOAT)
+        truth = dense(w, criterion, numbers=FLOAT)
         mean, second = z_scores(joint_draws(w, criterion, 26, same), truth.mean, truth.cov)
         assert mean < LIMIT
         assert second < LIMIT
@@ -344,7 +293,7 @@ def test_draws_have_the_mean_and_all_covariances_of_the_conditional(shapes, same
 def test_draws_without_groups_leave_out_only_the_first_factors_effects():
     w = wide(np.random.default_rng(17), 8, 2, ((4, 2), (3, 1)), ((9, False),))
     scales, sigma = np.tile(w.scales, (7, 1)), np.full(7, w.sigma)
-    solver = w.solver("reml")
+    solver = w.solver("reml", Dual)
     beta, effects = solver.draws(scales, sigma, np.random.default_rng(1))
     other, fewer = solver.draws(scales, sigma, np.random.default_rng(1), groups=False)
     assert [e.shape for e in effects] == [(7, 4, 2), (7, 3, 1), (7, 9, 1)]
@@ -358,7 +307,7 @@ def test_draws_in_batches_and_threads_are_the_same_law(monkeypatch):
     monkeypatch.setattr("bayeslmm.solvers.dual.BATCH", 3000)
     monkeypatch.setattr("bayeslmm.solvers.threads.WORTH", 1)
     w = wide(np.random.default_rng(18), 6, 1, ((3, 1),), ((5, False),))
-    truth = dense(w.written_out(), "reml", numbers=FLOAT)
+    truth = dense(w, "reml", numbers=FLOAT)
     for same in (True, False):
         assert max(z_scores(joint_draws(w, "reml", 19, same), truth.mean, truth.cov)) < LIMIT
 
@@ -369,11 +318,11 @@ def test_effects_drawn_again_given_the_rest_have_the_same_joint_law():
     )
     scales, sigma = np.tile(w.scales, (DRAWS, 1)), np.full(DRAWS, w.sigma)
     rng = np.random.default_rng(21)
-    solver = w.solver("reml")
+    solver = w.solver("reml", Dual)
     beta, effects = solver.draws(scales, sigma, rng)
     again = solver.redraws(scales, sigma, beta, effects[1:], rng)
     assert np.abs(again - effects[0]).max() > 0.1
-    truth = dense(w.written_out(), "reml", numbers=FLOAT)
+    truth = dense(w, "reml", numbers=FLOAT)
     parts = [beta, again.reshape(DRAWS, -1), *(e.reshape(DRAWS, -1) for e in effects[1:])]
     assert max(z_scores(np.hstack(parts), truth.mean, truth.cov)) < LIMIT
 
@@ -384,10 +333,10 @@ def test_averaged_moments_are_moments_averaged_by_hand():
     scales = w.scales * np.exp(0.3 * rng.normal(size=(5, 1)))
     scales[1] = scales[0]
     sigma = w.sigma * np.exp(0.3 * np.array([1.0, 1.0, -1.0, 0.0, 0.5]))
-    mean, sd = w.solver("evidence").averaged(scales, sigma)
+    mean, sd = w.solver("evidence", Dual).averaged(scales, sigma)
     means, squares = [], []
     for s, noise in zip(scales, sigma, strict=True):
-        truth = dense(w.at(s, noise).written_out(), "evidence", numbers=FLOAT)
+        truth = dense(w.moved(s, noise), "evidence", numbers=FLOAT)
         means.append(truth.effects[0])
         squares.append(truth.effects[0] ** 2 + np.diagonal(truth.effects_cov[0], axis1=1, axis2=2))
     np.testing.assert_allclose(mean, np.mean(means, axis=0), rtol=1e-9, atol=1e-10)

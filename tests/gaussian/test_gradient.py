@@ -13,27 +13,11 @@ from hypothesis import given, settings
 
 from bayeslmm.solvers.score import lower_product
 
-from .dense import CRITERIA, FINE, Problem, exact, mp, value
+from . import agree
+from .dense import CRITERIA, FINE, Problem, exact, value
 from .problems import problems, quick, random_problem
 
-STEP = mp.mpf(10) ** -18
 TOLERANCE = 1e-9  # relative to the largest term of the derivative
-
-
-def slope_in_L(p: Problem, criterion: str, factor: int, i: int, j: int) -> float:
-    def moved(step):
-        L = exact(p.L[factor])
-        L[i, j] += step
-        psi = p.psi(FINE)
-        psi[factor] = L @ L.T
-        return value(p, criterion, psi=psi)
-
-    return float((moved(STEP) - moved(-STEP)) / (2 * STEP))
-
-
-def slope_in_sigma(p: Problem, criterion: str) -> float:
-    up, down = (value(p, criterion, sigma=mp.mpf(p.sigma) + s) for s in (STEP, -STEP))
-    return float((up - down) / (2 * STEP))
 
 
 def slope_in_psi(p: Problem, criterion: str, factor: int, direction: np.ndarray) -> float:
@@ -44,7 +28,7 @@ def slope_in_psi(p: Problem, criterion: str, factor: int, direction: np.ndarray)
         psi[factor] = psi[factor] + exact(direction) * step
         return value(p, criterion, psi=psi)
 
-    return float((moved(STEP) - moved(-STEP)) / (2 * STEP))
+    return float((moved(agree.STEP) - moved(-agree.STEP)) / (2 * agree.STEP))
 
 
 def derivatives(p: Problem, criterion: str) -> tuple[list[np.ndarray], list[np.ndarray], float]:
@@ -60,17 +44,14 @@ def derivatives(p: Problem, criterion: str) -> tuple[list[np.ndarray], list[np.n
 
 def agrees(p: Problem, criterion: str, tolerance: float = TOLERANCE) -> None:
     slopes, _, slope = derivatives(p, criterion)
-    size = 1.0
-    for factor, got in enumerate(slopes):
-        rows, cols = np.tril_indices(len(got))
-        truth = np.zeros_like(got)
-        for i, j in zip(rows, cols, strict=True):
-            truth[i, j] = slope_in_L(p, criterion, factor, i, j)
+    truths, truth = agree.differences(p.solver(criterion), p.scales, p.sigma)
+    size, at = 1.0 + float(np.abs(p.scales) @ np.abs(truths)), 0
+    for got in slopes:
+        block = truths[at : at + got.size].reshape(got.shape)
+        room = tolerance * max(1.0, np.abs(block).max())
+        np.testing.assert_allclose(got, block, rtol=0.0, atol=room)
         assert not got[np.triu_indices(len(got), 1)].any()
-        scale = np.abs(truth).max()
-        size += float((np.abs(p.L[factor]) * np.abs(truth)).sum())
-        np.testing.assert_allclose(got, truth, rtol=0.0, atol=tolerance * max(1.0, scale))
-    truth = slope_in_sigma(p, criterion)
+        at += got.size
     # Euler's identity makes this slope a sum of n, the quadratic form and <L, dL>, over sigma.
     size = (size + p.frequency.sum()) / p.sigma + abs(truth)
     assert abs(slope - truth) <= tolerance * size, (slope, truth)

@@ -6,9 +6,10 @@ Each tolerance is that of algebra, 1e-10, or eps times the condition number that
 import numpy as np
 import pytest
 
+from . import agree
 from .dense import CRITERIA, FLOAT, at, dense, problem, value
 from .problems import triangular
-from .test_gradient import derivatives, slope_in_L, slope_in_sigma
+from .test_gradient import derivatives
 
 EPS = np.finfo(float).eps
 ONE = np.ones((30, 1))
@@ -26,13 +27,12 @@ def errors(p, criterion):
     truth = float(value(p, criterion))
     got = p.solver(criterion).value(p.scales, p.sigma)
     slopes, _, slope = derivatives(p, criterion)
-    found = [abs(got - truth) / max(abs(truth), p.y.size)]
-    for factor, block in enumerate(slopes):
-        true = np.zeros_like(block)
-        for i, j in zip(*np.tril_indices(len(block)), strict=True):
-            true[i, j] = slope_in_L(p, criterion, factor, i, j)
-        found.append(np.abs(block - true).max() / np.abs(true).max())
-    true = slope_in_sigma(p, criterion)
+    truths, true = agree.differences(p.solver(criterion), p.scales, p.sigma)
+    found, at = [abs(got - truth) / max(abs(truth), p.y.size)], 0
+    for block in slopes:
+        own = truths[at : at + block.size].reshape(block.shape)
+        found.append(np.abs(block - own).max() / np.abs(own).max())
+        at += block.size
     return np.array([*found, abs(slope - true) / abs(true)])
 
 

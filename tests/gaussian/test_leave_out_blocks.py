@@ -1,13 +1,16 @@
 """Leaving rows out of models with blocks: the dense normal, below, at and above n columns."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.solvers.leave_out import LeftRows, Precision, Refits, Units, left_out
+from bayeslmm.solvers.dual import Dual
+from bayeslmm.solvers.leave_out import Precision, Refits, Rows, Units, left_out
 from bayeslmm.solvers.primal import Primal
 
-from .blocks import Wide, wide, wides
+from .blocks import wide, wides, written_out
 from .problems import quick
 from .test_leave_out import Joint, proper
 
@@ -16,53 +19,53 @@ EPS = np.finfo(float).eps
 
 def few(w):
     """Whether the sums are the way that a model takes: fewer columns than rows."""
-    columns = sum(f.columns for f in w.grouped.factors[1:]) + sum(b.Z.shape[1] for b in w.blocks)
-    return columns + w.grouped.X.shape[1] < w.grouped.y.size
+    columns = sum(f.columns for f in w.factors[1:]) + sum(b.Z.shape[1] for b in w.blocks)
+    return columns + w.X.shape[1] < w.y.size
 
 
 def by_row(w):
     """From the precision of the rows, and from the sums."""
-    units = Units.rows(w.grouped.frequency)
-    yield Precision(w.solver("evidence"), units)
+    units = Units.rows(w.frequency)
+    yield Precision(w.solver("evidence", Dual), units)
     if few(w):
-        yield LeftRows(Primal.of(w.rows, w.beta("evidence")), units)
+        yield Rows(w.solver("evidence", Primal), units)
 
 
 def by_level(w, number):
     """Every way to leave out the levels of one factor."""
-    f = w.grouped.factors[number]
+    f = w.factors[number]
     units = Units.levels(f.codes, f.levels)
-    yield Precision(w.solver("evidence"), units)
+    yield Precision(w.solver("evidence", Dual), units)
     if few(w):
-        solver = Primal.of(w.rows, w.beta("evidence"))
-        for way in (left_out, LeftRows, Refits):
+        solver = w.solver("evidence", Primal)
+        for way in (left_out, Rows, Refits):
             yield way(solver, units)
 
 
 def signal(w):
     """The largest eigenvalue, at most, of what the sums invert: L'Z'Z L / sigma^2 + 1."""
-    p = w.written_out()
+    p = written_out(w)
     root = np.sqrt(p.weights * p.frequency)[:, None]
     return 1.0 + sum(((f.Z * root @ L) ** 2).sum() for f, L in zip(p.factors, p.L)) / p.sigma**2
 
 
 def agree(w):
     """Rows and the levels of every factor, left out and in sample, every way."""
-    w = Wide(proper(w.grouped), w.blocks, w.own)
-    joint, everything = Joint(w.written_out()), np.arange(int(w.grouped.frequency.sum()))
+    w = proper(w)
+    joint, everything = Joint(written_out(w)), np.arange(int(w.frequency.sum()))
     limit = max(1e-9, 50.0 * EPS * max(joint.condition(), signal(w)))
 
     def close(got, truth):
         np.testing.assert_allclose(got, truth, rtol=limit, atol=limit)
 
     found = [way.at(w.scales, w.sigma) for way in by_row(w)]
-    for i in range(w.grouped.y.size):
+    for i in range(w.y.size):
         copy = np.flatnonzero(joint.row == i)[:1]
         value, z = joint.given(copy, np.setdiff1d(everything, copy))
         again = joint.given(copy, everything)[0]
         for left in found:
             close([left.log_density[i], left.z[i], left.in_sample[i]], [value, z, again])
-    for number, f in enumerate(w.grouped.factors):
+    for number, f in enumerate(w.factors):
         for way in by_level(w, number):
             left = way.at(w.scales, w.sigma)
             for level in np.unique(f.codes):
@@ -89,8 +92,8 @@ def test_rows_and_levels_left_out_beside_blocks(shapes, shared, columns):
 def test_a_block_whose_scales_are_all_zero_says_nothing():
     """Left out with and without such a block, nothing differs."""
     w = wide(np.random.default_rng(2), 14, 1, ((4, 1),), ((5, False), (6, True)), zeros=1.0)
-    bare = Wide(w.grouped, (), ())
-    w, bare = (Wide(proper(v.grouped), v.blocks, v.own) for v in (w, bare))
+    bare = replace(w, blocks=(), own=())
+    w, bare = (proper(v) for v in (w, bare))
     for one, other in zip(by_row(w), by_row(bare), strict=True):
         with_block, without = one.at(w.scales, w.sigma), other.at(bare.scales, w.sigma)
         np.testing.assert_allclose(with_block.log_density, without.log_density, rtol=1e-10)
@@ -99,6 +102,6 @@ def test_a_block_whose_scales_are_all_zero_says_nothing():
 def test_noise_that_float64_cannot_hold_gives_no_density():
     """Six columns for twelve rows and noise at 1e-10 of the signal: the precision is lost."""
     w = wide(np.random.default_rng(3), 12, 2, ((4, 1),), ((6, False),))
-    solver, f = w.solver("evidence"), w.grouped.factors[0]
-    for units in (Units.rows(w.grouped.frequency), Units.levels(f.codes, f.levels)):
+    solver, f = w.solver("evidence", Dual), w.factors[0]
+    for units in (Units.rows(w.frequency), Units.levels(f.codes, f.levels)):
         assert np.isnan(Precision(solver, units).at(w.scales, 1e-10).log_density).all()

@@ -32,10 +32,10 @@ class Case:
 
 
 def of_rows(kind, w):
-    beta = w.grouped.prior
+    beta = w.prior
     arrays = [beta.H, beta.location, beta.scale, np.float64(beta.log_det), *w.rows.arrays]
     solver = kind.of(w.rows, beta)
-    return Case(solver, OfRows(len(w.grouped.factors)), w.grouped.y, arrays, w.scales, w.sigma)
+    return Case(solver, OfRows(len(w.factors)), w.y, arrays, w.scales, w.sigma)
 
 
 def of_matrix(prior):

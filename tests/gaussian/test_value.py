@@ -6,17 +6,15 @@ from hypothesis import given
 
 from bayeslmm.solvers.beta import FixedPrior
 
-from .dense import CRITERIA, FLOAT, at, dense, problem, value
+from . import agree
+from .dense import CRITERIA, FLOAT, at, dense, problem
 from .problems import nested, problems, quick, random_problem
 
 TOLERANCE = 1e-10  # algebra; relative to the density, or to the number of rows where that is more
 
 
 def agrees(p, criterion, tolerance=TOLERANCE):
-    truth = float(value(p, criterion))
-    got = p.solver(criterion).value(p.scales, p.sigma)
-    size = max(abs(truth), p.frequency.sum())
-    assert abs(got - truth) <= tolerance * size, (criterion, got, truth)
+    agree.density(p.solver(criterion), p.scales, p.sigma, tolerance)
 
 
 @quick
