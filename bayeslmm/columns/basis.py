@@ -48,7 +48,7 @@ def expand(functions: Any, x: Any, *, bias: bool = True) -> Source:
     Parameters
     ----------
     functions : kernel or basis
-        One of `bayeslmm.columns.kernels` or `bayeslmm.columns.bases`, or any function of points (n, d) and centres
+        One of `bl.kernels` or `bl.bases`, or any function of points (n, d) and centres
         (m, d) that gives an (n, m) array.
     x : array_like (n,) or (n, d), table, or Source
         The inputs. What `select` makes of a formula serves as well.

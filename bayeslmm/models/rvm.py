@@ -46,7 +46,7 @@ def rvm(
     y : array (n,), or table
         The response; the table where `x` is a formula.
     kernel : kernel or basis, optional
-        One of `bayeslmm.columns.kernels` or `bayeslmm.columns.bases`, or any function of points (n, d) and centres
+        One of `bl.kernels` or `bl.bases`, or any function of points (n, d) and centres
         (m, d) that gives (n, m).
     bias : bool
         Put a column of ones, with a variance of its own, before the columns of a kernel. A formula

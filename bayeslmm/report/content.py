@@ -17,7 +17,7 @@ from .compared import compared
 from .covariance import covariance
 from .densities import fixed_effects, variances
 from .described import Folded
-from .effects import coefficients
+from .effects_forest import coefficients
 from .fitted_curve import fitted_curve
 from .loadings_forest import loadings
 from .missing import missing

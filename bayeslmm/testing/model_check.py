@@ -7,6 +7,7 @@
 * derivatives by finite differences.
 """
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -138,7 +139,9 @@ class _Graphs:
 
     def _at(self, graph: Any, logp: Any, z: Array, drawn: Coefficients) -> tuple[float, float]:
         """A graph's log density at z and coefficients, and the log prior of theta there."""
-        shapes, places, at = graph.initial_point(), {}, 0
+        with warnings.catch_warnings():  # PyTensor may miss a BLAS, which is of no matter here
+            warnings.simplefilter("ignore")
+            shapes, places, at = graph.initial_point(), {}, 0
         for name, value in shapes.items():
             places[name] = slice(at, at + np.size(value))
             at += np.size(value)

@@ -9,7 +9,7 @@ from scipy.special import logsumexp
 
 import bayeslmm as bl
 from bayeslmm.engines.descent import RATES, trend
-from bayeslmm.engines.values import Values, _log_target
+from bayeslmm.engines.values import Values
 from bayeslmm.testing import check_engine
 
 
@@ -59,11 +59,12 @@ def test_the_vector_is_the_graphs_and_its_density_pymcs(marginal):
         at += value.size
     values = Values(model, graph, places)
     v = 0.5 * rng.normal(size=(3, at))
-    for row, got in zip(v, _log_target(model, values.read(v))):
+    for row, got in zip(v, values.reading(v, rng).log_target):
         filled = {n: row[places[n]].reshape(point[n].shape) for n in point}
         assert got == pytest.approx(float(logp(filled)), rel=1e-7)
-    read = values.read(v[:1])
-    back = values.write(read.z[0], {name: u[0] for name, u in read.drawn.items()})
+    z, _ = values.coordinates(v[:1])
+    drawn = {name: u[0] for name, u in values.read(v[:1]).drawn.items()}
+    back = values.write(z[0], drawn)
     np.testing.assert_allclose(back, v[0], rtol=1e-9)
 
 

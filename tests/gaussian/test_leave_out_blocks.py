@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from bayeslmm.solvers.dual import Dual
-from bayeslmm.solvers.leave_out import Precision, Refits, Rows, Units, left_out
+from bayeslmm.solvers.leave_out import LeftRows, Precision, Refits, Units, left_out
 from bayeslmm.solvers.primal import Primal
 
 from .blocks import wide, wides, written_out
@@ -28,7 +28,7 @@ def by_row(w):
     units = Units.rows(w.frequency)
     yield Precision(w.solver("evidence", Dual), units)
     if few(w):
-        yield Rows(w.solver("evidence", Primal), units)
+        yield LeftRows(w.solver("evidence", Primal), units)
 
 
 def by_level(w, number):
@@ -38,7 +38,7 @@ def by_level(w, number):
     yield Precision(w.solver("evidence", Dual), units)
     if few(w):
         solver = w.solver("evidence", Primal)
-        for way in (left_out, Rows, Refits):
+        for way in (left_out, LeftRows, Refits):
             yield way(solver, units)
 
 
@@ -50,7 +50,7 @@ def signal(w):
 
 
 def agree(w):
-    """Rows and the levels of every factor, left out and in sample, every way."""
+    """LeftRows and the levels of every factor, left out and in sample, every way."""
     w = proper(w)
     joint, everything = Joint(written_out(w)), np.arange(int(w.frequency.sum()))
     limit = max(1e-9, 50.0 * EPS * max(joint.condition(), signal(w)))
