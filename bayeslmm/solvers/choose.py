@@ -8,7 +8,7 @@ from .dual import Dual
 from .patterns import Patterns
 from .primal import Primal
 from .problem import MatrixProblem, Problem
-from .protocol import Solver
+from .solver import Solver
 
 OF_ROWS: tuple[type[Solver], ...] = (Primal, Dual)
 SOLVERS: tuple[Any, ...] = (*OF_ROWS, Complete, Patterns)  # the first of those that cost alike
