@@ -1,14 +1,14 @@
 """All public names; `bayeslmm` hands them out."""
 
-from . import bases, datasets, kernels
-from .blocks import ard, horseshoe, laplace, ridge
-from .components import Components, choose_components
+from . import datasets
+from .columns import bases, kernels
 from .criticism.check import Checks, check
-from .criticism.engines import EngineComparison, compare_engines
+from .criticism.compare_engines import EngineComparison, compare_engines
+from .criticism.compare_models import ModelComparison, compare_models
+from .criticism.components import Components, choose_components
 from .criticism.loo import loo, loo_pit
-from .criticism.models import ModelComparison, compare_models
-from .criticism.rows import fitted, r2, residuals
-from .criticism.weights import importance_resample
+from .criticism.resampling import importance_resample
+from .criticism.residuals import fitted, r2, residuals
 from .design import DesignError, FormulaError
 from .engines.advi import ADVI
 from .engines.cavi import CAVI
@@ -20,17 +20,18 @@ from .engines.profile import confint
 from .engines.ratio import lr_test
 from .fit import fit
 from .host.places import settle
-from .impute import impute, log_density, reconstruct, transform
-from .model import Model
+from .model.blocks import ard, horseshoe, laplace, ridge
+from .model.model import Model
 from .models.lasso import lasso
 from .models.lmm import lmm
 from .models.ppca import ppca
 from .models.rvm import rvm
-from .predict import Prediction, predict
-from .predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
-from .reading import fixef, ranef, varcorr
+from .posterior.predictive import log_likelihood, posterior_predictive, prior_predictive, simulate
 from .report import report
-from .selected import selected
+from .results.impute import impute, log_density, reconstruct, transform
+from .results.predict import Prediction, predict
+from .results.reading import fixef, ranef, varcorr
+from .results.selected import selected
 
 __all__ = [
     "ADVI",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .options import one_of, shown
+from .host.options import one_of, shown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,24 +6,24 @@ from typing import Any
 
 import numpy as np
 
-from .densities import log_prior
 from .design.visible import visible
 from .engines.endings import Ending, Message
-from .engines.protocol import Engine, Outcome
+from .engines.engine import Engine, Outcome
 from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
-from .handed_out import refuse_changed
 from .host.arithmetic import arithmetic
 from .host.interrupts import held
-from .labelled import READ, TOGETHER
-from .model import Model
-from .named import Recovered, trimmed
-from .options import shown
-from .predictive import log_likelihood as add_log_likelihood
-from .predictive import posterior_predictive as add_posterior_predictive
-from .recover import canonical_draws, large, recover
-from .seeds import given_or_drawn, stored
-from .tree import VARIABLES, add_group, build, recorded
+from .host.options import shown
+from .host.seeds import given_or_drawn, stored
+from .model.handed_out import refuse_changed
+from .model.model import Model
+from .posterior.labelled import READ, TOGETHER
+from .posterior.log_densities import log_prior
+from .posterior.named import Recovered, trimmed
+from .posterior.predictive import log_likelihood as add_log_likelihood
+from .posterior.predictive import posterior_predictive as add_posterior_predictive
+from .posterior.recover import canonical_draws, large, recover
+from .posterior.tree import VARIABLES, add_group, build, recorded
 
 
 def fit(

@@ -41,7 +41,7 @@ def _search(starts: int):
 
     def fit(table, seed):
         import bayeslmm as bl
-        from bayeslmm.gaussian.relevance import search
+        from bayeslmm.solvers.relevance import search
 
         times, found = [], []
         for x, y in _sets(table):

@@ -20,7 +20,7 @@ import bayeslmm as bl
 from bayeslmm.cli import main
 from bayeslmm.cli.streams import tell, tell_warnings
 from bayeslmm.host import interrupts
-from bayeslmm.target import Target
+from bayeslmm.model.target import Target
 
 FORMULA = "Yield ~ 1 + (1 | Batch)"
 TABLE = str(bl.datasets.path("Dyestuff"))

@@ -6,7 +6,7 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.tree import read_tree
+from bayeslmm.posterior.tree import read_tree
 from tests.whole import COLUMNS, PRIORS, declare, table
 
 

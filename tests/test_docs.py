@@ -35,7 +35,7 @@ def test_every_page_is_in_the_index():
 
 def test_the_table_of_priors_is_that_of_the_code():
     """Each row of the docstring's table stands in the page, up to markup and longer remarks."""
-    from bayeslmm import priors
+    from bayeslmm.model import priors
 
     page = (DOCS / "priors.md").read_text(encoding="utf-8").replace("`", "")
     rows = re.findall(r"^\| ([^|]+) \| ([^|;]+)", priors.__doc__, re.MULTILINE)

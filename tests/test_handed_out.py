@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 import bayeslmm as bl
-from bayeslmm.tree import model_of
+from bayeslmm.posterior.tree import model_of
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from scipy.integrate import quad
 
 import bayeslmm as bl
-from bayeslmm import bases, kernels
+from bayeslmm.columns import bases, kernels
 
 RNG = np.random.default_rng(3)
 POINTS = RNG.uniform(0.0, 4.0, size=(9, 3))

@@ -7,7 +7,7 @@ import pytensor.tensor as pt
 import pytest
 from scipy import stats
 
-from bayeslmm.laws import NAMES, Law, density, law_of, lkj_constant, lkj_sample, parse_law
+from bayeslmm.model.laws import NAMES, Law, density, law_of, lkj_constant, lkj_sample, parse_law
 
 
 class Folded:

@@ -11,12 +11,12 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.coefficients import pieces
-from bayeslmm.densities import log_complete
-from bayeslmm.gaussian.column_moments import column_moments
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.kernels import gaussian
-from bayeslmm.recover import points, theta_points
+from bayeslmm.columns.kernels import gaussian
+from bayeslmm.posterior.log_densities import log_complete
+from bayeslmm.posterior.recover import points, theta_points
+from bayeslmm.posterior.redrawn import pieces
+from bayeslmm.solvers.column_moments import column_moments
+from bayeslmm.solvers.dual import Dual
 from tests.whole import ROWS
 
 SURE = 5.0  # standard errors
@@ -52,7 +52,7 @@ def side_by_side(model, drawn):
 
 @pytest.mark.parametrize("gone", [["u_g"], ["u_g", "u_h", "u_z", "beta"], ["u_z"]])
 def test_coefficients_that_were_not_kept_are_drawn_slice_by_slice(whole, monkeypatch, gone):
-    monkeypatch.setattr("bayeslmm.coefficients.SLICE", 33 * SIZE)
+    monkeypatch.setattr("bayeslmm.posterior.redrawn.SLICE", 33 * SIZE)
     posterior = whole.nuts["posterior"].dataset.drop_vars(gone)
     found, slices = [], []
     for part, drawn in pieces(whole.model, posterior, np.random.default_rng(0)):
@@ -63,7 +63,7 @@ def test_coefficients_that_were_not_kept_are_drawn_slice_by_slice(whole, monkeyp
 
 
 def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
-    monkeypatch.setattr("bayeslmm.gaussian.primal.BATCH", 1000)
+    monkeypatch.setattr("bayeslmm.solvers.primal.BATCH", 1000)
     posterior, model = whole.nuts["posterior"].dataset, whole.model
     solver = model.solver()
     scales, sigma = theta_points(model, posterior)
@@ -73,7 +73,7 @@ def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
 
 
 def test_fitted_values_and_r2_over_blocks_of_draws(whole, monkeypatch):
-    monkeypatch.setattr("bayeslmm.criticism.rows.BLOCK", 2 * 7 * ROWS)
+    monkeypatch.setattr("bayeslmm.criticism.residuals.BLOCK", 2 * 7 * ROWS)
     values = whole.means(whole.nuts)
     table = bl.fitted(whole.model, whole.nuts)
     np.testing.assert_allclose(table["mean"], values.mean(axis=(0, 1)), rtol=1e-9)
@@ -109,7 +109,7 @@ def test_moments_of_columns_over_many_rows(gone):
 
 
 def test_a_kernel_of_many_rows(monkeypatch):
-    monkeypatch.setattr(import_module("bayeslmm.kernels"), "_BLOCK", 12)
+    monkeypatch.setattr(import_module("bayeslmm.columns.kernels"), "_BLOCK", 12)
     rng = np.random.default_rng(0)
     x, c = rng.normal(size=(11, 2)), rng.normal(size=(4, 2))
     truth = np.exp(-((x[:, None] - c) ** 2).sum(axis=2) / 1.5**2)
@@ -125,7 +125,7 @@ def test_equal_columns_are_found_however_far_apart():
 
 def test_a_joint_density_of_many_draws(whole, monkeypatch):
     """log p(y | beta, u, sigma) + log p(u | theta) + log p(beta), seven draws at a time."""
-    monkeypatch.setattr("bayeslmm.densities.BLOCK", 7 * ROWS)
+    monkeypatch.setattr("bayeslmm.posterior.log_densities.BLOCK", 7 * ROWS)
     p, count = whole.nuts["posterior"].dataset, whole.data["f"].to_numpy()
     flat = {n: p[n].values.reshape(-1, *p[n].shape[2:]) for n in p.data_vars}
     rows = stats.norm.logpdf(whole.data["y"], whole.means(whole.nuts), whole.noise(whole.nuts))

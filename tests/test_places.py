@@ -28,7 +28,7 @@ from bayeslmm.host.code import Unknown, digest
 from bayeslmm.host.figures import styled
 from bayeslmm.host.kept import Kept
 from bayeslmm.host.warned import ignored
-from bayeslmm.report.drawing import draw, key
+from bayeslmm.results.drawing import draw, key
 
 # A density that another function calls, as the laws are called from the coordinates.
 LAW = """

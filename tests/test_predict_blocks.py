@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.coefficients import pieces
-from bayeslmm.gaussian.dual import Dual
+from bayeslmm.posterior.redrawn import pieces
+from bayeslmm.solvers.dual import Dual
 
 
 @pytest.fixture(scope="module")

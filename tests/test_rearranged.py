@@ -241,7 +241,7 @@ def test_divergences_that_were_taken_out_are_still_told(whole):
 def test_a_file_is_read_by_its_labels_where_its_model_is_gone(whole, tmp_path, monkeypatch):
     path = tmp_path / "fit.nc"
     changed(whole.eb, reversed_labels, "posterior").to_netcdf(path, engine="h5netcdf")
-    monkeypatch.setattr("bayeslmm.tree._models", [])
+    monkeypatch.setattr("bayeslmm.posterior.tree._models", [])
     with xr.open_datatree(path, engine="h5netcdf") as back:
         for read in (bl.fixef, bl.varcorr, bl.selected):
             truth = read(whole.eb)

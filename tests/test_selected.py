@@ -140,7 +140,7 @@ def test_other_tables_show_what_columns_share_and_not_the_columns(horseshoe, ard
     for fit in (tree, ard[1]):
         assert bl.ranef(fit) == {}
         assert bl.fixef(fit).index.tolist() == ["Intercept"]
-        from bayeslmm.scalars import scalars
+        from bayeslmm.results.scalars import scalars
 
         assert len(scalars(fit)) <= 4
 

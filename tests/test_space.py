@@ -6,10 +6,10 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.coordinates import log_posterior_many
-from bayeslmm.laws import Law
-from bayeslmm.parameters import Correlation, Positive
-from bayeslmm.space import Space
+from bayeslmm.model.coordinates import log_posterior_many
+from bayeslmm.model.laws import Law
+from bayeslmm.model.parameters import Correlation, Positive
+from bayeslmm.model.space import Space
 
 from .tables import crossed_table
 
@@ -83,7 +83,7 @@ def test_the_prior_of_the_row_coordinates_is_lkj(eta):
         return (K @ K.T)[below]
 
     def logp(z):
-        from bayeslmm.coordinates import log_prior
+        from bayeslmm.model.coordinates import log_prior
 
         return log_prior(z, space.layout, np.ones(4), np.zeros(3))
 

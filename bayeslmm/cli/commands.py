@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from ..host.interrupts import held, stopped
+from .declare import declare
 from .ending import end_interrupted, kept_anyway, told, words
-from .engines import makers
-from .models import declare
+from .engine_options import makers
 from .once import Once
-from .options import Asked, Quiet, asking
-from .reading import model_of
+from .option_list import Asked, Quiet, asking
+from .read_table import model_of
 from .streams import say, tell
 
 app = typer.Typer(

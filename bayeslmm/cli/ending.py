@@ -13,8 +13,8 @@ from typing import Any
 
 import typer
 
-from ..gaussian.memory import memory
 from ..host.interrupts import NOTHING_KEPT, exit_code, state, stopped
+from ..solvers.memory import memory
 from .streams import tell
 from .words import of_the_shell
 

@@ -27,7 +27,7 @@ EXAMPLE = "write law: columns, such as 'horseshoe: x1, x2' or 'ridge(name=snp): 
 
 
 @dataclass(frozen=True)
-class Term:
+class TermOption:
     """One block as it was written."""
 
     text: str
@@ -36,7 +36,7 @@ class Term:
     columns: tuple[tuple[str, bool], ...]  # a name or pattern, and whether it stood in backticks
 
 
-def read_term(text: str) -> Term:
+def read_term(text: str) -> TermOption:
     """Read one --term.
 
     Raises
@@ -50,7 +50,7 @@ def read_term(text: str) -> Term:
     law, options, columns = found.groups()
     if law not in OPTIONS:
         raise typer.BadParameter(f"--term {text!r}: the laws are {', '.join(OPTIONS)}")
-    return Term(text, law, _options(text, law, options or ""), _items(text, columns))
+    return TermOption(text, law, _options(text, law, options or ""), _items(text, columns))
 
 
 def _options(text: str, law: str, given: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _items(text: str, columns: str) -> tuple[tuple[str, bool], ...]:
     return tuple(found)
 
 
-def build_term(term: Term, data: Any, response: Sequence[str], taken: Sequence[str]) -> Any:
+def build_term(term: TermOption, data: Any, response: Sequence[str], taken: Sequence[str]) -> Any:
     """The block: its columns out of the table, in the order of the term.
 
     Raises
@@ -99,7 +99,7 @@ def build_term(term: Term, data: Any, response: Sequence[str], taken: Sequence[s
     ValueError
         Where a column is absent or the response, or a pattern matches none.
     """
-    from .. import blocks
+    from ..model import blocks
 
     makers: dict[str, Callable[..., Any]] = {
         "ridge": blocks.ridge,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..design import DesignError
 from ..design.checks import refuse_not_finite
-from ..options import shown
+from ..host.options import shown
 from ..types import Array, Index
 from .given import read_given
 from .source import Expansion, Source

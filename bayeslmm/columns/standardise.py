@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..options import one_of, shown
+from ..host.options import one_of, shown
 from ..types import Array
 
 

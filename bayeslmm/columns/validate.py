@@ -8,7 +8,7 @@ import numpy as np
 from ..design import DesignError
 from ..design.checks import refuse_not_finite
 from ..design.errors import quoted, some
-from ..gaussian.memory import memory
+from ..solvers.memory import memory
 from ..types import Array
 from .source import Source
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..engines.convergence import ESS_PER_CHAIN, RHAT, doubts, measured
-from ..named import element
+from ..posterior.named import element
 from ..types import Array
 from .item import Check
 

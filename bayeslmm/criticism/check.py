@@ -15,12 +15,12 @@ import numpy as np
 from ..engines.approximation import NARROW, SHARE, SHIFT, WIDE
 from ..engines.convergence import ESS_PER_CHAIN, FEWEST
 from ..engines.endings import Loose, Verdict
-from ..estimates import estimates
 from ..host.arithmetic import tiny_is_zero
-from ..scalars import chains
-from ..tree import any_tree
+from ..posterior.tree import any_tree
+from ..results.estimates import estimates
+from ..results.scalars import chains
 from ..types import Array
-from . import tables
+from . import frames as tables
 from .chained import UNJUDGED, chained, strange
 from .item import Check
 from .plugged import MOST_PLUGGED, Plugged, plugged_in

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import response_first
-from ..model import Model
+from ..model.declared import response_first
+from ..model.model import Model
 from .leave_out.passes import Pass, leave_out
-from .leave_out.units import name_some
+from .leave_out.units_of import name_some
 
 
 def loo(

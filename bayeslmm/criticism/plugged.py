@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import plugged
+from ..results.estimates import plugged
 
 MOST_PLUGGED = 0.1  # of the numbers observed: a variance too small by k / n is an sd by half that
 

@@ -10,12 +10,7 @@ import numpy as np
 
 from ..types import Index
 from .cells import check_columns
-from .checks import (
-    check_constant_response,
-    check_enough_rows,
-    check_names,
-    check_size,
-)
+from .checks import check_constant_response, check_enough_rows, check_names, check_size
 from .column import Column, column_of
 from .effects import fit_random
 from .encoder import Encoder

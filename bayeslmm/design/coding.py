@@ -105,12 +105,11 @@ def _coding(variable: Variable, value: Any, column: Column | None, n: int) -> Co
 
 def _value(variable: Variable, columns: ByName, memory: Memory, labels: bool) -> Any:
     """Numbers, or Categories where a column is one by itself."""
-    node, evaluator = variable.node, Evaluator(variable.label, columns, memory)
-    if isinstance(node, Name):
-        value = evaluator.of(node, labels)
+    if isinstance(variable.node, Name):
+        value = Evaluator(variable.label, columns, memory, labels).of(variable.node, text=labels)
         return C(value) if labels else value
     with computed(variable.label):
-        return evaluator.of(node)
+        return Evaluator(variable.label, columns, memory).of(variable.node)
 
 
 def _column_of(node: Node, columns: ByName) -> Column | None:

@@ -7,7 +7,7 @@ itself, in C(...) and its kin, and beside ``==``.
 
 import contextlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,40 +32,39 @@ class Evaluator:
         Without gaps.
     memory : dict
         Transforms that remember the fitted table, by how they are written; filled as they are met.
+    labels : bool
+        Whether values are to be labels, so that whole numbers stay whole.
     """
 
     label: str
     columns: Mapping[str, Column]
     memory: dict[str, Any]
+    labels: bool = False
 
-    def of(self, node: Node, labels: bool = False) -> Any:
-        """The value of a node; with `labels`, columns have labels, not numbers."""
+    def of(self, node: Node, text: bool = False) -> Any:
+        """The value of a node, which may be text or not."""
         if isinstance(node, Name):
-            return self.column(self.columns[node.name], labels)
+            return self.column(self.columns[node.name], text)
         if isinstance(node, Constant):
             return int(node.value) if node.text.isdigit() else node.value
         if isinstance(node, Sum):
             return self.sum(node)
         if isinstance(node, Binary):
-            either = self.compared if node.op in ("==", "!=") else self.of
-            return _operate(node.op, either(node.left), either(node.right))
+            text = node.op in ("==", "!=")
+            return _operate(node.op, self.of(node.left, text), self.of(node.right, text))
         assert isinstance(node, Call)
-        return self.call(node, labels)
+        return self.call(node, text)
 
-    def column(self, column: Column, labels: bool) -> Any:
+    def column(self, column: Column, text: bool) -> Any:
         """Labels as they are, numbers as floats; a copy."""
-        if labels:
-            return level_values(column, "the predictor")
-        if column.categorical:
+        if column.categorical and not text:
             raise DesignError(
                 f"`{self.label}` needs numbers, but column '{column.name}' holds text or categories"
                 f"{numbers_meant(column) or '; convert the column first'}"
             )
+        if column.categorical or self.labels:
+            return level_values(column, "the predictor")
         return column.values.astype(float)
-
-    def compared(self, node: Node) -> Any:
-        """One side of ``==``, where text may stand."""
-        return self.of(node, isinstance(node, Name) and self.columns[node.name].categorical)
 
     def sum(self, node: Sum) -> Any:
         (sign, first), *others = node.items
@@ -75,10 +74,11 @@ class Evaluator:
             total = _operate(sign, total, self.of(item))
         return total
 
-    def call(self, node: Call, labels: bool) -> Any:
-        labels = node.function in TAKES_LABELS or (labels and node.function == "I")
-        args = [self.of(arg, labels) for arg in node.args]
-        options = {key: self.of(value, labels) for key, value in node.kwargs}
+    def call(self, node: Call, text: bool) -> Any:
+        within = replace(self, labels=True) if node.function in TAKES_LABELS else self
+        text = node.function in TAKES_LABELS or (text and node.function == "I")
+        args = [within.of(arg, text) for arg in node.args]
+        options = {key: within.of(value, text) for key, value in node.kwargs}
         if node.function not in STATEFUL:
             return FUNCTIONS[node.function](*args, **options)
         written = repr(node)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..options import one_of, shown
+from ..host.options import one_of, shown
 from .errors import DesignError, at_rows
 from .labels import Beside, Labels, places
 

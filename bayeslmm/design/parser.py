@@ -17,7 +17,7 @@ The precedence is that of R for terms and that of Python for arithmetic, which a
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..options import shown
+from ..host.options import shown
 from .errors import FormulaError, formula_error
 from .nodes import Bar, Binary, Call, Constant, Dot, Name, Node, Sum
 from .tokens import COMPARISONS, Token, missing, tokenize, unexpected

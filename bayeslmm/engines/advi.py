@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 from .approximation import verdict
 from .ascent import Ascent
 from .descent import SHORTEST
+from .engine import Outcome, check_integers
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 
 FAR = 20.0  # sds from zero beyond which a slope beside an intercept is hard to sample
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.size import operations
-from ..model import Model
-from ..space import at_draw
+from ..model.model import Model
+from ..model.space import at_draw
+from ..stats.weights import KHAT, limit, log_mean, psis
 from ..types import Array, Coefficients, Named, Theta
-from ..weights import KHAT, limit, log_mean, psis
 from .endings import Message, Verdict
 from .integral import DIMENSIONS, FEWEST, check_proper, sampled
+from .size import operations
 
 SHARE = 0.9  # of the posterior that an approximation's draws have to find
 NARROW, WIDE = 0.8, 1.25  # sd ratios between which widths are called right

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..host.warned import ignored
-from ..model import Model
-from ..normal import LOG_2PI
+from ..model.model import Model
+from ..stats.normal import LOG_2PI
 from ..types import Array
 from .descent import BLOCK, WINDOW, Schedule, adam, trend
 from .values import Values

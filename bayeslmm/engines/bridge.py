@@ -10,8 +10,8 @@ plain averages may have heavy tails.
 
 import numpy as np
 
+from ..stats.weights import log_mean, log_sum, relative_variance
 from ..types import Array
-from ..weights import log_mean, log_sum, relative_variance
 
 
 def bridge(

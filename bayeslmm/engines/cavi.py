@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import Model
-from ..options import shown
-from ..recover import fixed_drawn, one_chain
+from ..host.options import shown
+from ..model.model import Model
+from ..posterior.recover import fixed_drawn, one_chain
 from .approximation import sd_ratios, verdict
+from .engine import Outcome, check_integers, refuse_unknown_columns
 from .improper import refuse_improper
-from .meanfield import State
-from .protocol import Outcome, check_integers, refuse_unknown_columns
+from .meanfield import MeanFieldState
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class CAVI:
                 f"ADVI(marginal=True) or NUTS()"
             )
         refuse_improper(model)
-        state = State.begin(model)
+        state = MeanFieldState.begin(model)
         trace: list[float] = []
         settled, interrupted = f"the bound still rises after {self.steps:,} sweeps", False
         try:

@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..model import Model
-from ..target import Target
-from ..terms import BlockTerm, GroupTerm
+from ..model.model import Model
+from ..model.target import Target
+from ..model.terms import BlockTerm, GroupTerm
 from ..types import Array, Theta
 
 FAR, HUGE = 300.0, 1e100  # log scales, and coordinates, whose squares leave float64

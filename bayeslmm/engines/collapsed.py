@@ -19,11 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..target import Target
+from ..model.model import Model
+from ..model.target import Target
 from ..types import Array, Index
-from .protocol import most_draws
-from .sweeps import Block
+from .engine import most_draws
+from .sweeps import SweptBlock
 from .sweeps.sampler import prepare
 from .sweeps.scales import draw_block
 from .sweeps.sweep import Laws
@@ -122,7 +122,7 @@ def slice_step(
 
 
 def begin(
-    model: Model, blocks: Sequence[Block], rngs: Sequence[np.random.Generator]
+    model: Model, blocks: Sequence[SweptBlock], rngs: Sequence[np.random.Generator]
 ) -> list[Chain]:
     """Chains that start about typical values of the priors, sigma about the residuals' sd."""
     laws, places = prepare(blocks, 1.0)[0] if blocks else None, model.space.places
@@ -153,7 +153,7 @@ def _shared(model: Model, laws: Laws | None) -> Index:
 
 
 def sampled(
-    model: Model, blocks: Sequence[Block], draws: int, tune: int, chains: int, rng: Any
+    model: Model, blocks: Sequence[SweptBlock], draws: int, tune: int, chains: int, rng: Any
 ) -> tuple[Array, bool]:
     """Coordinates (chains, draws, d), and whether nothing interrupted: else what was drawn."""
     z, counts = np.empty((chains, draws, model.space.size)), np.zeros(chains, np.int64)

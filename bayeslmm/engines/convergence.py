@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..gaussian.canonical import facing
-from ..model import Model
+from ..model.model import Model
+from ..solvers.canonical import facing
 from ..types import Array, Theta
 from .endings import joined
 

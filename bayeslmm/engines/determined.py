@@ -15,12 +15,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..engines.start import centre
 from ..types import Array
 from .endings import Loose
 from .exact import ADVICE, exact_fit
 from .maximise import Optimum
 from .spans import dependences
+from .start import centre
 from .uncertainty import FLAT, curvature, labels, places, relative, values
 
 LOSS = 0.01  # nats that a thousandfold change of a scale may cost where it is not determined

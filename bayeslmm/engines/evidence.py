@@ -14,22 +14,22 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.advice import advice
-from ..gaussian.beta import integrated
-from ..model import CRITERIA, Model
-from ..options import one_of, shown
-from ..recover import moments_of, theta_variables
-from ..space import flattened, repeated
+from ..host.options import one_of, shown
+from ..model.model import CRITERIA, Model
+from ..model.space import flattened, repeated
+from ..posterior.recover import moments_of, theta_variables
+from ..solvers.beta import integrated
 from ..types import Array, Named, Theta
+from .advice import advice
 from .approximation import verdict
 from .determined import Finding, findings, undetermined, why
 from .endings import Ending, Loose, Message, joined
+from .engine import Outcome, check_integers
 from .exact import refuse_exact
 from .identified import refuse_unidentified
 from .lam import lam_maximised
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
-from .protocol import Outcome, check_integers
 from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates

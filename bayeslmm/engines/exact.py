@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..parameters import Positive
-from ..terms import BlockTerm, GroupTerm
+from ..model.model import Model
+from ..model.parameters import Positive
+from ..model.terms import BlockTerm, GroupTerm
 from ..types import Array
 
 RELATIVE = 1e-12  # of y's spread that a remainder may be, beside the rounding of its parts

@@ -13,20 +13,19 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.convergence import compared
-from ..gaussian.beta import prior_of
-from ..laws import Law
-from ..model import Model
-from ..parameters import Positive
-from ..recover import one_chain, theta_variables
+from ..model.laws import Law
+from ..model.model import Model
+from ..model.parameters import Positive
+from ..posterior.recover import one_chain, theta_variables
+from ..solvers.beta import prior_of
 from ..types import Array, Named
 from .collapsed import sampled
-from .convergence import judge
+from .convergence import compared, judge
 from .endings import joined
+from .engine import Outcome, check_integers, exact_draws, interrupted_words, refuse_unknown_columns
 from .improper import refuse_improper
-from .protocol import Outcome, check_integers, interrupted_words, refuse_unknown_columns
-from .sweeps import Block, Draws, advice, reduce_rows, sample
-from .sweeps.coefficients import Data
+from .sweeps import SweepDraws, SweptBlock, advice, reduce_rows, sample
+from .sweeps.coefficients import SweepData
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Gibbs:
     Parameters
     ----------
     draws, tune, chains : int
-        Draws kept per chain, sweeps before them, number of chains.
+        SweepDraws kept per chain, sweeps before them, number of chains.
 
     Raises
     ------
@@ -80,12 +79,15 @@ class Gibbs:
 
     def _beside(self, model: Model, rng: np.random.Generator) -> Outcome:
         """Beside random effects: what terms share is drawn with all coefficients integrated out."""
+        if model.space.size == 0:
+            return exact_draws(model, self.chains, self.draws)
         z, whole = sampled(model, blocks_of(model), self.draws, self.tune, self.chains, rng)
         theta = model.space.constrain(z)
         judged = judge(compared(model, theta, z), {}, ("z", *model.moving))
         del judged["divergences"]
         columns, rows = sum(b.columns for b in model.blocks), float(model.design.frequency.sum())
-        more = advice(columns, rows, float(model.design.y.std()), theta["sigma"])
+        spread = float(model.design.y.std())
+        more = advice(columns, rows, spread, theta["sigma"]) if model.space.sigma.free else ()
         return Outcome(theta=theta, attrs=_attrs(judged, more, z.shape[:2], whole))
 
 
@@ -101,7 +103,7 @@ def _attrs(
     return {"markov_chains": shape[0], "interrupted": int(not whole), **judged}
 
 
-def told(model: Model, data: Data, found: Draws, held: Collection[str] = ()) -> Outcome:
+def told(model: Model, data: SweepData, found: SweepDraws, held: Collection[str] = ()) -> Outcome:
     """The draws by name, and whether they can be used; what is held need not move."""
     variables = variables_of(model, found)
     shown = {name: values for name, (_, values) in variables.items()}
@@ -128,7 +130,7 @@ def refuse_unknown(model: Model) -> None:
             )
 
 
-def rows_of(model: Model) -> tuple[Data, Array]:
+def rows_of(model: Model) -> tuple[SweepData, Array]:
     """What the sampler works on: rows scaled by their weights, and the prior of beta."""
     d, prior = model.design, prior_of(model.beta, model.design.X.shape[1])
     root = np.sqrt(model.residual.precision * d.frequency)
@@ -144,10 +146,10 @@ def rows_of(model: Model) -> tuple[Data, Array]:
     )
 
 
-def blocks_of(model: Model) -> list[Block]:
+def blocks_of(model: Model) -> list[SweptBlock]:
     """The laws of the blocks' scales, as the sampler takes them."""
     return [
-        Block(
+        SweptBlock(
             b.columns,
             _law(b.law.local, 1.0),
             _law(b.law.common, 1.0),
@@ -172,7 +174,7 @@ def _law(p: Positive | None, absent: float) -> Any:
     return p.law
 
 
-def variables_of(model: Model, found: Draws) -> Named:
+def variables_of(model: Model, found: SweepDraws) -> Named:
     """The posterior's variables from the sampler's draws, (chains, draws, ...)."""
     shape = found.sigma.shape
     theta, at = {"sigma": found.sigma.ravel()}, 0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 from ..types import Array
 
 SQUARE = 2_000  # rows up to which a matrix of the rows is formed to see what a block means

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 from .exact import refuse_exact
 from .unknown import refuse_pole
 

@@ -16,16 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import model_first
-from ..handed_out import refuse_changed
 from ..host.arithmetic import tiny_is_zero
-from ..model import Model
-from ..options import shown
-from ..recover import coordinates
-from ..seeds import generator
-from ..tree import read_tree
+from ..host.options import shown
+from ..host.seeds import generator
+from ..model.declared import model_first
+from ..model.handed_out import refuse_changed
+from ..model.model import Model
+from ..posterior.recover import coordinates
+from ..posterior.tree import read_tree
+from ..stats.weights import KHAT, log_mean, log_sum, normalised, psis, relative_variance
 from ..types import Array
-from ..weights import KHAT, log_mean, log_sum, normalised, psis, relative_variance
 from . import start
 from .bridge import bridge
 from .improper import refuse_improper

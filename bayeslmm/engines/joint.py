@@ -6,13 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.convergence import compared
-from ..model import Model
-from ..parameters import RAW
-from ..recover import canonical_draws, coordinates
+from ..model.model import Model
+from ..model.parameters import RAW
+from ..posterior.recover import canonical_draws, coordinates
 from ..types import Array
-from .convergence import judge
-from .protocol import Outcome
+from .convergence import compared, judge
+from .engine import Outcome
 
 
 def sample_graph(

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
+from .engine import Outcome
 from .gibbs import blocks_of, noise_of, refuse_unknown, rows_of, told
 from .improper import refuse_improper
-from .protocol import Outcome
 from .sweeps import maximise_rate, sample
 
 

@@ -6,7 +6,7 @@ its own draws, for which there would be too few.
 
 import numpy as np
 
-from ..model import Model
+from ..model.model import Model
 from ..types import Array
 from . import start
 from .integral import LogEvidence, by_importance

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..model import Model
-from ..target import Evaluate, Target
+from ..model.model import Model
+from ..model.target import Evaluate, Target
 from ..types import Array, Theta
 from .chart import Chart, Free
 from .exact import ADVICE, exact_fit

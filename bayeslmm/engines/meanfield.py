@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..densities import log_complete, log_prior
-from ..gaussian.protocol import Solver
-from ..model import Model
-from ..parameters import Positive
-from ..recover import theta_variables
-from ..space import repeated
-from ..terms import GroupTerm
+from ..model.model import Model
+from ..model.parameters import Positive
+from ..model.space import repeated
+from ..model.terms import GroupTerm
+from ..posterior.log_densities import log_complete, log_prior
+from ..posterior.recover import theta_variables
+from ..solvers.solver import Solver
 from ..types import Array, Coefficients, Named, Theta
 from .conjugate import Covariance
 from .peaks import rough_maxima
@@ -39,7 +39,7 @@ class Part:
 
 
 @dataclass(frozen=True, repr=False)
-class State:
+class MeanFieldState:
     """q of the variances; q of the coefficients is the solver's conditional at its means."""
 
     model: Model
@@ -48,7 +48,7 @@ class State:
     noise: Part
 
     @classmethod
-    def begin(cls, model: Model) -> "State":
+    def begin(cls, model: Model) -> "MeanFieldState":
         """Start at the highest mode of the marginal likelihood: few sweeps are left from there."""
         target = model.target("evidence", prior=False)
         theta = model.space.constrain(rough_maxima(model, target, target)[0])
@@ -71,7 +71,7 @@ class State:
             roots[part.term][np.ix_(part.members, part.members)] = _root(part.effective)
         return _theta(self.model, roots, np.sqrt(self.noise.effective[0, 0]))
 
-    def sweep(self) -> tuple[float, "State"]:
+    def sweep(self) -> tuple[float, "MeanFieldState"]:
         """The bound here, and the state after every factor was updated once."""
         scales, sigma = self.model.roots(self.theta)
         value, J, slope = self.solver.score(scales, sigma)
@@ -92,7 +92,7 @@ class State:
             noise = replace(noise, law=noise.law.update(square))
         return bound, replace(self, parts=tuple(parts), noise=noise)
 
-    def draw(self, draws: int, rng: np.random.Generator) -> "Draws":
+    def draw(self, draws: int, rng: np.random.Generator) -> "MeanFieldDraws":
         """Draws of everything from q, and their log importance ratios."""
         model, at_mean = self.model, self.theta
         psi = [np.zeros((draws, t.shape[1], t.shape[1])) for t in model.groups]
@@ -120,11 +120,11 @@ class State:
         work = self.solver.work()
         log_y = np.array([self.solver.value(*p, work) for p in zip(*model.roots(theta))])
         ratios = log_p - log_q - log_b, prior + log_y - log_q
-        return Draws(theta, found, drawn, *ratios)
+        return MeanFieldDraws(theta, found, drawn, *ratios)
 
 
 @dataclass(frozen=True, repr=False)
-class Draws:
+class MeanFieldDraws:
     """Draws of the variances and coefficients, with their log importance ratios."""
 
     theta: Theta

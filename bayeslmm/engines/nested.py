@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..named import elements
-from ..tree import model_of
+from ..posterior.named import elements
+from ..posterior.tree import model_of
 from ..types import Array
 
 ALIKE = 1e-6  # share of a column's length that may lie outside of a span
@@ -193,7 +193,7 @@ def held_block(small: Any, large: Any, X: Array) -> str:
 
 
 @dataclass(frozen=True, repr=False)
-class Block:
+class SharedBlock:
     """A block of columns that share one sd; `fixed` is that sd where it is no parameter."""
 
     Z: Array  # (n, P) as the prior takes them, but for their centre
@@ -205,7 +205,7 @@ def _blocks(tree: Any) -> list[str]:
     return [str(v).removeprefix("unit_") for v in data.data_vars if str(v).startswith("unit_")]
 
 
-def _block(tree: Any, name: str) -> Block:
+def _block(tree: Any, name: str) -> SharedBlock:
     data, posterior = tree["constant_data"].dataset, tree["posterior"].dataset
     if f"columns_{name}" in data:
         Z = data[f"columns_{name}"].values / data[f"unit_{name}"].values
@@ -219,10 +219,10 @@ def _block(tree: Any, name: str) -> Block:
         Z = found[0].Z
     free = f"sd_{name}" in tree["variance_parameters"]["parameter"].values
     sd = float(posterior[f"sd_{name}"].values.ravel()[0])
-    return Block(np.asarray(Z, float), None if free else sd)
+    return SharedBlock(np.asarray(Z, float), None if free else sd)
 
 
-def _same_law(small: Block, large: Block, X: Array) -> bool:
+def _same_law(small: SharedBlock, large: SharedBlock, X: Array) -> bool:
     """Whether Z Z' of the two are one but for a factor, beside what the fixed effects take off."""
     if large.fixed is not None and small.fixed is None:
         return False

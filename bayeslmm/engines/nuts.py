@@ -14,20 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.advice import advice
-from ..engines.convergence import compared
 from ..host.interrupts import held
-from ..model import Model
-from ..options import shown
-from ..target import Target
+from ..host.options import shown
+from ..model.model import Model
+from ..model.target import Target
 from ..types import Array
 from . import start
-from .convergence import judge
-from .endings import Ending
+from .advice import advice
+from .convergence import compared, judge
+from .engine import Outcome, check_integers, exact_draws, interrupted_words, most_draws
 from .improper import refuse_improper
 from .joint import sample_graph, sample_marginal
 from .mode import posterior_modes
-from .protocol import Outcome, check_integers, interrupted_words, most_draws
 
 NEAR = 3.0  # nats below the highest mode from which another is no place to start
 APART = 0.5  # log scales within which two modes are one
@@ -100,13 +98,7 @@ class NUTS:
         if not self.marginal:
             return sample_graph(model, self.settings, rng, progress)
         if model.space.size == 0:
-            return Outcome(
-                theta=model.space.constrain(np.zeros((self.chains, self.draws, 0))),
-                attrs={
-                    "message": Ending.EXACT.value,
-                    "converged": 1,
-                },
-            )
+            return exact_draws(model, self.chains, self.draws)
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()

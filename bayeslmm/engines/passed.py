@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..recover import coordinates
+from ..posterior.recover import coordinates
 from .maximise import maximise
 
 DRAWS = 40  # points that are looked at

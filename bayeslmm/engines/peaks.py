@@ -18,12 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.size import operations
-from ..engines.start import centre
-from ..gaussian.beta import MAXIMISED
-from ..space import Space
+from ..model.space import Space
+from ..solvers.beta import MAXIMISED
 from ..types import Array, Index
-from .start import mode
+from .size import operations
+from .start import centre, mode
 
 type Cells = tuple[tuple[float, ...], ...]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..declared import check_prob, response_first
 from ..host.arithmetic import tiny_is_zero
-from ..model import Model
-from ..normal import reach
-from ..tree import read_tree
+from ..model.declared import check_prob, response_first
+from ..model.model import Model
+from ..posterior.tree import read_tree
+from ..stats.normal import reach
 from ..types import Array
 from .determined import findings, why
 from .maximise import Optimum, maximise, near

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..design.labels import other_order
 from ..host.arithmetic import tiny_is_zero
-from ..tree import any_tree
+from ..posterior.tree import any_tree
 from ..types import Array
 from .nested import combination, held_block, held_effects, lost_block, lost_effects
 

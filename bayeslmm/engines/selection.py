@@ -16,15 +16,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..gaussian.relevance import Relevance, search
-from ..model import Model
-from ..parameters import Positive
-from ..recover import recover
-from ..terms import BlockTerm
+from ..model.model import Model
+from ..model.parameters import Positive
+from ..model.terms import BlockTerm
+from ..posterior.recover import recover
+from ..solvers.relevance import Relevance, search
 from ..types import Theta
 from .endings import joined
+from .engine import Outcome
 from .maximise import Optimum, maximise
-from .protocol import Outcome
 from .whitening import whitened
 
 ROUNDS = 20

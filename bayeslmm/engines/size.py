@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..gaussian.memory import memory
+from ..solvers.memory import memory
 
 STATISTICS = 12  # numbers that a sampler keeps beside each draw
 COPIES = 2.0  # the draws as they are made, and by name

@@ -14,9 +14,9 @@ from functools import partial
 
 import numpy as np
 
-from ..model import Model
-from ..named import element, elements
-from ..terms import BlockTerm, GroupTerm
+from ..model.model import Model
+from ..model.terms import BlockTerm, GroupTerm
+from ..posterior.named import element, elements
 from ..types import Array
 
 PROBES = 8  # random vectors that stand for all; one does where the matrices have a high rank

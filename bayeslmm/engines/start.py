@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..target import hessian
+from ..model.model import Model
+from ..model.target import hessian
 from ..types import Array
 from .unknown import likely_centre
 

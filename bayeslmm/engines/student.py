@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..stats.weights import log_mean
 from ..types import Array
-from ..weights import log_mean
 
 DF = 6.0
 

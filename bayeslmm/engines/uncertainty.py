@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..named import element, elements
-from ..parameters import Correlation
+from ..model.model import Model
+from ..model.parameters import Correlation
+from ..posterior.named import element, elements
 from ..types import Array, Theta
 from .maximise import Optimum, free_coordinates
 

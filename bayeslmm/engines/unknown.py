@@ -20,18 +20,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..gaussian.axes import Axes
-from ..gaussian.beta import FLAT
-from ..gaussian.canonical import principal
-from ..gaussian.complete import Complete
-from ..gaussian.expectation import NoNoise
-from ..gaussian.likeliest import NOTHING, UNBOUNDED, UNSETTLED, Maximum, closed_form
-from ..gaussian.scores import Means, score_moments
-from ..laws import Law
-from ..matrix_rows import means_of
-from ..model import Model
-from ..parameters import Positive
-from ..target import Target, foreign_log_density, hessian
+from ..model.laws import Law
+from ..model.model import Model
+from ..model.parameters import Positive
+from ..model.target import Target, foreign_log_density, hessian
+from ..posterior.matrix_rows import means_of
+from ..solvers.axes import Axes
+from ..solvers.beta import FLAT
+from ..solvers.canonical import principal
+from ..solvers.complete import Complete
+from ..solvers.expectation import NoNoise
+from ..solvers.likeliest import NOTHING, UNBOUNDED, UNSETTLED, Maximum, closed_form
+from ..solvers.matrix_scores import Means, score_moments
 from ..types import Array, Theta
 
 TINY = 1e-3  # of the spread: a loading from which a search for the maximum can rise

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from ..densities import log_complete, log_prior
-from ..loadings import triangle
-from ..model import Model
-from ..named import Reading
-from ..recover import canonical_draws, moments_of, one_chain, theta_variables
-from ..target import hessian
+from ..model.loadings import triangle
+from ..model.model import Model
+from ..model.target import hessian
+from ..posterior.log_densities import log_complete, log_prior
+from ..posterior.named import Reading
+from ..posterior.recover import canonical_draws, moments_of, one_chain, theta_variables
 from ..types import Array, Coefficients, Index, Theta
 from . import start
 from .approximation import sd_ratios
@@ -30,7 +30,7 @@ WIDEST = 1.0  # sd at which an approximation of loadings starts, at most
 
 
 @dataclass(frozen=True, repr=False)
-class Points:
+class VectorPoints:
     """k points: theta, and coefficients by name, empty where integrated out."""
 
     theta: Theta
@@ -115,14 +115,14 @@ class Values:
             if s.custom is not None
         ]
 
-    def read(self, v: Array) -> Points:
+    def read(self, v: Array) -> VectorPoints:
         """The points at v (k, D)."""
         drawn = {
             t.coefficients: v[:, self._places[t.coefficients]].reshape(-1, *t.shape)
             for t in self.model.terms
             if t.coefficients in self._places
         }
-        return Points(*(self._with_loadings(v) if self._raw else self._theta(v)), drawn)
+        return VectorPoints(*(self._with_loadings(v) if self._raw else self._theta(v)), drawn)
 
     def coordinates(self, v: Array) -> tuple[Array, Array]:
         """Theta's coordinates (k, d) at v (k, D), and log |dz / dv| (k,)."""

@@ -10,9 +10,9 @@ import numpy as np
 from scipy.linalg import cholesky, qr, solve_triangular
 from scipy.linalg.lapack import dormqr
 
-from ..gaussian.beta import prior_of
-from ..gaussian.memory import memory
-from ..model import Model
+from ..model.model import Model
+from ..solvers.beta import prior_of
+from ..solvers.memory import memory
 from ..types import Array, Theta
 
 

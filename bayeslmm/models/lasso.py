@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..blocks import Block, Scaling, laplace
 from ..columns import keep, read_given, refuse_many_responses, rows_of, select
 from ..design import DesignError, build_design, design_from_arrays
-from ..model import Model
+from ..model.blocks import Block, Scaling, laplace
+from ..model.model import Model
 from .lmm import declare
 
 

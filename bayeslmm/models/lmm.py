@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ..block_laws import apart, build_block, of_rows, parameters, priced, read_blocks
-from ..blocks import Block
 from ..design import Design, DesignError, Grouping, build_design, design_from_arrays, names
-from ..fixed import fixed_prior
-from ..laws import Law
-from ..model import Model
-from ..priors import (
+from ..model.beta_prior import fixed_prior
+from ..model.block_laws import apart, build_block, of_rows, parameters, priced, read_blocks
+from ..model.blocks import Block
+from ..model.laws import Law
+from ..model.model import Model
+from ..model.priors import (
     Scales,
     check_names,
     correlation_prior,
@@ -28,9 +28,9 @@ from ..priors import (
     scales_of,
     spans_a_constant,
 )
-from ..residual import Independent
-from ..terms import FixedTerm, GroupTerm
-from .memory import refuse_too_large
+from ..model.residual import Independent
+from ..model.terms import FixedTerm, GroupTerm
+from .too_large import refuse_too_large
 
 LOST = 1e6  # a column this many sds away from zero cannot have a slope beside an intercept
 

@@ -18,16 +18,16 @@ import numpy as np
 from ..design.errors import DesignError
 from ..design.matrix import Matrix, read_matrix
 from ..design.names import MATRIX
-from ..fixed import normal_law
-from ..gaussian.beta import MeanPrior
-from ..gaussian.column_moments import column_moments
-from ..laws import Law, operator_parameters
-from ..model import Model
-from ..options import one_of, shown
-from ..parameters import Loadings
-from ..priors import WIDE, check_names, positive_prior
-from ..residual import ByColumn
-from ..terms import MeansTerm, ScoresTerm
+from ..host.options import one_of, shown
+from ..model.beta_prior import normal_law
+from ..model.laws import Law, operator_parameters
+from ..model.model import Model
+from ..model.parameters import Loadings
+from ..model.priors import WIDE, check_names, positive_prior
+from ..model.residual import ByColumn
+from ..model.terms import MeansTerm, ScoresTerm
+from ..solvers.beta import MeanPrior
+from ..solvers.column_moments import column_moments
 
 KIND = "Probabilistic PCA"
 

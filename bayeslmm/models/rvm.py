@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..blocks import Block
 from ..columns import expand, inputs, keep, refuse_many_responses, rows_of, select
 from ..design import DesignError, build_design, design_from_arrays
-from ..model import Model
+from ..model.blocks import Block
+from ..model.model import Model
 from .lmm import declare
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import INTERVAL, PROB, Estimate
+from ..results.drawing import COLOURS, FAINT, WIDTH, Image, draw, name_axes
+from ..results.estimates import INTERVAL, PROB, Estimate
+from ..results.show import labels
 from ..types import Array
-from .drawing import COLOURS, FAINT, WIDTH, Image, draw, name_axes
 from .factors import Factors
 from .forest import forest, marks
 from .placing import Placed, placed
-from .show import labels
 from .view import View
 
 EVERY = 60  # rows up to which each has its ellipse

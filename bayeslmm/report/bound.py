@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..results.drawing import FAINT, Image, draw, name_axes, styles
 from ..types import Array
-from .drawing import FAINT, Image, draw, name_axes, styles
 from .view import View
 
 WINDOW = 250  # steps of the running mean

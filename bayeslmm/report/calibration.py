@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tree import inherit
-from .drawing import COLOURS, FAINT, Image, draw, name_axes
+from ..posterior.tree import inherit
+from ..results.drawing import COLOURS, FAINT, Image, draw, name_axes
 from .uniform import band, ecdf, paint_differences, points
 from .view import View
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..estimates import INTERVAL, Estimate
-from .drawing import Image
+from ..results.drawing import Image
+from ..results.estimates import INTERVAL, Estimate
 from .forest import forest, marks
 from .view import View
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import INTERVAL, PROB, estimates
-from ..scalars import Kind, Scalar, chains, numbers
-from ..selected import block_names, selected
-from ..terms import BlockTerm
+from ..model.terms import BlockTerm
+from ..results.estimates import INTERVAL, PROB, estimates
+from ..results.scalars import Kind, Scalar, chains, numbers
+from ..results.selected import block_names, selected
 from ..types import Array
 
 MOST = 30  # columns of one block that a figure or a table shows at once
@@ -23,7 +23,7 @@ ALL = 200  # that unfold below the table; `selected` has the rest
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class BlockTables:
     """The coefficients of one block, by every engine that has them.
 
     Attributes
@@ -120,7 +120,7 @@ class Columns:
         return list(numbers(estimates(tree)[f"u_{self.name}"], kind, rows, chains(tree) > 0))
 
 
-def columns_of(blocks: tuple[BlockTerm, ...], trees: Mapping[str, Any]) -> dict[str, Columns]:
+def columns_of(blocks: tuple[BlockTerm, ...], trees: Mapping[str, Any]) -> dict[str, BlockTables]:
     """Block -> its coefficients by every engine whose tree holds them."""
     found = {}
     for block in blocks:
@@ -130,5 +130,5 @@ def columns_of(blocks: tuple[BlockTerm, ...], trees: Mapping[str, Any]) -> dict[
             for engine, tree in held.items()
         }
         if tables:
-            found[block.name] = Columns(block, tables, held)
+            found[block.name] = BlockTables(block, tables, held)
     return found

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from ..engines.approximation import NARROW, WIDE
-from .drawing import BAND, FAINT, Image
+from ..results.drawing import BAND, FAINT, Image
+from ..results.show import label
 from .forest import Marks, forest
-from .show import label
 from .view import View
 
 MOST = 24  # parameters; more would not be read

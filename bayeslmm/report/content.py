@@ -4,25 +4,25 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..estimates import INTERVAL, plugged
-from ..model import Model
+from ..model.model import Model
+from ..results.drawing import Image
+from ..results.estimates import INTERVAL, plugged
 from . import described, tables
 from .biplot import biplot
 from .bound import bound
 from .calibration import calibration
 from .caterpillar import caterpillar
-from .coefficients import coefficients
+from .columns_kept import kept
 from .compared import compared
 from .covariance import covariance
 from .densities import fixed_effects, variances
 from .described import Folded
-from .drawing import Image
+from .effects import coefficients
 from .fitted_curve import fitted_curve
-from .kept import kept
-from .loadings import loadings
+from .loadings_forest import loadings
 from .missing import missing
 from .mixing import mixing
-from .rows import rows
+from .row_panels import rows
 from .scree import scree
 from .tables import Row, Section
 from .trust import Trust, trust

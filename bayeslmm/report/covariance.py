@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import PROB
-from ..normal import interval
+from ..results.drawing import COLOURS, FAINT, Image, draw, name_axes
+from ..results.estimates import PROB
+from ..results.show import label, number
+from ..stats.normal import interval
 from ..types import Array
-from .drawing import COLOURS, FAINT, Image, draw, name_axes
 from .factors import Factors
 from .scree import of_pairs, pairwise
-from .show import label, number
 from .view import View
 
 COLUMNS = 40  # whose pairs are drawn

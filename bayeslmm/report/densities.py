@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import plugged
-from ..normal import log_normal
-from ..scalars import Scalar
+from ..results.drawing import Image, curve, draw, name_axes, no_height, styles
+from ..results.estimates import plugged
+from ..results.scalars import Scalar
+from ..results.show import labels
+from ..stats.normal import log_normal
 from ..types import Array
-from .drawing import Image, curve, draw, name_axes, no_height, styles
-from .show import labels
 from .view import View
 
 MOST = 12

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..model import Model
-from ..terms import BlockTerm, GroupTerm
-from .show import label, number
+from ..model.model import Model
+from ..model.residual import ByColumn, Independent
+from ..model.terms import BlockTerm, GroupTerm
+from ..results.show import label, number
 
 LONG = 15  # priors from which those of fixed effects are folded
 NAMED = 8  # columns that are named
@@ -34,22 +35,20 @@ def priors(model: Model) -> Folded:
 
 def laws(model: Any) -> list[str]:
     """The laws of what the equation adds up, one line each."""
-    if of_matrix(model):
-        return _laws_of_matrix(model)
-    lines = [*map(_group, model.groups), *map(_law, model.blocks)]
-    shared = bool(np.all(model.residual.precision == 1.0))
-    return [*lines, "e[i] ~ N(0, sigma²)" if shared else "e[i] ~ N(0, sigma² / w[i])"]
+    scores, (noise, told) = model.scores, _noise(model.residual)
+    lines = [f"z[i] ~ N(0, I), i = 1, ..., {scores.rows:,}"] if scores else []
+    lines += [*map(_group, model.groups), *map(_law, model.blocks)]
+    lines.append(f"e[i] ~ N(0, {noise}){told}")
+    return [*lines, f"so that {model.response}[i] ~ N(mu, W W' + {noise})"] if scores else lines
 
 
-def _laws_of_matrix(model: Any) -> list[str]:
-    scaled = bool((model.residual.unit != 1.0).any())
-    noise = "diag(noise_sd²)" if scaled else "sigma² I"
-    means = ", noise_sd[j] = sigma times the sd of column j" if scaled else ""
-    lines = [f"e[i] ~ N(0, {noise}){means}"]
-    if not model.components:
-        return lines
-    scores = f"z[i] ~ N(0, I), i = 1, ..., {model.design.y.shape[0]:,}"
-    return [scores, *lines, f"so that {model.response}[i] ~ N(mu, W W' + {noise})"]
+def _noise(residual: Independent | ByColumn) -> tuple[str, str]:
+    """The variance of what the terms leave, and what it is made of."""
+    if isinstance(residual, Independent):
+        return "sigma²" if np.all(residual.precision == 1.0) else "sigma² / w[i]", ""
+    if (residual.unit == 1.0).all():
+        return "sigma² I", ""
+    return "diag(noise_sd²)", ", noise_sd[j] = sigma times the sd of column j"
 
 
 def of_matrix(model: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import Estimate, estimates
+from ..results.estimates import Estimate, estimates
 from ..types import Array
 from .columns import ALIKE
 

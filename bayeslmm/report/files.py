@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..tree import build
+from ..posterior.tree import build
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..coefficients import pieces
 from ..columns import Expansion
-from ..estimates import INTERVAL, PROB
-from ..normal import interval
+from ..posterior.redrawn import pieces
+from ..results.drawing import FAINT, Image, draw, name_axes, styles
+from ..results.estimates import INTERVAL, PROB
+from ..results.show import label
+from ..stats.normal import interval
 from ..types import Array
-from .drawing import FAINT, Image, draw, name_axes, styles
-from .show import label
 from .view import View
 
 GRID = 240

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import Estimate
+from ..results.drawing import FAINT, Image, draw, name_axes, styles
+from ..results.estimates import Estimate
+from ..results.show import labels
 from ..types import Array
-from .drawing import FAINT, Image, draw, name_axes, styles
-from .show import labels
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ bar, markup, a link or an HTML tag. GitHub's and plain CommonMark's readers show
 from collections.abc import Iterator
 
 from ..design.visible import visible
+from ..results.show import label
 from .content import Content
-from .show import label
 from .tables import Row
 
 SPECIAL = {c: f"&#{ord(c)};" for c in "&<>|`*\\~$@"}

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from ..results.drawing import BAND, COLOURS, Image, draw, name_axes
+from ..results.show import label, labels
 from ..types import Array
-from .drawing import BAND, COLOURS, Image, draw, name_axes
 from .factors import Factors
-from .show import label, labels
 from .view import View
 
 BINS = 120  # rows, or groups of neighbouring rows

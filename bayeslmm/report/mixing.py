@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..named import element
-from ..scalars import Scalar, chains
+from ..posterior.named import element
+from ..results.drawing import COLOURS, Image, curve, draw, name_axes, no_height
+from ..results.scalars import Scalar, chains
 from .columns import MOST
-from .drawing import COLOURS, Image, curve, draw, name_axes, no_height
 from .uniform import ecdf, paint_differences, points, rank_band
 from .view import View
 

@@ -6,16 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..declared import model_first
 from ..design.visible import visible
 from ..host.arithmetic import tiny_is_zero
-from ..model import Model
-from ..tree import read_tree
+from ..model.declared import model_first
+from ..model.model import Model
+from ..posterior.tree import read_tree
+from ..results.drawing import key
+from ..results.show import label
 from .content import content
-from .drawing import key
 from .files import check_writable, write
 from .markdown import markdown
-from .show import label
 from .view import View
 
 ENDINGS = {".html": "html", ".htm": "html", ".md": "markdown"}

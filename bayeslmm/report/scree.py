@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..estimates import INTERVAL
+from ..results.drawing import INK, Image, draw, name_axes, styles
+from ..results.estimates import INTERVAL
 from ..types import Array
-from .drawing import INK, Image, draw, name_axes, styles
 from .factors import Factors
 from .view import View
 

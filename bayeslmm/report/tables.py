@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from ..engines.convergence import ESS_PER_CHAIN, RHAT
-from ..estimates import INTERVAL
-from ..scalars import KINDS, Scalar, chains
-from .columns import MOST, Columns
-from .show import NONE, count, interval, label, number, seconds
+from ..results.estimates import INTERVAL
+from ..results.scalars import KINDS, Scalar, chains
+from ..results.show import NONE, count, interval, label, number, seconds
+from .columns import MOST, BlockTables
 from .view import View
 
 MANY, FEW, ALL = 30, 20, 1000  # rows of a section: from when it is folded, shown, and at most
@@ -93,7 +93,7 @@ def estimates(view: View) -> list[Section]:
     return sections
 
 
-def _block(view: View, found: Columns) -> Section:
+def _block(view: View, found: BlockTables) -> Section:
     """The coefficients of a block of columns, the included ones marked."""
     heads = columns(view)
     by_engine = {e: view.coefficients[found.name].get(e, []) for e in view.trees}

@@ -5,10 +5,10 @@ from typing import Any
 from ..criticism.check import check
 from ..design.visible import visible
 from ..engines.endings import remark
-from ..estimates import INTERVAL, NUMBERS
-from ..scalars import KINDS, Scalar, scalars
-from ..selected import block_names, selected
-from .show import label
+from ..results.estimates import INTERVAL, NUMBERS
+from ..results.scalars import KINDS, Scalar, scalars
+from ..results.selected import block_names, selected
+from ..results.show import label
 from .tables import FEW, INCLUDED, MANY, chained, furthest, numbers_of, told
 
 COLUMNS = 10  # of one block

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from ..results.drawing import BAND, FAINT
 from ..types import Array
-from .drawing import BAND, FAINT
 
 POINTS = 100
 SIMULATIONS = 2000

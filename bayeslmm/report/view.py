@@ -6,11 +6,11 @@ from functools import cached_property
 from typing import Any
 
 from ..criticism.check import Checks, check
-from ..criticism.engines import EngineComparison, compare_engines
-from ..criticism.rows import mean_by_row
-from ..estimates import Estimate, estimates
-from ..scalars import Scalar, scalars
-from .columns import Columns, columns_of
+from ..criticism.compare_engines import EngineComparison, compare_engines
+from ..criticism.residuals import mean_by_row
+from ..results.estimates import Estimate, estimates
+from ..results.scalars import Scalar, scalars
+from .columns import BlockTables, columns_of
 from .described import of_matrix
 from .factors import Factors
 
@@ -62,7 +62,7 @@ class View:
         return [next(iter(each.values())) for each in self.estimates.values()]
 
     @cached_property
-    def columns(self) -> dict[str, Columns]:
+    def columns(self) -> dict[str, BlockTables]:
         """Block of columns -> its coefficients by every engine."""
         return columns_of(self.model.blocks, self.trees)
 

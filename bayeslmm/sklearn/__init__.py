@@ -18,7 +18,7 @@ except ImportError as error:  # a dependency of this folder alone
     ) from error
 
 from .decomposition import PPCA
-from .lasso import BayesianLasso
-from .rvm import RVMRegressor
+from .lasso_regressor import BayesianLasso
+from .rvm_regressor import RVMRegressor
 
 __all__ = ["PPCA", "BayesianLasso", "RVMRegressor"]

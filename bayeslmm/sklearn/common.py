@@ -13,7 +13,7 @@ from ..columns.validate import equal_columns
 from ..design.names import refuse_unnamed
 from ..engines.exact import ExactFit
 from ..fit import fit
-from ..options import shown
+from ..host.options import shown
 from ..types import Array
 
 LEAST = 1e-6  # share of y's spread that is taken for noise where there is none

@@ -14,11 +14,11 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ..engines.evidence import EmpiricalBayes
 from ..engines.nuts import NUTS
-from ..estimates import estimates
-from ..gaussian.expectation import expected_scores
-from ..impute import impute, log_density
-from ..matrix_rows import density_at, means_of
 from ..models.ppca import ppca
+from ..posterior.matrix_rows import density_at, means_of
+from ..results.estimates import estimates
+from ..results.impute import impute, log_density
+from ..solvers.expectation import expected_scores
 from ..types import Array
 from .common import infer, named
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from ..model import Model
+from ..model.model import Model
 from ..types import Array
 from .linear import Given
 

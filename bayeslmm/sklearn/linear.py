@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from ..coefficients import pieces
 from ..engines.evidence import EmpiricalBayes
 from ..engines.gibbs import Gibbs
 from ..engines.nuts import NUTS
-from ..estimates import estimates, plugged
-from ..model import Model
-from ..recover import theta_points
-from ..terms import BlockTerm
-from ..tree import read_tree
+from ..model.model import Model
+from ..model.terms import BlockTerm
+from ..posterior.recover import theta_points
+from ..posterior.redrawn import pieces
+from ..posterior.tree import read_tree
+from ..results.estimates import estimates, plugged
 from ..types import Array
 from .common import infer
 

@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.linalg import solve_triangular
 
-from ..gaussian.beta import MAXIMISED, Beta, prior_of
-from ..gaussian.problem import Columns, Factor, Problem
-from ..normal import LOG_2PI
+from ..solvers.beta import MAXIMISED, Beta, prior_of
+from ..solvers.problem import Columns, Factor, Problem
+from ..stats.normal import LOG_2PI
 from ..types import Array, Index
 
 
-class Numbers(NamedTuple):
+class Digits(NamedTuple):
     """In what is computed."""
 
     of: Callable[[Any], Any]  # an array of them from one of floats
@@ -29,7 +29,7 @@ class Numbers(NamedTuple):
     pi: Any
 
 
-FLOAT = Numbers(lambda a: np.asarray(a, float), np.log, np.pi)
+FLOAT = Digits(lambda a: np.asarray(a, float), np.log, np.pi)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,7 @@ class Dense:
         return self.mean + root @ white, float(log_normal)
 
 
-def covariances(problem: Problem, scales: Array, numbers: Numbers = FLOAT) -> list[Array]:
+def covariances(problem: Problem, scales: Array, numbers: Digits = FLOAT) -> list[Array]:
     """Psi (q, q) of every factor, and the variances (1,) or (P,) of every block."""
     found, at = [], 0
     for f in problem.factors:
@@ -71,7 +71,7 @@ def covariances(problem: Problem, scales: Array, numbers: Numbers = FLOAT) -> li
 
 
 def dense(
-    problem: Problem, psi: Sequence[Array], sigma: Any, beta: Beta, numbers: Numbers = FLOAT
+    problem: Problem, psi: Sequence[Array], sigma: Any, beta: Beta, numbers: Digits = FLOAT
 ) -> Dense:
     """Log density of y, and the law of all coefficients given it.
 
@@ -167,7 +167,7 @@ def _shape(term: Factor | Columns) -> tuple[int, int]:
     return (term.levels, term.effects) if isinstance(term, Factor) else (term.Z.shape[1], 1)
 
 
-def _written_out(term: Factor | Columns, repeat: Index, numbers: Numbers) -> Array:
+def _written_out(term: Factor | Columns, repeat: Index, numbers: Digits) -> Array:
     if isinstance(term, Columns):
         return numbers.of(term.Z[repeat])
     Z = np.zeros((len(term.codes), term.levels, term.effects))

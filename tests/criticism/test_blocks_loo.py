@@ -11,9 +11,9 @@ from scipy.stats import norm
 import bayeslmm as bl
 from bayeslmm.criticism.leave_out import theta_draws
 from bayeslmm.criticism.leave_out.refit import without
-from bayeslmm.criticism.leave_out.units import UnitsOf
+from bayeslmm.criticism.leave_out.units_of import UnitsOf
 from bayeslmm.engines.integral import quadrature
-from bayeslmm.gaussian.dual import Dual
+from bayeslmm.solvers.dual import Dual
 
 PRIORS = {
     "Intercept": "Normal(0, 3)",

@@ -8,7 +8,7 @@ from scipy.signal import lfilter
 
 import bayeslmm as bl
 from bayeslmm.engines.convergence import judge
-from bayeslmm.weights import limit, psis
+from bayeslmm.stats.weights import limit, psis
 
 STATS = {"diverging": False, "tree_depth": 3, "energy": 0.0}
 

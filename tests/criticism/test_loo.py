@@ -11,7 +11,7 @@ from scipy.stats import norm
 import bayeslmm as bl
 from bayeslmm.criticism.leave_out import passes
 from bayeslmm.criticism.leave_out.refit import without
-from bayeslmm.criticism.leave_out.units import UnitsOf
+from bayeslmm.criticism.leave_out.units_of import UnitsOf
 from bayeslmm.engines.integral import quadrature
 
 PRIORS = {

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.recover import points
-from bayeslmm.space import at_draw
+from bayeslmm.model.space import at_draw
+from bayeslmm.posterior.recover import points
+from bayeslmm.solvers.dual import Dual
 
 
 def precision(model, tree):

@@ -162,6 +162,15 @@ def test_numbers_become_categories_by_request():
     )
 
 
+def test_whole_numbers_that_become_categories_stay_whole():
+    assert build_design("y ~ C(-h)", crossed()).fixed[1:] == (
+        "C(-h)[-10]",
+        "C(-h)[-4]",
+        "C(-h)[-2]",
+    )
+    assert build_design("y ~ C(h / 4)", crossed()).fixed[1:3] == ("C(h / 4)[1.0]", "C(h / 4)[2.5]")
+
+
 def test_a_spline_interacts_like_any_other_columns():
     table = crossed()
     basis = build_design("y ~ 0 + bs(x, df=3)", table).X

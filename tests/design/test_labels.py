@@ -9,7 +9,7 @@ import xarray as xr
 
 import bayeslmm as bl
 from bayeslmm.design import DesignError, build_design, design_from_arrays
-from bayeslmm.new_rows import read_rows
+from bayeslmm.results.new_rows import read_rows
 
 N = 12
 RNG = np.random.default_rng(2)

@@ -172,7 +172,7 @@ def test_the_prior_of_mu_is_normal_or_flat():
 
 def test_scales_of_their_own_may_be_given_one_by_one():
     priors = {"sd_W": [1.0, 2.0]}
-    assert bl.ppca(table(), 2, ard=True, priors=priors).scales[0].size == 2
+    assert bl.ppca(table(), 2, ard=True, priors=priors).space.scales[0].size == 2
     refused("sd_W is fixed at 2 numbers, but has 1", priors=priors, components=2)
 
 

@@ -7,7 +7,7 @@ from scipy import stats
 import bayeslmm as bl
 from bayeslmm.engines.approximation import weighted
 from bayeslmm.engines.mode import posterior_mode
-from bayeslmm.weights import limit, psis
+from bayeslmm.stats.weights import limit, psis
 
 
 def ratios(truth, q, n=20_000, seed=0):
@@ -135,7 +135,7 @@ def test_effective_draws_are_those_of_the_weights():
 
 
 def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
-    from bayeslmm import named
+    from bayeslmm.posterior import named
 
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
     monkeypatch.setattr(named, "BUDGET", 1e5)

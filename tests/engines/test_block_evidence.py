@@ -12,7 +12,7 @@ from scipy.stats import halfnorm, norm
 
 import bayeslmm as bl
 from bayeslmm.engines.approximation import affordable
-from bayeslmm.gaussian.dual import Dual
+from bayeslmm.solvers.dual import Dual
 
 PRIORS = {"Intercept": "Normal(0, 5)", "sigma": "HalfNormal(2)"}
 ROWS = 60

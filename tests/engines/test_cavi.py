@@ -6,7 +6,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import bayeslmm as bl
-from bayeslmm.engines.meanfield import State
+from bayeslmm.engines.meanfield import MeanFieldState
 from bayeslmm.testing import check_engine
 
 
@@ -41,7 +41,7 @@ NAMES = ["intercepts", "uncorrelated", "correlated", "crossed", "partly fixed", 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_rises_at_every_sweep(models, name):
-    state, bounds = State.begin(models[name]), []
+    state, bounds = MeanFieldState.begin(models[name]), []
     for _ in range(40):
         bound, state = state.sweep()
         bounds.append(bound)
@@ -107,7 +107,7 @@ def test_the_fixed_point_is_that_of_the_textbooks_updates_written_out():
         e = (nu / a_e + 0.5 * square_e) / (0.5 * (nu + n))
         a_u = (nu / u + 1.0 / A**2) / (0.5 * (nu + 1.0))
         a_e = (nu / e + 1.0 / S**2) / (0.5 * (nu + 1.0))
-    state = State.begin(model)
+    state = MeanFieldState.begin(model)
     for _ in range(200):
         state = state.sweep()[1]
     scales, sigma = model.roots(state.theta)
@@ -207,7 +207,7 @@ def test_levels_without_rows_count_as_levels():
     less = without(model, model.design.groups[0].codes == 2)
     tree = bl.fit(less, bl.CAVI(draws=20_000), seed=1)
     u, sd = tree["posterior"]["u_Batch"].values[0, :, 2, 0], tree["posterior"]["sd_Batch"].values
-    state = State.begin(less)
+    state = MeanFieldState.begin(less)
     for _ in range(300):
         state = state.sweep()[1]
     effective = state.parts[0].law.effective[0, 0]

@@ -164,6 +164,19 @@ def test_an_interrupt_beside_random_effects_keeps_what_was_drawn(monkeypatch):
     assert tree.attrs["message"].startswith("interrupted: 50 draws of each of 1 chains")
 
 
+def test_with_every_variance_fixed_each_draw_beside_random_effects_is_exact():
+    X, data = grouped()
+    priors = {"sd_g": 1.0, "sd_a": 0.5, "sigma": 0.8}
+    m = bl.lmm("y ~ 1 + (1 | g)", data, terms=[bl.ridge(X, "a")], priors=priors)
+    tree = bl.fit(m, bl.Gibbs(draws=500), seed=1)
+    assert tree.attrs["converged"]
+    assert "every draw is exact" in tree.attrs["message"]
+    exact = m.solver().condition(*m.roots(m.space.constrain(np.zeros(0))))
+    u = tree["posterior"]["u_g"].values.reshape(2000, -1)
+    error = u.std(axis=0) / np.sqrt(2000)
+    assert (abs(u.mean(axis=0) - exact.effects[0].ravel()) < 4.5 * error).all()
+
+
 def test_gibbs_says_what_it_cannot_draw():
     X, data = columns()
     priors = {"sd_a": pm.Triangular.dist(0.1, 1.0, 2.0)}

@@ -9,7 +9,7 @@ from scipy.special import betaln
 import bayeslmm as bl
 from bayeslmm.engines.chart import Chart
 from bayeslmm.engines.maximise import _ascend, maximise
-from bayeslmm.model import CRITERIA
+from bayeslmm.model.model import CRITERIA
 
 from ..tables import crossed_table
 

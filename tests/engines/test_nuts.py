@@ -9,7 +9,7 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.target import Target
+from bayeslmm.model.target import Target
 from bayeslmm.testing import check_engine
 
 
@@ -159,7 +159,7 @@ def test_the_model_and_the_engine_cannot_be_confused(dyestuff):
 
 
 def test_blocks_too_large_to_keep_are_exact_moments(dyestuff, monkeypatch):
-    from bayeslmm import named
+    from bayeslmm.posterior import named
 
     whole = bl.fit(dyestuff, bl.NUTS(draws=2000), seed=1)
     monkeypatch.setattr(named, "BUDGET", 1000.0)

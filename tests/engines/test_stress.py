@@ -3,7 +3,7 @@
 import pytest
 
 from bayeslmm.engines.maximise import maximise
-from bayeslmm.model import CRITERIA
+from bayeslmm.model.model import CRITERIA
 
 from .random_designs import FORMS, case
 

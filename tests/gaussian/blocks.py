@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from bayeslmm.gaussian.beta import Beta, beta_of
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.problem import Columns, Factor
-from bayeslmm.gaussian.problem import Problem as Rows
+from bayeslmm.solvers.beta import Beta, beta_of
+from bayeslmm.solvers.dual import Dual
+from bayeslmm.solvers.problem import Columns, Factor
+from bayeslmm.solvers.problem import Problem as Rows
 
 from .dense import Problem
 from .problems import random_problem

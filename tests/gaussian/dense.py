@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from mpmath import MPContext
 
-from bayeslmm.gaussian.beta import FixedPrior, beta_of
-from bayeslmm.gaussian.primal import Primal
-from bayeslmm.gaussian.problem import Factor
-from bayeslmm.gaussian.problem import Problem as Rows
+from bayeslmm.solvers.beta import FixedPrior, beta_of
+from bayeslmm.solvers.primal import Primal
+from bayeslmm.solvers.problem import Factor
+from bayeslmm.solvers.problem import Problem as Rows
 from bayeslmm.testing import dense as oracle
-from bayeslmm.testing.dense import FLOAT, Dense, Numbers, covariances
+from bayeslmm.testing.dense import FLOAT, Dense, Digits, covariances
 
 mp = MPContext()
 mp.dps = 50
 exact = np.vectorize(mp.mpf, otypes=[object])
-FINE = Numbers(lambda a: exact(np.asarray(a, float)), mp.log, mp.pi)
+FINE = Digits(lambda a: exact(np.asarray(a, float)), mp.log, mp.pi)
 CRITERIA = ("ml", "reml", "evidence")
 
 
@@ -47,7 +47,7 @@ class Problem:
     def rows(self) -> Rows:
         return Rows(self.y, self.X, self.factors, (), self.offset, self.weights, self.frequency)
 
-    def psi(self, numbers: Numbers = FLOAT) -> list[np.ndarray]:
+    def psi(self, numbers: Digits = FLOAT) -> list[np.ndarray]:
         """Covariances of the effects, from L in the given numbers."""
         return covariances(self.rows, self.scales, numbers)
 

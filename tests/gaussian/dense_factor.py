@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bayeslmm.gaussian.beta import MeanPrior, beta_of, integrated
-from bayeslmm.gaussian.complete import Complete
-from bayeslmm.gaussian.patterns import Patterns
-from bayeslmm.gaussian.problem import MatrixProblem
-from bayeslmm.testing.dense import FLOAT, Numbers, dense
+from bayeslmm.solvers.beta import MeanPrior, beta_of, integrated
+from bayeslmm.solvers.complete import Complete
+from bayeslmm.solvers.patterns import Patterns
+from bayeslmm.solvers.problem import MatrixProblem
+from bayeslmm.testing.dense import FLOAT, Digits, dense
 
 from .dense import FINE
 
@@ -38,7 +38,7 @@ class Dense:
     def y(self) -> np.ndarray:
         return self.Y[~np.isnan(self.Y)]
 
-    def law(self, criterion: str, numbers: Numbers = FLOAT):
+    def law(self, criterion: str, numbers: Digits = FLOAT):
         """What the dense oracle says: given W the rows are groups of a mixed model."""
         psi = [numbers.of(np.eye(self.W.shape[1]))]
         problem, beta = MatrixProblem(self.Y).given(self.W), beta_of(criterion, self.prior.beta)

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from bayeslmm.gaussian.beta import FixedPrior
+from bayeslmm.solvers.beta import FixedPrior
 
 from .dense import Problem, problem
 

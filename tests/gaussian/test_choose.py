@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bayeslmm.gaussian.beta import FLAT, MeanPrior, beta_of
-from bayeslmm.gaussian.choose import choose
-from bayeslmm.gaussian.complete import Complete
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.patterns import Patterns
-from bayeslmm.gaussian.primal import Primal
-from bayeslmm.gaussian.problem import MatrixProblem
+from bayeslmm.solvers.beta import FLAT, MeanPrior, beta_of
+from bayeslmm.solvers.choose import choose
+from bayeslmm.solvers.complete import Complete
+from bayeslmm.solvers.dual import Dual
+from bayeslmm.solvers.patterns import Patterns
+from bayeslmm.solvers.primal import Primal
+from bayeslmm.solvers.problem import MatrixProblem
 
 from .blocks import wide
 from .dense import CRITERIA

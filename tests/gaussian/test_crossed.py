@@ -7,8 +7,8 @@ Z'(P y y'P - P)Z, with P the precision of y once beta is gone, written out (n x 
 import numpy as np
 import pytest
 
-from bayeslmm.gaussian import threads
-from bayeslmm.gaussian.triangular import LOOPS, inverse_from
+from bayeslmm.solvers import threads
+from bayeslmm.solvers.triangular import LOOPS, inverse_from
 
 from .dense import CRITERIA, FLOAT, at, dense, problem
 from .problems import random_problem, triangular
@@ -209,7 +209,7 @@ def test_the_inverse_from_a_factor(m):
 
 
 def test_no_more_threads_than_fit_in_memory(monkeypatch):
-    from bayeslmm.gaussian import threads
+    from bayeslmm.solvers import threads
 
     monkeypatch.setattr(threads, "processors", lambda: 64)
     assert len(threads.pieces(1000, 300)) == 64

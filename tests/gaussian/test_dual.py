@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 
 from bayeslmm.datasets import load
-from bayeslmm.gaussian.beta import FLAT, FixedPrior
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.problem import Columns, Factor, Problem
-from bayeslmm.gaussian.score import lower_product
+from bayeslmm.solvers.beta import FLAT, FixedPrior
+from bayeslmm.solvers.dual import Dual
+from bayeslmm.solvers.problem import Columns, Factor, Problem
+from bayeslmm.solvers.score import lower_product
 
 from .blocks import EPS, Wide, wide, wides
 from .dense import CRITERIA, FLOAT, dense, exact, mp, problem, value
@@ -355,8 +355,8 @@ def test_draws_without_groups_leave_out_only_the_first_factors_effects():
 
 
 def test_draws_in_batches_and_threads_are_the_same_law(monkeypatch):
-    monkeypatch.setattr("bayeslmm.gaussian.dual.BATCH", 3000)
-    monkeypatch.setattr("bayeslmm.gaussian.threads.WORTH", 1)
+    monkeypatch.setattr("bayeslmm.solvers.dual.BATCH", 3000)
+    monkeypatch.setattr("bayeslmm.solvers.threads.WORTH", 1)
     w = wide(np.random.default_rng(18), 6, 1, ((3, 1),), ((5, False),))
     truth = dense(w.written_out(), "reml", numbers=FLOAT)
     for same in (True, False):

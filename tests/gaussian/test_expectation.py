@@ -6,8 +6,8 @@ import pytest
 from scipy.linalg import subspace_angles
 
 import bayeslmm as bl
-from bayeslmm.gaussian.expectation import expectation_maximisation
-from bayeslmm.gaussian.likeliest import closed_form
+from bayeslmm.solvers.expectation import expectation_maximisation
+from bayeslmm.solvers.likeliest import closed_form
 
 from .dense_factor import Dense, complete, flat, patterns, rows
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from bayeslmm.gaussian.beta import MeanPrior
-from bayeslmm.gaussian.expectation import expected_scores
-from bayeslmm.gaussian.latent import add_moments, by_pattern, draw_scores
+from bayeslmm.solvers.beta import MeanPrior
+from bayeslmm.solvers.expectation import expected_scores
+from bayeslmm.solvers.latent import add_moments, by_pattern, draw_scores
 
 from .dense import CRITERIA
 from .dense_factor import Dense, complete, flat, patterns, rows

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from bayeslmm.gaussian.score import lower_product
+from bayeslmm.solvers.score import lower_product
 
 from .dense import CRITERIA, FINE, Problem, exact, mp, value
 from .problems import problems, quick, random_problem

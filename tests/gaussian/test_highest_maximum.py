@@ -11,8 +11,8 @@ from scipy.optimize import minimize
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
 from bayeslmm.engines.unknown import centres, maximum
-from bayeslmm.gaussian.expectation import NoNoise, expectation_maximisation
-from bayeslmm.gaussian.expectation_starts import affordable
+from bayeslmm.solvers.expectation import NoNoise, expectation_maximisation
+from bayeslmm.solvers.expectation_starts import affordable
 
 
 def small(seed):

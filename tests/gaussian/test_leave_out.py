@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.beta import FixedPrior
-from bayeslmm.gaussian.leave_out import Groups, Refits, Rows, Units, left_out, undetermined
-from bayeslmm.gaussian.problem import Factor
+from bayeslmm.solvers.beta import FixedPrior
+from bayeslmm.solvers.leave_out import Groups, LeftRows, Refits, Units, left_out, undetermined
+from bayeslmm.solvers.problem import Factor
 
 from .dense import dense, problem
 from .problems import nested, problems, quick, random_problem
@@ -31,11 +31,11 @@ def ways(p, number, criterion="evidence"):
     """Every way to leave out the levels of one factor."""
     solver, f = p.solver(criterion), p.factors[number]
     units = Units.levels(f.codes, f.levels)
-    return [W(solver, units) for W in (Groups, Rows, Refits)[number > 0 :]]
+    return [W(solver, units) for W in (Groups, LeftRows, Refits)[number > 0 :]]
 
 
 def by_row(p, criterion="evidence"):
-    return Rows(p.solver(criterion), Units.rows(p.frequency))
+    return LeftRows(p.solver(criterion), Units.rows(p.frequency))
 
 
 class Joint:
@@ -185,7 +185,7 @@ def test_units_without_which_a_flat_coefficient_is_free_are_named():
 
 def test_units_that_are_a_large_part_are_left_out_by_refits():
     rng = np.random.default_rng(7)
-    for levels, kind in ((2, Refits), (400, Rows)):
+    for levels, kind in ((2, Refits), (400, LeftRows)):
         p = proper(random_problem(rng, 1200, 1, ((500, 1), (levels, 1))))
         f = p.factors[1]
         way = left_out(p.solver("evidence"), Units.levels(f.codes, f.levels))
@@ -193,5 +193,5 @@ def test_units_that_are_a_large_part_are_left_out_by_refits():
 
 
 def test_refits_that_cannot_be_kept_are_made_again(monkeypatch):
-    monkeypatch.setattr("bayeslmm.gaussian.leave_out.solvers.KEPT", 0.0)
+    monkeypatch.setattr("bayeslmm.solvers.leave_out.solvers.KEPT", 0.0)
     agree(proper(random_problem(np.random.default_rng(8), 10, 1, ((4, 1), (2, 1)))))

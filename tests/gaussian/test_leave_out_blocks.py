@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.leave_out import Precision, Refits, Rows, Units, left_out
-from bayeslmm.gaussian.primal import Primal
+from bayeslmm.solvers.leave_out import LeftRows, Precision, Refits, Units, left_out
+from bayeslmm.solvers.primal import Primal
 
 from .blocks import Wide, wide, wides
 from .problems import quick
@@ -25,7 +25,7 @@ def by_row(w):
     units = Units.rows(w.grouped.frequency)
     yield Precision(w.solver("evidence"), units)
     if few(w):
-        yield Rows(Primal.of(w.rows, w.beta("evidence")), units)
+        yield LeftRows(Primal.of(w.rows, w.beta("evidence")), units)
 
 
 def by_level(w, number):
@@ -35,7 +35,7 @@ def by_level(w, number):
     yield Precision(w.solver("evidence"), units)
     if few(w):
         solver = Primal.of(w.rows, w.beta("evidence"))
-        for way in (left_out, Rows, Refits):
+        for way in (left_out, LeftRows, Refits):
             yield way(solver, units)
 
 

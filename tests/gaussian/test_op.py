@@ -8,13 +8,13 @@ import pytensor
 import pytensor.tensor as pt
 import pytest
 
-from bayeslmm.gaussian.beta import MeanPrior, prior_of
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.gaussian.op import Condense, Evidence, OfMatrix, OfRows, log_density
-from bayeslmm.gaussian.patterns import Patterns
-from bayeslmm.gaussian.primal import Primal
-from bayeslmm.gaussian.problem import MatrixProblem
-from bayeslmm.gaussian.score import lower_product
+from bayeslmm.solvers.beta import MeanPrior, prior_of
+from bayeslmm.solvers.dual import Dual
+from bayeslmm.solvers.op import Condense, Evidence, OfMatrix, OfRows, log_density
+from bayeslmm.solvers.patterns import Patterns
+from bayeslmm.solvers.primal import Primal
+from bayeslmm.solvers.problem import MatrixProblem
+from bayeslmm.solvers.score import lower_product
 
 from .blocks import wide
 

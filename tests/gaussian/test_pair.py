@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from bayeslmm.gaussian.lanes import cholesky, log_diagonal, outer_plus, solve_lower
-from bayeslmm.gaussian.pair import factor_pair, score_pair, solve_pair
-from bayeslmm.gaussian.score import score_lanes
+from bayeslmm.solvers.lanes import cholesky, log_diagonal, outer_plus, solve_lower
+from bayeslmm.solvers.pair import factor_pair, score_pair, solve_pair
+from bayeslmm.solvers.score import score_lanes
 
 
 @pytest.mark.parametrize("correlation", [0.0, -0.7, 1.0])

@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 from scipy.stats import multivariate_normal
 
 from bayeslmm import datasets
-from bayeslmm.gaussian.relevance import search
+from bayeslmm.solvers.relevance import search
 
 
 def gaussian(x, width=3.0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from bayeslmm.gaussian.beta import FixedPrior
+from bayeslmm.solvers.beta import FixedPrior
 
 from .dense import CRITERIA, FLOAT, at, dense, problem, value
 from .problems import nested, problems, quick, random_problem

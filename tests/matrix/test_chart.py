@@ -9,9 +9,8 @@ from scipy import stats
 
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
-from bayeslmm.gaussian.canonical import covariance, described, facing, principal, upright
-from bayeslmm.laws import Law
-from bayeslmm.loadings import (
+from bayeslmm.model.laws import Law
+from bayeslmm.model.loadings import (
     NATURAL,
     NONE,
     POSTERIOR,
@@ -20,8 +19,9 @@ from bayeslmm.loadings import (
     prior_at,
     unpack_many,
 )
-from bayeslmm.parameters import Loadings, Positive
-from bayeslmm.space import Space
+from bayeslmm.model.parameters import Loadings, Positive
+from bayeslmm.model.space import Space
+from bayeslmm.solvers.canonical import covariance, described, facing, principal, upright
 from tests.gaussian.dense_factor import Dense, rows
 
 SD = 1.3

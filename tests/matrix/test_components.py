@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.components import _minka
+from bayeslmm.criticism.components import _minka
 from bayeslmm.engines.integral import bridged
 from bayeslmm.engines.laplace import laplace, laplace_sampled
-from bayeslmm.recover import coordinates
+from bayeslmm.posterior.recover import coordinates
 
 
 def simulated(n=200, d=8, lengths=(3.0, 1.5), noise=0.6, seed=0):

@@ -8,7 +8,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
-from bayeslmm.gaussian.canonical import covariance
+from bayeslmm.solvers.canonical import covariance
 from tests.gaussian.dense_factor import Dense
 
 

@@ -9,7 +9,7 @@ import pytest
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
 from bayeslmm.engines.unknown import lowest, maximum, refuse_pole
-from bayeslmm.gaussian.expectation import NoNoise
+from bayeslmm.solvers.expectation import NoNoise
 
 KEPT_OFF = {"sigma": "InverseGamma(3, 1)"}
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
-from bayeslmm import covariances, recover
-from bayeslmm.gaussian import scores
-from bayeslmm.gaussian.beta import MeanPrior
-from bayeslmm.gaussian.canonical import covariance, facing, principal
-from bayeslmm.gaussian.scores import Means, draw_all, score_moments
+from bayeslmm.posterior import covariances, recover
+from bayeslmm.solvers import matrix_scores as scores
+from bayeslmm.solvers.beta import MeanPrior
+from bayeslmm.solvers.canonical import covariance, facing, principal
+from bayeslmm.solvers.matrix_scores import Means, draw_all, score_moments
 from tests.gaussian.dense_factor import Dense, complete, patterns, rows
 
 N, D, Q, POINTS = 9, 4, 2, 5

@@ -10,8 +10,8 @@ from scipy import stats
 
 import bayeslmm as bl
 from bayeslmm.design import DesignError
-from bayeslmm.gaussian.dual import Dual
-from bayeslmm.recover import moments_of
+from bayeslmm.posterior.recover import moments_of
+from bayeslmm.solvers.dual import Dual
 from bayeslmm.testing import check_engine, check_model
 
 LAWS = {
@@ -130,7 +130,7 @@ def test_the_density_of_tau_is_that_of_an_exponential_on_its_square():
     m = bl.lmm("y ~ 1", d, terms=[bl.laplace(columns(), "a")])
     prior = bl.prior_predictive(m, draws=50, seed=1)["prior"]
     lam2, tau = prior["lam2_a"].values[..., None], prior["tau_a"].values
-    from bayeslmm.densities import log_prior
+    from bayeslmm.posterior.log_densities import log_prior
 
     variables = {n: (a.dims[2:], a.values) for n, a in prior.data_vars.items()}
     found = log_prior(m, variables)
@@ -142,7 +142,7 @@ def test_the_density_of_tau_is_that_of_an_exponential_on_its_square():
 def test_the_density_of_a_horseshoes_width_is_given_sigma():
     m = bl.lmm("y ~ 1", table(), terms=[bl.horseshoe(columns(), "a", nonzero=1)])
     prior = bl.prior_predictive(m, draws=50, seed=1)["prior"]
-    from bayeslmm.densities import log_prior
+    from bayeslmm.posterior.log_densities import log_prior
 
     found = log_prior(m, {n: (a.dims[2:], a.values) for n, a in prior.data_vars.items()})
     width = prior["sigma"].values * 1.0 / (2.0 * np.sqrt(30))

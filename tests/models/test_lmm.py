@@ -6,7 +6,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.testing import check_model
-from bayeslmm.testing.models import law_of
+from bayeslmm.testing.model_check import law_of
 
 
 @pytest.fixture(scope="module")

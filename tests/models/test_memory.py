@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.models import memory
+from bayeslmm.models import too_large as memory
 
 from ..tables import crossed_table
 

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from bayeslmm.report import forest
-from bayeslmm.report.drawing import Image
+from bayeslmm.results.drawing import Image
 
 
 def drawn(monkeypatch, view, *panels):

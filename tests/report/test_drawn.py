@@ -141,7 +141,7 @@ def test_residuals_are_in_units_of_each_rows_noise(whole, figures):
 
 def test_replicates_look_like_the_rows(whole, view, figures):
     """Each is a draw of the posterior with offset, effects and each row's own noise."""
-    from bayeslmm.report.rows import REPLICATES, replicates
+    from bayeslmm.report.row_panels import REPLICATES, replicates
 
     y = replicates(view)
     assert len(y) == REPLICATES

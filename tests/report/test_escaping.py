@@ -6,7 +6,7 @@ import pytest
 
 import bayeslmm as bl
 from bayeslmm.design.visible import visible
-from bayeslmm.report.show import label
+from bayeslmm.results.show import label
 
 from .pages import Page
 

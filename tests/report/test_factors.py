@@ -10,8 +10,8 @@ from bayeslmm.report.covariance import replicates
 from bayeslmm.report.factors import Factors
 from bayeslmm.report.placing import placed
 from bayeslmm.report.scree import pairwise, sample_eigenvalues
-from bayeslmm.report.show import label
 from bayeslmm.report.terminal import terminal, verdict
+from bayeslmm.results.show import label
 from tests.whole import not_kept
 
 from .pages import Page

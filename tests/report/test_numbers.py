@@ -11,7 +11,7 @@ from arviz_stats.base import array_stats
 
 import bayeslmm as bl
 from bayeslmm.report.terminal import terminal, verdict
-from bayeslmm.scalars import scalars
+from bayeslmm.results.scalars import scalars
 from tests.whole import COLUMNS, ROWS
 
 TAILS = [0.025, 0.975]

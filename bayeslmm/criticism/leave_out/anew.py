@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from ...engines.evidence import EmpiricalBayes
 from ...fit import fit
-from ...model import Model
+from ...model.model import Model
 from ...types import Array, Index
 from ..plugged import Plugged
-from .units import UnitsOf, name_some
+from .units_of import UnitsOf, name_some
 
 TURNS = 20
 FEW_TURNS = 5  # where rows are many: theta hardly depends on which of them it comes from

@@ -12,20 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engines.bridge import bridge
-from ...gaussian.leave_out import LeftOut
 from ...host.arithmetic import arithmetic
-from ...model import Model
-from ...reading import plugged
-from ...seeds import generator
-from ...tree import read_tree
+from ...host.seeds import generator
+from ...model.model import Model
+from ...posterior.predictive import row_densities
+from ...posterior.tree import read_tree
+from ...results.reading import plugged
+from ...solvers.leave_out import LeftOut
+from ...stats.weights import log_mean, log_sum
 from ...types import Array, Index
-from ...weights import log_mean, log_sum
 from ..plugged import plugged_in
 from .anew import estimated_anew
 from .refit import OtherRows, draws_without
 from .smoothing import good_k, relative_efficiency, smooth
-from .theta_draws import LIMIT, Draws, draws_of, without_absent
-from .units import UnitsOf, name_some
+from .theta_draws import LIMIT, ThetaDraws, draws_of, without_absent
+from .units_of import UnitsOf, name_some
 
 SURE = 0.2  # standard error of a refitted log density, in nats, up to which it counts as known
 
@@ -104,11 +105,11 @@ def _of_rows(
 
 
 def _of_matrix(model: Any, tree: Any, units: UnitsOf, anew: bool) -> Pass:
-    each = model.row_densities(tree, np.random.default_rng(0))
+    each = row_densities(model, tree, np.random.default_rng(0))
     logs = each.reshape(-1, each.shape[-1])
     whole, given, note = log_mean(logs), plugged_in(tree), ""
     if given is not None and anew:
-        from .matrix_rows import OtherMatrixRows
+        from .other_matrix_rows import OtherMatrixRows
 
         criterion = str(tree["posterior"].attrs["criterion"])
         others = OtherMatrixRows(model, units)
@@ -130,21 +131,21 @@ def _refuse_other_than_rows(model: Any, tree: Any, unit: str, refit: bool | None
         )
 
 
-def _in_blocks(way: LeftOut, draws: Draws, units: UnitsOf, pit: bool) -> Pointwise:
+def _in_blocks(way: LeftOut, draws: ThetaDraws, units: UnitsOf, pit: bool) -> Pointwise:
     step = max(1, int(LIMIT / (8.0 * draws.size * (2 if pit else 1))))
     blocks = [np.arange(at, min(at + step, units.size)) for at in range(0, units.size, step)]
     parts = [_block(way, draws, units, block, pit) for block in blocks]
     return Pointwise(*(np.concatenate(part) for part in zip(*parts)))
 
 
-def _block(way: LeftOut, draws: Draws, units: UnitsOf, block: Index, pit: bool) -> Pointwise:
+def _block(way: LeftOut, draws: ThetaDraws, units: UnitsOf, block: Index, pit: bool) -> Pointwise:
     """The units of one block, averaged over all draws."""
     found = _densities(way, draws, units, block, pit)
     return _averaged(draws.log_weight, draws.r_eff if draws.posterior else None, *found)
 
 
 def _densities(
-    way: LeftOut, draws: Draws, units: UnitsOf, block: Index, pit: bool
+    way: LeftOut, draws: ThetaDraws, units: UnitsOf, block: Index, pit: bool
 ) -> tuple[Array, Array, Array]:
     """Log density and z of every unit at every draw (k, units); in-sample density (units,)."""
     logs = np.empty((draws.size, block.size))
@@ -184,7 +185,7 @@ def _below(z: Array) -> Array:
 
 
 def _refitted(
-    model: Model, way: LeftOut, found: Pass, draws: Draws, pit: bool, seed: int | None
+    model: Model, way: LeftOut, found: Pass, draws: ThetaDraws, pit: bool, seed: int | None
 ) -> Pass:
     """Units with too large a k-hat again, with draws that never saw them."""
     rng, units, failed = generator(seed), found.units, []
@@ -193,7 +194,7 @@ def _refitted(
     for j in found.bad:
         inside = units.codes == j
         scales, sigma, r_eff, converged = draws_without(model, inside, units.by_row, rng)
-        rest = Draws(scales, sigma, np.zeros(sigma.size), posterior=False)
+        rest = ThetaDraws(scales, sigma, np.zeros(sigma.size), posterior=False)
         one = np.array([j])
         known = _densities(way, draws, units, one, False)[0][:, 0]
         logs, in_sample, z = _densities(way, rest, units, one, pit)

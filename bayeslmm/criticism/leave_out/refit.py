@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...engines.nuts import NUTS
-from ...gaussian.leave_out import Left
-from ...model import Model
-from ...space import flattened
-from ...terms import GroupTerm
+from ...model.model import Model
+from ...model.space import flattened
+from ...model.terms import GroupTerm
+from ...solvers.leave_out import Left
 from ...types import Array, Index
-from .theta_draws import Draws, draws_of, without_absent
-from .units import UnitsOf
+from .theta_draws import ThetaDraws, draws_of, without_absent
+from .units_of import UnitsOf
 
 
 def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Model:
@@ -69,7 +69,7 @@ class OtherRows:
         left = self.left(draws_of(self.model, tree, 1))
         return left.log_density[out], left.z[out]
 
-    def left(self, draws: Draws) -> Left:
+    def left(self, draws: ThetaDraws) -> Left:
         """What is left out at one point."""
         model, one = without_absent(self.model, draws)
         return self.units.way(model, self.criterion).at(one.scales[0], float(one.sigma[0]))

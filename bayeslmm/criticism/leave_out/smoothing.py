@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ...estimates import variances
+from ...results.estimates import variances
+from ...stats.weights import KHAT, limit, psis
 from ...types import Array
-from ...weights import KHAT, limit, psis
 
 EQUAL = 1e-9  # log ratios closer than this are equal: there is no tail to smooth
 FEWEST = 25  # draws of which a tail of five can be taken

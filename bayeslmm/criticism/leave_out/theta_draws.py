@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...model import Model
-from ...recover import theta_points
+from ...model.model import Model
+from ...posterior.recover import theta_points
 from ...types import Array
 from ..plugged import plugged_in
 from .smoothing import relative_efficiency
@@ -22,7 +22,7 @@ LEAST = 100  # draws that are kept however much one of them takes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Draws:
+class ThetaDraws:
     """Points of the variances: scales (k, .), sigma (k,)."""
 
     scales: Array
@@ -38,7 +38,7 @@ class Draws:
         return self.sigma.size
 
 
-def draws_of(model: Model, tree: Any, columns: int) -> Draws:
+def draws_of(model: Model, tree: Any, columns: int) -> ThetaDraws:
     """Draws of the variances, thinned where (draws, columns) numbers would pass the limit."""
     posterior = tree["posterior"].dataset[list(model.parameters)]
     chains, length = posterior.sizes["chain"], posterior.sizes["draw"]
@@ -49,7 +49,7 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         one, criterion = (scales[:1], sigma[:1], np.zeros(1)), tree.attrs.get("criterion")
         if plugged_in(tree) is not None:
             criterion = str(tree["posterior"].attrs["criterion"])
-        return Draws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
+        return ThetaDraws(*one, note=_one_point(tree), posterior=False, criterion=criterion)
     most, notes = max(FEW, int(LIMIT / (8.0 * columns))), []
     if (given := plugged_in(tree)) is not None:
         notes.append(f"{given.names} was plugged in, from all rows: {given}.")
@@ -74,7 +74,7 @@ def draws_of(model: Model, tree: Any, columns: int) -> Draws:
         notes.append("The draws are of an approximation: k-hat judges it too.")
     elif "effective_draws" in tree.attrs:  # resampled by importance: some are repeated
         r_eff = min(r_eff, float(tree.attrs["effective_draws"]) / (length * chains))
-    return Draws(scales, sigma, log_weight, r_eff, "\n".join(notes))
+    return ThetaDraws(scales, sigma, log_weight, r_eff, "\n".join(notes))
 
 
 def cost(model: Model) -> float:
@@ -90,7 +90,7 @@ def cost(model: Model) -> float:
     return float(m**3 + 2 * n * m**2)
 
 
-def without_absent(model: Model, draws: Draws) -> tuple[Model, Draws]:
+def without_absent(model: Model, draws: ThetaDraws) -> tuple[Model, ThetaDraws]:
     """The same without columns of blocks whose scale is zero at every draw: they say nothing.
 
     So it is with columns that empirical Bayes did not keep.

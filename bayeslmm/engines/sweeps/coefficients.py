@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...gaussian.compiled import jit
-from ...gaussian.triangular import backward, factor_lower, forward
+from ...solvers.compiled import jit
+from ...solvers.triangular import backward, factor_lower, forward
 
 
-class Data(NamedTuple):
+class SweepData(NamedTuple):
     """The rows, or fewer rows with the same sums, and those sums. `gram` is (0, 0) if not used."""
 
     X: np.ndarray  # (m, p)
@@ -37,7 +37,7 @@ class Data(NamedTuple):
     flat: bool
 
 
-class Work(NamedTuple):
+class SweepWork(NamedTuple):
     """Room for one factorisation."""
 
     factor: np.ndarray  # (P, P) or (m, m)
@@ -53,7 +53,7 @@ def make_work(data):
     """Scratch memory of one chain: its factor has the size of the columns, or of the rows."""
     k = data.A.shape[1] if data.gram.shape[0] == data.A.shape[1] else data.A.shape[0]
     p = data.X.shape[1]
-    return Work(
+    return SweepWork(
         np.empty((k, k)),
         np.empty(k),
         np.empty((p, k)),

@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...laws import Law
+from ...model.laws import Law
 from ...types import Array
-from .coefficients import Data
+from .coefficients import SweepData
 from .rate_path import draws_of_a_point, supported, walked
-from .sampler import Block, Draws, sample
+from .sampler import SweepDraws, SweptBlock, sample
 
 TUNE, FIRST = 200, 500  # sweeps before the draws of a round, draws a chain of the first
 FAR = 0.7  # the largest step in log lam
@@ -48,7 +48,7 @@ class RateMaximum:
     spread : (K,)
         Standard error by the observed information: lam times that of log lam.
     draws : int
-        Draws of the last round, all chains.
+        SweepDraws of the last round, all chains.
     rounds : int
         How many Gibbs runs were made.
     """
@@ -61,9 +61,9 @@ class RateMaximum:
 
 
 def maximise_rate(
-    data: Data,
+    data: SweepData,
     centre: Array,
-    blocks: Sequence[Block],
+    blocks: Sequence[SweptBlock],
     sigma: Law | float,
     which: Sequence[int] = (0,),
     *,
@@ -104,11 +104,11 @@ def maximise_rate(
     columns = [_columns(blocks, k) for k in which]
     power = np.array([_power(data, c, blocks[k]) for k, c in zip(which, columns)])
 
-    def at(eta: Array) -> list[Block]:
+    def at(eta: Array) -> list[SweptBlock]:
         rates = dict(zip(which, np.exp(2.0 * eta)))
         return [replace(b, rate=rates.get(k, b.rate)) for k, b in enumerate(blocks)]
 
-    def sampled(eta: Array, draws: int) -> Draws:
+    def sampled(eta: Array, draws: int) -> SweepDraws:
         options = {"draws": draws, "tune": TUNE, "chains": chains, "rng": rng}
         return sample(data, centre, at(eta), sigma, **options)  # type: ignore[arg-type]
 
@@ -146,14 +146,14 @@ def maximise_rate(
 
 
 def _begin(
-    data: Data,
+    data: SweepData,
     centre: Array,
-    blocks: Sequence[Block],
+    blocks: Sequence[SweptBlock],
     which: Sequence[int],
     columns: Sequence[np.ndarray],
     power: Array,
     draws: int,
-    sampled: Callable[[Array, int], Draws],
+    sampled: Callable[[Array, int], SweepDraws],
     called: Sequence[str],
 ) -> Array:
     """eta from which Newton's method starts: the highest point of a path.
@@ -163,7 +163,7 @@ def _begin(
     ValueError
         Where the likelihood is highest next to no effect, and rises on from there.
     """
-    kept: list[Draws] = []
+    kept: list[SweepDraws] = []
 
     def slope_at(eta: Array) -> Array:
         kept.append(sampled(eta, draws))
@@ -180,7 +180,7 @@ def _begin(
     return path.eta[0]
 
 
-def _check(blocks: Sequence[Block], which: Sequence[int]) -> None:
+def _check(blocks: Sequence[SweptBlock], which: Sequence[int]) -> None:
     for k in which:
         law = blocks[k].local
         bounded = isinstance(blocks[k].slab2, Law) or np.isfinite(blocks[k].slab2)
@@ -208,19 +208,24 @@ def no_effect(name: str) -> str:
     )
 
 
-def _columns(blocks: Sequence[Block], k: int) -> np.ndarray:
+def _columns(blocks: Sequence[SweptBlock], k: int) -> np.ndarray:
     start = sum(b.columns for b in blocks[:k])
     return np.arange(start, start + blocks[k].columns)
 
 
-def _power(data: Data, c: np.ndarray, block: Block) -> float:
+def _power(data: SweepData, c: np.ndarray, block: SweptBlock) -> float:
     """Mean sum of squares of a block's columns, in units of its coefficients."""
     variance = 1.0 if block.power else data.z @ data.z / data.size
     return float(np.mean((data.A[:, c] ** 2).sum(axis=0)) / variance)
 
 
 def _newton(
-    data: Data, centre: Array, run: Draws, blocks: Sequence[Block], which: Sequence[int], columns
+    data: SweepData,
+    centre: Array,
+    run: SweepDraws,
+    blocks: Sequence[SweptBlock],
+    which: Sequence[int],
+    columns,
 ) -> tuple[Array, Array, Array]:
     """Step in eta, its Monte Carlo error, and the second derivative."""
     lam = np.array([np.sqrt(blocks[k].rate) for k in which])
@@ -244,20 +249,23 @@ def _newton(
 
 
 def _ratios(
-    run: Draws, blocks: Sequence[Block], which: Sequence[int], columns: Sequence[np.ndarray]
+    run: SweepDraws,
+    blocks: Sequence[SweptBlock],
+    which: Sequence[int],
+    columns: Sequence[np.ndarray],
 ) -> list[Array]:
     """u_j / (a_j common sigma^e) of every block asked for, (chains, draws, columns)."""
     return [run.u[..., c] / _units(run, blocks[k], k) for k, c in zip(which, columns)]
 
 
-def _units(run: Draws, block: Block, k: int) -> Array:
+def _units(run: SweepDraws, block: SweptBlock, k: int) -> Array:
     """a_j common sigma^e, (chains, draws, columns)."""
     a = np.broadcast_to(block.local.parameters[0], block.columns)
     noise = run.sigma if block.power else np.ones_like(run.sigma)
     return (run.heads[:, :, k, 0] * noise)[..., None] * a
 
 
-def _known_zero(data: Data, centre: Array, run: Draws, c: Array, prior: Array) -> Array:
+def _known_zero(data: SweepData, centre: Array, run: SweepDraws, c: Array, prior: Array) -> Array:
     """Functions of the draws with mean zero, (chains, draws, 2 columns)."""
     rest = data.z - run.u @ data.A.T - (run.beta - centre) @ data.X.T
     sigma = run.sigma[..., None]

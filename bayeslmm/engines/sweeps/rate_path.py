@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...types import Array
-from .coefficients import Data
-from .sampler import Draws
+from .coefficients import SweepData
+from .sampler import SweepDraws
 
 FAINT, STEPS, STRIDE = 0.05, 8, 1.0  # first ratio of variances, points, and their distance in eta
 SWEEPS, FEWEST = 4000, 60  # draws of a point over all chains where columns are few; at least
@@ -55,7 +55,9 @@ def draws_of_a_point(columns: int, chains: int) -> int:
     return max(FEWEST, SWEEPS // (chains * max(1, columns // 10)))
 
 
-def supported(data: Data, centre: Array, run: Draws, columns: np.ndarray, scale: Array) -> bool:
+def supported(
+    data: SweepData, centre: Array, run: SweepDraws, columns: np.ndarray, scale: Array
+) -> bool:
     """Whether the likelihood falls where the block's effect vanishes: some of it is asked for.
 
     `run` are draws with next to no effect of the block, `scale` (chains, draws, P) is a sigma^e.

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ...gaussian.threads import processors
-from ...laws import Law
+from ...model.laws import Law
+from ...solvers.threads import processors
 from ...types import Array
-from ..protocol import most_draws
-from .coefficients import Data
+from ..engine import most_draws
+from .coefficients import SweepData
 from .scales import FIXED
-from .sweep import Laws, State, run
+from .sweep import Laws, SweepState, run
 
 MANY = 2.0  # columns per row from which the factor has the size of the rows: fewer operations
 WIDE = 40  # columns of a block from which its common scale hardly moves given them
@@ -31,7 +31,7 @@ FOLLOWED = 0.1  # sigma as a share of the response's sd under which all rows are
 
 
 @dataclass(frozen=True)
-class Block:
+class SweptBlock:
     """Columns of the design and the law of their scales.
 
     u_j ~ N(0, s_j^2), s_j = local_j common rate^-1/2 sigma^power, and with a slab
@@ -56,7 +56,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Draws:
+class SweepDraws:
     """Draws of all chains, (chains, draws, ...).
 
     Attributes
@@ -85,7 +85,7 @@ def reduce_rows(
     precision: Array | None = None,
     shift: Array | None = None,
     size: float | None = None,
-) -> tuple[Data, Array]:
+) -> tuple[SweepData, Array]:
     """Sums over the rows, about the least squares fit of y on X.
 
     Parameters
@@ -99,7 +99,7 @@ def reduce_rows(
 
     Returns
     -------
-    Data, (p,)
+    SweepData, (p,)
         What a chain works on, and the fit: add it to the draws of beta.
     """
     (n, p), P = X.shape, A.shape[1]
@@ -111,7 +111,7 @@ def reduce_rows(
         rows = np.linalg.qr(rows, mode="r")
     X, A, z = (np.ascontiguousarray(r) for r in (rows[:, :p], rows[:, p:-1], rows[:, -1]))
     gram = A.T @ A if MANY * rows.shape[0] >= P else np.zeros((0, 0))
-    data = Data(
+    data = SweepData(
         X,
         A,
         z,
@@ -138,7 +138,9 @@ def _rows(value: Any, size: int) -> tuple[Array, Array]:
     return rows, np.ones(size) * np.asarray(value, float)
 
 
-def prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws, Array, Array]:
+def prepare(
+    blocks: Sequence[SweptBlock], sigma: Any, wide: int = WIDE
+) -> tuple[Laws, Array, Array]:
     """Compiled form of the laws; starts of local scales (P,) and of what is shared (B, 3)."""
     local = [_rows(b.local, b.columns) for b in blocks]
     heads = [_rows(getattr(b, f), 1) for b in blocks for f in ("common", "rate", "slab2")]
@@ -154,7 +156,7 @@ def prepare(blocks: Sequence[Block], sigma: Any, wide: int = WIDE) -> tuple[Laws
     return laws, np.concatenate([start for _, start in local]), starts
 
 
-def _moved(block: Block, wide: int) -> bool:
+def _moved(block: SweptBlock, wide: int) -> bool:
     """Whether the common scale needs a step with the coefficients integrated out.
 
     It costs two factorisations, and pays where columns are many; a laplace block's common scale is
@@ -172,9 +174,9 @@ def _spread(typical: Array, rows: Array, rng: np.random.Generator) -> Array:
 
 
 def sample(
-    data: Data,
+    data: SweepData,
     centre: Array,
-    blocks: Sequence[Block],
+    blocks: Sequence[SweptBlock],
     sigma: Any,
     *,
     draws: int,
@@ -182,19 +184,19 @@ def sample(
     chains: int,
     rng: np.random.Generator,
     partial: bool = False,
-) -> Draws:
+) -> SweepDraws:
     """Chains of draws from the posterior.
 
     Parameters
     ----------
     data, centre
         From `reduce_rows`.
-    blocks : sequence of Block
+    blocks : sequence of SweptBlock
         Laws of the columns' scales, in the order of the columns.
     sigma : Law or float
         Law of the noise's standard deviation, or its value.
     draws, tune, chains : int
-        Draws kept per chain, sweeps before them, number of chains.
+        SweepDraws kept per chain, sweeps before them, number of chains.
     rng : numpy Generator
         Each chain takes a stream of its own from it.
     partial : bool
@@ -202,7 +204,7 @@ def sample(
 
     Returns
     -------
-    Draws
+    SweepDraws
 
     Raises
     ------
@@ -219,7 +221,7 @@ def sample(
     streams, stop, counts = rng.spawn(chains), Event(), np.zeros(chains, np.int64)
 
     def chain(i: int) -> None:
-        state = State(
+        state = SweepState(
             np.zeros(p),
             np.zeros(P),
             _spread(local, laws.local, streams[i]),
@@ -245,7 +247,7 @@ def sample(
         out = [o[kept, :count] for o in out]
     beta, u, local, heads, sigma_of = out
     heads = heads.reshape(*heads.shape[:2], B, 3)
-    return Draws(beta + centre, u, local, heads, sigma_of, whole)
+    return SweepDraws(beta + centre, u, local, heads, sigma_of, whole)
 
 
 def _all_run(

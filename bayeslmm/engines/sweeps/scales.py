@@ -10,7 +10,7 @@ integrated out, and these then as the inverse Gaussian that they are (Park & Cas
 
 import numpy as np
 
-from ...gaussian.compiled import jit
+from ...solvers.compiled import jit
 from .slices import bounded, exchanged, plain, slice_step
 
 FIXED, RAYLEIGH = -1, 8

@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...gaussian.compiled import jit
-from ...laws import density
+from ...model.laws import density
+from ...solvers.compiled import jit
 
 MOST = 100  # steps by which an interval may grow
 TINY = 1e-14  # an interval that holds nothing but the point itself

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...gaussian.compiled import jit
+from ...solvers.compiled import jit
 from .coefficients import draw_coefficients, integrate, make_work, profiled, residual
 from .scales import COMMON, FIXED, block_scales, draw_block
 from .slices import log_density, plain, slice_step
@@ -34,7 +34,7 @@ class Laws(NamedTuple):
     moved: np.ndarray  # (B,) 1 where step 2 is taken
 
 
-class State(NamedTuple):
+class SweepState(NamedTuple):
     """Where a chain is; every array is changed in place."""
 
     beta: np.ndarray  # (p,)

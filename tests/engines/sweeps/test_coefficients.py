@@ -7,8 +7,8 @@ from scipy import integrate as quadrature
 from scipy import stats
 
 from bayeslmm.engines.sweeps.coefficients import draw_coefficients, integrate, make_work, profiled
-from bayeslmm.engines.sweeps.sampler import Block, reduce_rows, sample
-from bayeslmm.laws import Law
+from bayeslmm.engines.sweeps.sampler import SweptBlock, reduce_rows, sample
+from bayeslmm.model.laws import Law
 
 
 def problem(n, P, p=2, seed=0, flat=False):
@@ -85,7 +85,7 @@ def test_a_ridge_of_known_ratio_has_the_posterior_of_quadrature(law):
     sigma_law = Law(law, (0.4,) if law == "HalfNormal" else ())
     data, centre = reduce_rows(X, A, y)
     found = sample(
-        data, centre, [Block(3, common=0.6, power=1)], sigma_law,
+        data, centre, [SweptBlock(3, common=0.6, power=1)], sigma_law,
         draws=5000, tune=20, chains=2, rng=np.random.default_rng(4),
     )  # fmt: skip
     V = np.eye(9) + 0.36 * A @ A.T

@@ -7,8 +7,8 @@ from arviz_stats.base import array_stats
 from scipy import integrate, optimize, stats
 
 from bayeslmm.engines.sweeps.rate import maximise_rate
-from bayeslmm.engines.sweeps.sampler import Block, advice, reduce_rows, sample
-from bayeslmm.laws import Law
+from bayeslmm.engines.sweeps.sampler import SweptBlock, advice, reduce_rows, sample
+from bayeslmm.model.laws import Law
 
 JEFFREYS = Law("Jeffreys")
 RAYLEIGH = Law("Rayleigh", (1.0,))
@@ -24,7 +24,7 @@ def test_the_posterior_of_the_lasso_on_diabetes(diabetes):
     """Medians of an independent Gibbs sampler, 60,000 draws, at lam = 0.237."""
     A, y = diabetes
     data, centre = reduce_rows(np.ones((442, 1)), A, y)
-    block = Block(10, local=RAYLEIGH, rate=0.237**2, power=1)
+    block = SweptBlock(10, local=RAYLEIGH, rate=0.237**2, power=1)
     rng = np.random.default_rng(1)
     found = sample(data, centre, [block], JEFFREYS, draws=10_000, tune=200, chains=4, rng=rng)
     medians = [-3.3, -214.5, 523.7, 307.5, -170.8, -3.1, -152.5, 93.1, 521.0, 63.0]
@@ -42,7 +42,7 @@ def test_the_rate_of_the_lasso_on_diabetes(diabetes):
     """0.2364 +- 0.0004 by Monte Carlo EM; Park & Casella (2008) report 0.237."""
     A, y = diabetes
     data, centre = reduce_rows(np.ones((442, 1)), A, y)
-    block, rng = Block(10, local=RAYLEIGH, power=1), np.random.default_rng(2)
+    block, rng = SweptBlock(10, local=RAYLEIGH, power=1), np.random.default_rng(2)
     best = maximise_rate(data, centre, [block], JEFFREYS, rng=rng)
     assert best.error[0] < 0.00013
     assert best.lam[0] == pytest.approx(0.2364, abs=4 * best.error[0] + 0.0004)
@@ -63,7 +63,7 @@ def test_one_coefficient_has_the_rate_of_quadrature():
 
     truth = optimize.minimize_scalar(minus_log, bracket=(-1.0, 0.0), tol=1e-9)
     best = maximise_rate(
-        data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(4), error=2e-3
+        data, centre, [SweptBlock(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(4), error=2e-3
     )
     assert abs(np.log(best.lam[0]) - truth.x) < 4.5 * best.error[0] / best.lam[0]
     step = 1e-3
@@ -75,20 +75,20 @@ def test_no_effect_at_all_has_no_rate():
     rng = np.random.default_rng(5)
     data, centre = reduce_rows(np.ones((50, 1)), rng.normal(size=(50, 3)), np.tile([1.0, -1.0], 25))
     with pytest.raises(ValueError, match="no effect of block 0"):
-        maximise_rate(data, centre, [Block(3, local=RAYLEIGH, power=1)], JEFFREYS, rng=rng)
+        maximise_rate(data, centre, [SweptBlock(3, local=RAYLEIGH, power=1)], JEFFREYS, rng=rng)
 
 
 def test_a_block_that_is_not_laplace_has_no_rate():
     data, centre = reduce_rows(np.ones((9, 1)), np.eye(9)[:, :2], np.arange(9.0))
     with pytest.raises(ValueError, match="not laplace"):
-        maximise_rate(data, centre, [Block(2)], JEFFREYS, rng=np.random.default_rng(0))
+        maximise_rate(data, centre, [SweptBlock(2)], JEFFREYS, rng=np.random.default_rng(0))
 
 
 def test_a_seed_tells_all_draws_and_chains_differ():
     rng = np.random.default_rng(6)
     A, y = rng.normal(size=(30, 200)), rng.normal(size=30)  # wide: chains run in threads
     data, centre = reduce_rows(np.ones((30, 1)), A, y)
-    blocks, law = [Block(200, local=RAYLEIGH, rate=4.0, power=1)], Law("LogNormal", (0.0, 0.5))
+    blocks, law = [SweptBlock(200, local=RAYLEIGH, rate=4.0, power=1)], Law("LogNormal", (0.0, 0.5))
     runs = [
         sample(data, centre, blocks, law, draws=20, tune=5, chains=3, rng=np.random.default_rng(s))
         for s in (1, 1, 2)
@@ -123,7 +123,7 @@ def wide():
 def test_a_sigma_that_runs_to_zero_is_told(vague):
     """A wide design under a vague prior: the columns follow all rows."""
     data, centre = wide()
-    blocks = [Block(120, local=RAYLEIGH, rate=Law("Gamma", (0.1, 0.01)), power=1)]
+    blocks = [SweptBlock(120, local=RAYLEIGH, rate=Law("Gamma", (0.1, 0.01)), power=1)]
     law = Law("HalfFlat") if vague else Law("InverseGamma", (2.0, 1.4))
     rng = np.random.default_rng(9)
     found = sample(data, centre, blocks, law, draws=4000, tune=2000, chains=2, rng=rng)
@@ -136,7 +136,7 @@ def test_a_chain_that_leaves_float64_says_what_to_do():
     """A column twice, under scales so wide that nothing tells the two coefficients apart."""
     A = np.repeat(np.arange(9.0)[:, None], 2, axis=1)
     data, centre = reduce_rows(np.ones((9, 1)), A, np.arange(9.0) ** 2)
-    block, rng = Block(2, common=1e9), np.random.default_rng(9)
+    block, rng = SweptBlock(2, common=1e9), np.random.default_rng(9)
     with pytest.raises(ArithmeticError, match="left float64 after 0 draws: columns are collinear"):
         sample(data, centre, [block], 1.0, draws=10, tune=0, chains=1, rng=rng)
 
@@ -153,7 +153,9 @@ def test_an_estimate_within_its_standard_error_has_no_finite_rate():
     """The likelihood falls in the prior variance at zero if and only if |t| < 1."""
     data, centre = one_column(0.95)
     with pytest.raises(ValueError, match=r"no signal.* no effect of block 0; drop it, or keep"):
-        maximise_rate(data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(0))
+        maximise_rate(
+            data, centre, [SweptBlock(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(0)
+        )
 
 
 @pytest.mark.parametrize("t", [1.5, 2.5])
@@ -167,7 +169,7 @@ def test_a_weak_signal_has_the_rate_of_quadrature_to_a_tenth_of_what_it_leaves_o
 
     truth = optimize.minimize_scalar(minus_log, bounds=(-3.0, 3.0), method="bounded").x
     best = maximise_rate(
-        data, centre, [Block(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(1)
+        data, centre, [SweptBlock(1, local=RAYLEIGH)], 1.0, rng=np.random.default_rng(1)
     )
     spread = best.spread[0] / best.lam[0]
     assert best.error[0] <= 0.1 * best.spread[0]

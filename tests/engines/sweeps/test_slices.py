@@ -7,7 +7,7 @@ from scipy import integrate, stats
 
 from bayeslmm.engines.sweeps.scales import reciprocal_inverse_gaussian
 from bayeslmm.engines.sweeps.slices import bounded, log_density, plain, slice_step
-from bayeslmm.laws import Law
+from bayeslmm.model.laws import Law
 
 LAWS = [
     (Law("HalfNormal", (2.5,)), stats.halfnorm(scale=2.5)),

@@ -9,10 +9,10 @@ import pytest
 from scipy import stats
 
 from bayeslmm.engines.sweeps.coefficients import make_work
-from bayeslmm.engines.sweeps.sampler import Block, prepare, reduce_rows
+from bayeslmm.engines.sweeps.sampler import SweptBlock, prepare, reduce_rows
 from bayeslmm.engines.sweeps.scales import block_scales
-from bayeslmm.engines.sweeps.sweep import State, sweep
-from bayeslmm.laws import Law
+from bayeslmm.engines.sweeps.sweep import SweepState, sweep
+from bayeslmm.model.laws import Law
 
 from .test_slices import assert_uniform
 
@@ -29,24 +29,24 @@ COMMON, RATE = Law("HalfNormal", (0.8,)), Law("Gamma", (2.0, 1.0))
 RAYLEIGH, CAUCHY = Law("Rayleigh", (1.0,)), Law("HalfCauchy", (1.0,))
 SLAB = Law("InverseGamma", (2.0, 0.3))
 BLOCKS = {
-    "laplace": [Block(3, local=RAYLEIGH, rate=RATE, power=1)],
+    "laplace": [SweptBlock(3, local=RAYLEIGH, rate=RATE, power=1)],
     "laplace, both shared scales": [
-        Block(3, local=Law("Rayleigh", (0.6,)), common=COMMON, rate=RATE, power=0)
+        SweptBlock(3, local=Law("Rayleigh", (0.6,)), common=COMMON, rate=RATE, power=0)
     ],
-    "laplace with a slab": [Block(3, local=RAYLEIGH, rate=RATE, slab2=SLAB, power=1)],
-    "horseshoe": [Block(3, local=CAUCHY, common=COMMON, power=1)],
-    "horseshoe with a slab": [Block(3, local=CAUCHY, common=COMMON, slab2=SLAB, power=1)],
-    "ard": [Block(3, local=Law("LogNormal", (0.0, 1.0)))],
-    "ridge": [Block(3, common=COMMON)],
+    "laplace with a slab": [SweptBlock(3, local=RAYLEIGH, rate=RATE, slab2=SLAB, power=1)],
+    "horseshoe": [SweptBlock(3, local=CAUCHY, common=COMMON, power=1)],
+    "horseshoe with a slab": [SweptBlock(3, local=CAUCHY, common=COMMON, slab2=SLAB, power=1)],
+    "ard": [SweptBlock(3, local=Law("LogNormal", (0.0, 1.0)))],
+    "ridge": [SweptBlock(3, common=COMMON)],
     "two in units of sigma": [
-        Block(2, local=RAYLEIGH, rate=RATE, power=1),
-        Block(2, local=CAUCHY, common=COMMON, power=1),
+        SweptBlock(2, local=RAYLEIGH, rate=RATE, power=1),
+        SweptBlock(2, local=CAUCHY, common=COMMON, power=1),
     ],
     "one in units of sigma, one not": [
-        Block(2, local=RAYLEIGH, rate=RATE, power=1),
-        Block(2, common=COMMON),
+        SweptBlock(2, local=RAYLEIGH, rate=RATE, power=1),
+        SweptBlock(2, common=COMMON),
     ],
-    "more columns than rows": [Block(12, local=RAYLEIGH, rate=RATE, power=1)],
+    "more columns than rows": [SweptBlock(12, local=RAYLEIGH, rate=RATE, power=1)],
 }
 
 
@@ -65,7 +65,7 @@ def test_getting_it_right(name):
     data, _ = reduce_rows(X, A, np.zeros(n), precision, precision @ mean)
     assert (data.gram.size == 0) == (P > 10)
     laws, *start = prepare(blocks, sigma, wide=3)  # as in wide blocks
-    state = State(mean.copy(), np.zeros(P), *start, np.ones(1))
+    state = SweepState(mean.copy(), np.zeros(P), *start, np.ones(1))
     work, S = make_work(data), np.empty(P)
     found, inverse = [], np.linalg.cholesky(precision).T
     for _ in range(DRAWS):
@@ -115,7 +115,7 @@ def test_a_wide_block_not_in_units_of_sigma_keeps_its_posterior():
     y = 0.15 * A @ rng.normal(size=P) + rng.normal(size=n)
     points, weights = grid_of_a_ridge(A, y)
     data, _ = reduce_rows(np.zeros((n, 0)), A, y)
-    blocks = [Block(P, common=Law("HalfNormal", (1.0,)))]
+    blocks = [SweptBlock(P, common=Law("HalfNormal", (1.0,)))]
     laws, local, heads = prepare(blocks, Law("HalfNormal", (2.0,)))
     assert laws.moved[0]
     work, S, found = make_work(data), np.empty(P), []
@@ -123,7 +123,7 @@ def test_a_wide_block_not_in_units_of_sigma_keeps_its_posterior():
         u = sd * rng.standard_normal(P)  # from its prior, then moved to its law given y
         gap = y - A @ u - noise * rng.standard_normal(n)
         u += sd**2 * A.T @ np.linalg.solve(sd**2 * A @ A.T + noise**2 * np.eye(n), gap)
-        state = State(np.zeros(0), u, local.copy(), heads.copy(), np.array([noise]))
+        state = SweepState(np.zeros(0), u, local.copy(), heads.copy(), np.array([noise]))
         state.heads[0, 0] = sd
         for _ in range(6):
             assert sweep(rng, data, laws, state, work, S)

@@ -1,0 +1,247 @@
+"""The log density of theta's coordinates given y, for engines: a value and a gradient.
+
+Compiled code evaluates it (`coordinates`); priors that it does not know are added through PyTensor.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..types import Array, Theta
+from .coordinates import (
+    log_criterion,
+    log_posterior,
+    log_posterior_many,
+    log_prior,
+    log_prior_many,
+    pull,
+    slopes_of,
+    unpack_many,
+)
+from .laws import density, sized
+from .loadings import of_complete, of_patterns, prior_at
+from .parameters import Positive
+from .space import Space
+
+type Evaluate = Callable[[Array], tuple[float, Array]]
+
+
+@dataclass(frozen=True, repr=False)
+class Target:
+    """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
+
+    The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
+    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale.
+    """
+
+    solver: Any
+    space: Space
+    prior: bool = True
+    natural: bool = False
+
+    @cached_property
+    def work(self) -> Any:
+        """Scratch memory; one thread may use it at a time."""
+        return self.solver.work()
+
+    @cached_property
+    def customs(self) -> tuple[tuple["CustomPrior", Positive], ...]:
+        """Priors that compiled code does not know, and the scales that they govern."""
+        if not self.prior:
+            return ()
+        return tuple((CustomPrior(s), s) for s in self.space.scales if s.custom is not None)
+
+    @property
+    def dimension(self) -> int:
+        return self.space.size
+
+    @cached_property
+    def _code(self) -> "RowsCode | MatrixCode | DenseCode":
+        """Compiled code for this space and solver."""
+        if self.space.axes is not None:
+            mode = (2 if self.natural else 1) if self.prior else 0
+            return MatrixCode(self.solver, self.space, mode)
+        kind = RowsCode if self.solver.fused else DenseCode
+        return kind(self.solver, self.space, self.prior, self.work)
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        grad = np.empty(z.size)
+        value = self._code.evaluate(z, grad)
+        if self.customs:
+            value += self._add_customs(z, grad)
+            value = value if np.isfinite(grad).all() else np.nan
+        return value, grad
+
+    def _add_customs(self, z: Array, grad: Array) -> float:
+        total = 0.0
+        for custom, scale in self.customs:
+            index = self.space.places[scale.name]
+            h = np.exp(z[index])
+            value, slope = custom(h)
+            total += value
+            grad[index] += slope * h
+        return total
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d)."""
+        return self._with_customs(self._code.many(Z), Z)
+
+    def prior_many(self, Z: Array) -> Array:
+        """Log prior density of the coordinates at points Z (k, d), Jacobian included."""
+        return self._with_customs(self._code.prior_many(Z), Z)
+
+    def _with_customs(self, values: Array, Z: Array) -> Array:
+        ignored = np.zeros(Z.shape[1])
+        return values + [self._add_customs(z, ignored) for z in Z] if self.customs else values
+
+    def pulled(self, z: Array, slopes: Array, slope_sigma: float) -> Array:
+        """Gradient in z (d,) of a function with such slopes in the roots (m,), and in sigma."""
+        h, corr, _ = (a[0] for a in unpack_many(z[None], self.space.layout))
+        grad = np.zeros(z.size)
+        pull(z, self.space.layout, h, corr, slopes, slope_sigma, grad)
+        return grad
+
+    def scale_prior(self, theta: Theta) -> tuple[float, Theta]:
+        """Log prior of the free scales on their own scale, without Jacobian, and slopes by name."""
+        total, slopes = 0.0, {}
+        customs = {scale.name: custom for custom, scale in self.customs}
+        for scale in self.space.scales:
+            h = np.reshape(theta[scale.name], scale.size)
+            slope = np.zeros(scale.size)
+            if scale.name in customs:
+                value, slope = customs[scale.name](h)
+                total += value
+            elif scale.free and scale.law is not None:
+                for i, (a, b, constant) in enumerate(scale.table):
+                    value, slope[i] = density(scale.code, a, b, constant, h[i])
+                    total += value
+            slopes[scale.name] = slope.reshape(scale.shape)
+        return total, slopes
+
+    def fresh(self) -> "Target":
+        """A copy with scratch memory of its own, for another thread."""
+        return Target(self.solver, self.space, self.prior, self.natural)
+
+
+@dataclass(frozen=True, repr=False)
+class RowsCode:
+    """One response; theta's coordinates, prior and evidence in one compiled function."""
+
+    solver: Any
+    space: Space
+    prior: bool
+    work: Any
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        function = log_posterior if self.prior else log_criterion
+        value: float = function(z, self.space.layout, self.solver.data, self.work, grad)
+        return value
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        return log_posterior_many(Z, self.space.layout, self.solver.data, self.work)
+
+    def prior_many(self, Z: Array) -> Array:
+        return log_prior_many(Z, self.space.layout)
+
+
+@dataclass(frozen=True, repr=False)
+class DenseCode:
+    """The same where the solver's work lies in matrices of the rows, not in loops."""
+
+    solver: Any
+    space: Space
+    prior: bool
+    work: Any
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        layout = self.space.layout
+        h, corr, scales = (a[0] for a in unpack_many(z[None], layout))
+        value, J, slope = self.solver.score(scales, h[-1], self.work)
+        grad[:] = 0.0
+        slopes = np.empty(scales.size)
+        slopes_of(scales, J, layout, slopes)
+        pull(z, layout, h, corr, slopes, slope, grad)
+        if self.prior:
+            value += log_prior(z, layout, h, grad)
+        return value if np.isfinite(grad).all() else np.nan
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d), prior included."""
+        h, _, scales = unpack_many(Z, self.space.layout)
+        each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
+        return np.array(each) + log_prior_many(Z, self.space.layout)
+
+    def prior_many(self, Z: Array) -> Array:
+        return log_prior_many(Z, self.space.layout)
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixCode:
+    """A matrix whose columns' loadings are among theta (`loadings`)."""
+
+    solver: Any
+    space: Space
+    mode: int  # of the prior: left out, in coordinates, on its own scale
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        chart, mode, data = self.space.chart, self.mode, self.solver.data
+        value: float
+        if self.solver.spectral:
+            value = of_complete(z, chart, mode, data, grad)  # type: ignore[call-arg]
+        else:
+            basis = self.space.axes.basis  # type: ignore[union-attr]
+            value = of_patterns(z, chart, mode, basis, data, grad)  # type: ignore[call-arg]
+        return value
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d)."""
+        ignored = np.empty(Z.shape[1])
+        return np.array([self.evaluate(np.ascontiguousarray(z), ignored) for z in Z])
+
+    def prior_many(self, Z: Array) -> Array:
+        chart = self.space.chart
+        return np.array([prior_at(np.ascontiguousarray(z), chart) for z in Z])
+
+
+def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:
+    """Hessian (d, d) of a log density by central differences of its exact gradient."""
+    d = z.size
+    H = np.empty((d, d))
+    for i in range(d):
+        e = np.zeros(d)
+        e[i] = step
+        H[i] = (target(z + e)[1] - target(z - e)[1]) / (2.0 * step)
+    return 0.5 * (H + H.T)
+
+
+class CustomPrior:
+    """Log density of a PyMC distribution on scales, compiled through PyTensor."""
+
+    def __init__(self, scale: Positive) -> None:
+        import pymc as pm
+        import pytensor
+        import pytensor.tensor as pt
+
+        x = pt.vector("x", dtype="float64", shape=(scale.size,))
+        value = pm.logp(sized(scale.custom, scale.size), x, warn_rvs=False).sum()
+        slope: Any = pytensor.grad(value, x)
+        self._function = pytensor.function([x], [value, slope])
+
+    def __call__(self, h: Array) -> tuple[float, Array]:
+        value, slope = self._function(h)
+        return float(value), slope
+
+
+def foreign_log_density(scale: Positive, values: Array) -> Array:
+    """Log prior density of values (..., size) under a PyMC law that compiled code lacks."""
+    import pymc as pm
+
+    flat = values.reshape(-1, scale.size)
+    return pm.logp(sized(scale.custom, *flat.shape), flat).eval().reshape(values.shape)

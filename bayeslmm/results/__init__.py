@@ -1,0 +1,1 @@
+"""A fit as tables: estimates, coefficients, predictions."""

@@ -1,0 +1,1 @@
+"""Laws and weights on the log scale, told once."""
