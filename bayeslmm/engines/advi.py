@@ -101,3 +101,14 @@ def _refuse(model: Model, marginal: bool) -> None:
             f"{zero[0]} is fixed at zero, so the coefficients have no density to approximate; use "
             f"ADVI(marginal=True), or drop the term"
         )
+    if marginal and model.scores and model.scores.loadings.own:
+        raise ValueError(
+            "ADVI(marginal=True) is not for ard=True, whose loadings have many modes; use "
+            "NUTS(), or leave ard out"
+        )
+    foreign = [s.name for s in model.space.scales if s.custom is not None]
+    if foreign and model.axes is not None:
+        raise ValueError(
+            f"ADVI of a factor model takes priors that can be written as text, such as "
+            f"'HalfNormal(1)'; that of {foreign[0]} is another: change it, or use NUTS()"
+        )

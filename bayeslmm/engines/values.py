@@ -55,20 +55,6 @@ class Values:
     graph: Any
     places: Mapping[str, slice]
 
-    def __post_init__(self) -> None:
-        model = self.model
-        if model.scores and model.scores.loadings.own and not self._drawn:
-            raise ValueError(
-                "ADVI(marginal=True) is not for ard=True, whose loadings have many modes; use "
-                "NUTS(), or leave ard out"
-            )
-        foreign = [s.name for s in model.space.scales if s.custom is not None]
-        if foreign and model.axes is not None:
-            raise ValueError(
-                f"ADVI of a factor model takes priors that can be written as text, such as "
-                f"'HalfNormal(1)'; that of {foreign[0]} is another: change it, or use NUTS()"
-            )
-
     @cached_property
     def _places(self) -> dict[str, slice]:
         """The slices by the names of the random variables."""
@@ -156,14 +142,13 @@ class Values:
 
     def _with_loadings(self, v: Array) -> tuple[Theta, Array]:
         """The same where v has every entry of the loadings; scales are logarithms there."""
-        model, (mine, theirs, *_) = self.model, self._order
+        model, (z, jacobian) = self.model, self.coordinates(v)
         assert model.scores is not None
-        z = np.zeros((v.shape[0], model.space.size))
-        z[:, mine] = v[:, theirs]
         theta: Theta = {}
         for s in model.space.scales:
             if s.fixed is None:
-                values = np.exp(z[:, model.space.places[s.name]])
+                logs = z[:, model.space.places[s.name]]
+                values, jacobian = np.exp(logs), jacobian + logs.sum(axis=1)
             else:
                 values = np.broadcast_to(s.fixed, (len(v), s.size))
             theta[s.name] = values.reshape(len(v), *s.shape)
@@ -175,7 +160,7 @@ class Values:
             d[0].reshape(len(v), -1).sum(axis=1)
             for _, d in log_prior(model, told, turned=False).values()
         )
-        return theta, density + z[:, mine].sum(axis=1)
+        return theta, density + jacobian
 
     def reading(self, v: Array, rng: np.random.Generator) -> Reading:
         """What draws v (k, D) of an approximation say of the posterior."""
@@ -234,11 +219,15 @@ class Values:
     def write(self, z: Array, drawn: Coefficients) -> Array:
         """v (D,) at one point; what the graph does not have is left out."""
         v = self.spread(z, drawn)
+        if self._raw and self.model.scores:
+            theta, z = self.model.space.constrain(z), z.copy()
+            W = theta[self._raw] * self.model.scores.unit[:, None]
+            v[self._places[self._raw]] = W.ravel()
+            for s in self.model.space.scales:
+                if s.free:
+                    z[self.model.space.places[s.name]] = np.log(theta[s.name]).ravel()
         mine, theirs, factor, shift = self._order
         v[theirs] = factor * z[mine] + shift
-        if self._raw and self.model.scores:
-            W = self.model.space.constrain(z)[self._raw] * self.model.scores.unit[:, None]
-            v[self._places[self._raw]] = W.ravel()
         for rv, index, place in self._customs:
             transform = self.graph.rvs_to_transforms[rv]
             h = np.exp(z[index]).reshape(rv.type.shape)

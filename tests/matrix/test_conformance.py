@@ -1,6 +1,7 @@
 """Every declaration of probabilistic PCA passes the tests that any model passes."""
 
 import numpy as np
+import pymc as pm
 import pytest
 
 import bayeslmm as bl
@@ -24,6 +25,15 @@ CASES = {
     "columns divided by their sds": {"components": 2, "scale": "sd"},
     "a scale for each component": {"components": 2, "ard": True},
     "means near a number": {"components": 1, "priors": {"mu": "Normal(4, 2)"}},
+    "means of their own and a foreign law": {
+        "components": 2,
+        "scale": "sd",
+        "priors": {
+            "mu": pm.Normal.dist([4.0, 5.0, 6.0, 5.0], [1.0, 2.0, 3.0, 4.0]),
+            "sigma": pm.Weibull.dist(alpha=3.0, beta=1.1),
+        },
+    },
+    "flat means": {"components": 2, "priors": {"mu": "flat"}},
     "scales known": {"components": 2, "priors": {"sd_W": 1.5, "sigma": 0.5}},
 }
 
