@@ -69,8 +69,11 @@ def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
     scales, sigma = theta_points(model, posterior)
     batches = solver._batches(sigma.size, True)
     assert len(batches) > 4
-    drawn = model.coefficients(*solver.draws(scales, sigma, np.random.default_rng(0)))
-    are_white(whitened(whole, posterior, side_by_side(model, drawn)), batches[0].stop)
+    beta, effects = solver.draws(scales, sigma, np.random.default_rng(0))
+    again = solver.redraws(scales, sigma, beta, effects[1:], np.random.default_rng(1))
+    for first in (effects[0], again):
+        drawn = side_by_side(model, model.coefficients(beta, (first, *effects[1:])))
+        are_white(whitened(whole, posterior, drawn), batches[0].stop)
 
 
 def test_fitted_values_and_r2_over_blocks_of_draws(whole, monkeypatch):

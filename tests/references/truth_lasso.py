@@ -39,7 +39,7 @@ def told():
     A, y = table.drop(columns="y"), table["y"].to_numpy()
     A = A - A.mean()
     A = A / np.sqrt((A**2).sum())
-    posterior = sampled(A.to_numpy(), y)["posterior"]
+    posterior = sampled(A.to_numpy(), y)["posterior"].dataset
     draws = posterior[["b", "mu", "sigma"]].assign(sigma2=posterior["sigma"] ** 2)
     error = az.mcse(draws, method="median")
     rhat, ess = az.rhat(draws), az.ess(draws, method="median")
