@@ -271,6 +271,7 @@ def test_closed_streams_and_a_signal_among_the_imports_in_a_process_of_their_own
     """Where 0, 1 and 2 are closed the file gets none of their numbers."""
     code = (
         "import os, signal, sys; sys.argv = ['bayeslmm', '--version']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # under nohup too\n"
         "from bayeslmm.cli import main\n"
         "class Sends:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
