@@ -57,7 +57,7 @@ def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     origin = mean_by_row(model, tree)
     for at in range(0, posterior.sizes["draw"], step):
         block = {"posterior": posterior.isel(draw=slice(at, at + step))}
-        draws = posterior_means(model, block, rng)[0].reshape(-1, total.size)
+        draws = posterior_means(model, block, rng).reshape(-1, total.size)
         total += (draws - origin).sum(axis=0)
         square += ((draws - origin) ** 2).sum(axis=0)
         count += draws.shape[0]
