@@ -41,6 +41,12 @@ def quadrature_truth() -> dict[str, dict]:
 
 
 @pytest.fixture(scope="session")
+def lasso_truth() -> dict:
+    """Medians of the Bayesian lasso of diabetes by NUTS of a model by hand; read only."""
+    return _json("truth_lasso.json")
+
+
+@pytest.fixture(scope="session")
 def stan_sleepstudy() -> pd.DataFrame:
     """Stan's posterior of sleepstudy with correlated slopes, one row per quantity; read only."""
     return pd.read_csv(REFERENCES / "truth_stan_sleepstudy_slope.csv", index_col=0)

@@ -35,8 +35,14 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and permissions
 
 @pytest.fixture
 def command(monkeypatch, capfd, tmp_path):
-    """The command in this process, in a folder of its own: exit code, stdout, stderr."""
+    """The command in this process, in a folder of its own: exit code, stdout, stderr.
+
+    Signals arrive even where whoever started the tests ignores them, as `nohup` and `&` do.
+    """
     handlers = {name: signal.getsignal(getattr(signal, name)) for name in SIGNALS}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in SIGNALS[1:]:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(warnings, "showwarning", warnings.showwarning)
 

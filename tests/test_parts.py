@@ -34,14 +34,14 @@ def whitened(whole, posterior, drawn):
     return found
 
 
-def are_white(z, parts=4):
-    """Each part of the draws has mean zero, variance one, and is unlike the others."""
+def are_white(z, step, parts=4):
+    """Each part of the draws has mean zero, variance one, and is unlike the next, `step` on."""
     for own in np.array_split(z, parts):
         assert np.abs(own.mean(axis=0)).max() < SURE / np.sqrt(len(own))
         assert np.mean(own**2) == pytest.approx(1.0, abs=SURE * np.sqrt(2.0 / own.size))
-    half = len(z) // 2
-    assert abs(np.mean(z[:half] * z[half : 2 * half])) < SURE / np.sqrt(z[:half].size)
-    assert np.abs(np.diff(np.sort(z[:, 0]))).min() > 0.0  # no draw twice
+    for lag in (step, len(z) // 2):
+        pairs = z[:-lag] * z[lag:]
+        assert abs(np.mean(pairs)) < SURE / np.sqrt(pairs.size)
 
 
 def side_by_side(model, drawn):
@@ -59,7 +59,7 @@ def test_coefficients_that_were_not_kept_are_drawn_slice_by_slice(whole, monkeyp
         slices.append(part)
         found.append(side_by_side(whole.model, drawn))
     assert [s.start for s in slices] == list(range(0, 400, 33))
-    are_white(whitened(whole, posterior, np.concatenate(found)))
+    are_white(whitened(whole, posterior, np.concatenate(found)), 33)
 
 
 def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
@@ -67,9 +67,13 @@ def test_draws_in_batches_of_random_numbers(whole, monkeypatch):
     posterior, model = whole.nuts["posterior"].dataset, whole.model
     solver = model.solver()
     scales, sigma = theta_points(model, posterior)
-    assert len(solver._batches(sigma.size, True)) > 4
-    drawn = model.coefficients(*solver.draws(scales, sigma, np.random.default_rng(0)))
-    are_white(whitened(whole, posterior, side_by_side(model, drawn)))
+    batches = solver._batches(sigma.size, True)
+    assert len(batches) > 4
+    beta, effects = solver.draws(scales, sigma, np.random.default_rng(0))
+    again = solver.redraws(scales, sigma, beta, effects[1:], np.random.default_rng(1))
+    for first in (effects[0], again):
+        drawn = side_by_side(model, model.coefficients(beta, (first, *effects[1:])))
+        are_white(whitened(whole, posterior, drawn), batches[0].stop)
 
 
 def test_fitted_values_and_r2_over_blocks_of_draws(whole, monkeypatch):

@@ -95,8 +95,10 @@ def test_a_tree_of_another_model_is_refused_everywhere(slopes):
     ):
         with pytest.raises(ValueError, match="not a fit of this model"):
             function(other, tree)
-    with pytest.raises(TypeError, match="expected a model"):
+    with pytest.raises(TypeError, match=r"predict takes a model first, such as .*; got DataTree"):
         bl.predict(tree, slopes)
+    with pytest.raises(TypeError, match=r"expected a model, such as .*, not a DataTree"):
+        bl.posterior_predictive(tree, slopes)
 
 
 def test_noise_of_a_weighted_row_needs_its_weight():

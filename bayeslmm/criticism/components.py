@@ -18,8 +18,8 @@ import numpy as np
 
 from ..engines.integral import MOST, bridged, quadrature
 from ..engines.laplace import laplace, laplace_sampled
+from ..engines.loadings_maximum import maximum
 from ..engines.nuts import NUTS
-from ..engines.unknown import maximum
 from ..fit import fit
 from ..host.arithmetic import arithmetic
 from ..host.options import shown

@@ -3,7 +3,7 @@
     p(y_I | y_-I) = 1 / E[1 / p(y_I | y_-I, theta)],    theta ~ p(theta | y)
 
 Given the variances theta the density of what is left out is exact, all coefficients integrated out
-(`gaussian.leave_out`); over theta it is averaged by Pareto-smoothed importance sampling
+(`solvers.leave_out`); over theta it is averaged by Pareto-smoothed importance sampling
 (`leave_out.smoothing`). Where theta is plugged in, there is nothing to average.
 """
 

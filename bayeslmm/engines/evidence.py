@@ -28,12 +28,12 @@ from .engine import Outcome, check_integers
 from .exact import refuse_exact
 from .identified import refuse_unidentified
 from .lam import lam_maximised
+from .loadings_maximum import maximum, plugged_in
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
 from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
-from .unknown import maximum, plugged_in
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..model.model import Model
 from .exact import refuse_exact
-from .unknown import refuse_pole
+from .loadings_maximum import refuse_pole
 
 
 def refuse_improper(model: Any) -> None:

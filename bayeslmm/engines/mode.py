@@ -7,10 +7,10 @@ import numpy as np
 
 from ..types import Array
 from .advice import advice
+from .loadings_maximum import lowest
 from .maximise import maximise
 from .peaks import rough_maxima
 from .start import MANY, centre, mode
-from .unknown import lowest
 
 FLOOR = 1e-2  # a scale at zero is started at this share of its usual size
 

@@ -2,7 +2,7 @@
 
 Given all other variances, with the rows whitened by the covariance V that they leave,
     V^-1/2 y ~ N(0, I + V^-1/2 A diag(s^2) A'V^-1/2),
-the columns are chosen by the fast sequential search (Tipping & Faul 2003; `gaussian.relevance`).
+the columns are chosen by the fast sequential search (Tipping & Faul 2003; `solvers.relevance`).
 Where there are other variances than the noise, search and maximum over all of them take turns until
 the columns stay the same. The maximum itself is found on the model of the columns kept.
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..model.model import Model
 from ..model.target import hessian
 from ..types import Array
-from .unknown import likely_centre
+from .loadings_maximum import likely_centre
 
 MANY = 500  # coordinates from which curvature is not asked for, and a mode is only approached
 WALL = 1e4  # how much worse than the start a point counts that float64 cannot hold

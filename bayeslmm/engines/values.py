@@ -22,9 +22,9 @@ from ..posterior.recover import canonical_draws, moments_of, one_chain, theta_va
 from ..types import Array, Coefficients, Index, Theta
 from . import start
 from .approximation import sd_ratios
+from .loadings_maximum import beginning, likeliest
 from .mode import posterior_mode
 from .start import centre
-from .unknown import beginning, likeliest
 
 WIDEST = 1.0  # sd at which an approximation of loadings starts, at most
 

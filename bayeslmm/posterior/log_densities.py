@@ -111,10 +111,14 @@ def log_complete(model: Model, theta: Theta, drawn: Coefficients) -> Array:
     total = sum(t.log_density(drawn[t.coefficients], theta) for t in model.terms)
     step, count = max(1, BLOCK // model.design.y.size), theta["sigma"].size
     k = next(iter(drawn.values())).shape[0] if drawn else count
-    rows = np.empty(k)
+    rows, roots = np.empty(k), None
+    if model.scores:  # columns differ from point to point
+        roots = model.roots(theta)[0]
+        roots = np.broadcast_to(roots, (k, roots.shape[-1]))
     for i in range(0, k, step):
         part = slice(i, i + step)
-        mean = mean_of(model, {name: v[part] for name, v in drawn.items()})
+        columns = None if roots is None else roots[part]
+        mean = mean_of(model, {name: v[part] for name, v in drawn.items()}, columns)
         own = theta if count == 1 else at_draw(theta, part)
         rows[part] = model.residual.log_density(model.design.y - mean, own)
     return total + rows

@@ -77,8 +77,7 @@ def _exact(model: Model, point: Any, solver: Any, known: Array | None) -> Named:
         found |= _moments(term, *solver.averaged(*point, known=known))
     if known is None and model.fixed is not None:
         mean, sd = solver.beta_moments(*point)
-        zero = model.fixed.told(np.zeros_like(sd))
-        found |= _moments(model.fixed, model.fixed.told(mean), model.fixed.told(sd) - zero)
+        found |= _moments(model.fixed, model.fixed.told(mean), model.fixed.unit * sd)
     return found
 
 

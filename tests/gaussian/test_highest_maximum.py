@@ -9,8 +9,8 @@ import pytest
 from scipy.optimize import minimize
 
 import bayeslmm as bl
+from bayeslmm.engines.loadings_maximum import centres, maximum
 from bayeslmm.engines.start import centre
-from bayeslmm.engines.unknown import centres, maximum
 from bayeslmm.solvers.expectation import NoNoise, expectation_maximisation
 from bayeslmm.solvers.expectation_starts import affordable
 

@@ -6,8 +6,8 @@ import pytest
 from scipy.optimize import minimize
 
 import bayeslmm as bl
+from bayeslmm.engines.loadings_maximum import at_loadings
 from bayeslmm.engines.start import centre
-from bayeslmm.engines.unknown import at_loadings
 from tests.gaussian.dense_factor import rows
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import bayeslmm as bl
+from bayeslmm.engines.loadings_maximum import lowest, maximum, refuse_pole
 from bayeslmm.engines.start import centre
-from bayeslmm.engines.unknown import lowest, maximum, refuse_pole
 from bayeslmm.solvers.expectation import NoNoise
 
 KEPT_OFF = {"sigma": "InverseGamma(3, 1)"}

@@ -3,7 +3,7 @@
     y_i = mu + W z_i + e_i
 
 Given W they are random effects as any: rows are groups, and W has their columns. W itself is a
-parameter, told on the user's scale and turned to face one set of axes (`gaussian.canonical`).
+parameter, told on the user's scale and turned to face one set of axes (`solvers.canonical`).
 """
 
 from collections.abc import Iterator
