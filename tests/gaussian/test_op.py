@@ -10,7 +10,7 @@ import pytest
 
 from bayeslmm.solvers.beta import MeanPrior, prior_of
 from bayeslmm.solvers.dual import Dual
-from bayeslmm.solvers.op import PythonEvidence, Condense, Evidence, OfMatrix, OfRows, log_density
+from bayeslmm.solvers.op import Condense, Evidence, OfMatrix, OfRows, PythonEvidence, log_density
 from bayeslmm.solvers.patterns import Patterns
 from bayeslmm.solvers.primal import Primal
 from bayeslmm.solvers.problem import MatrixProblem
