@@ -2,25 +2,20 @@
 
     law[(option=value, ...)]: column, pattern, ...
 
-The laws are those of `bl.ridge`, `ard`, `laplace` and `horseshoe`, and so are their options. A
-pattern (* any characters, ? one) takes the columns that match, but for those that the formula or an
-option names already.
+The laws are the functions that declare a block (`bl.ridge` and its siblings), and so are their
+options. A pattern (* any characters, ? one) takes the columns that match, but for those that the
+formula or an option names already.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from inspect import signature
 from typing import Any
 
 import typer
 
-OPTIONS: dict[str, tuple[str, ...]] = {
-    "ridge": ("name", "scale"),
-    "ard": ("name", "scale", "price"),
-    "laplace": ("name", "scale", "lam"),
-    "horseshoe": ("name", "scale", "nonzero", "slab", "slab_df"),
-}
 SHAPE = re.compile(r"\s*(\w+)\s*(?:\(([^()]*)\))?\s*:(.*)", re.DOTALL)
 ITEM = re.compile(r"\s*(?:`([^`]*)`|([^,`]*?))\s*(?:,|$)")
 EXAMPLE = "write law: columns, such as 'horseshoe: x1, x2' or 'ridge(name=snp): snp*'"
@@ -48,19 +43,27 @@ def read_term(text: str) -> TermOption:
     if found is None:
         raise typer.BadParameter(f"--term {text!r}: {EXAMPLE}")
     law, options, columns = found.groups()
-    if law not in OPTIONS:
-        raise typer.BadParameter(f"--term {text!r}: the laws are {', '.join(OPTIONS)}")
+    if law not in makers():
+        raise typer.BadParameter(f"--term {text!r}: the laws are {', '.join(makers())}")
     return TermOption(text, law, _options(text, law, options or ""), _items(text, columns))
+
+
+def makers() -> dict[str, Callable[..., Any]]:
+    """Name of a law -> the function that declares its block."""
+    from ..model import blocks  # it takes its time, and few ask for a block
+
+    return {make.__name__: make for make in blocks.MAKERS}
 
 
 def _options(text: str, law: str, given: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    taken = [o for o in signature(makers()[law]).parameters if o != "columns"]
     for part in filter(None, (part.strip() for part in given.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
-        if not equals or name not in OPTIONS[law]:
+        if not equals or name not in taken:
             raise typer.BadParameter(
                 f"--term {text!r}: {part!r} is no option of {law}, which takes "
-                f"{', '.join(f'{o}=' for o in OPTIONS[law])}"
+                f"{', '.join(f'{o}=' for o in taken)}"
             )
         if name in found:
             raise typer.BadParameter(f"--term {text!r}: {name}= stands twice")
@@ -99,14 +102,6 @@ def build_term(term: TermOption, data: Any, response: Sequence[str], taken: Sequ
     ValueError
         Where a column is absent or the response, or a pattern matches none.
     """
-    from ..model import blocks
-
-    makers: dict[str, Callable[..., Any]] = {
-        "ridge": blocks.ridge,
-        "ard": blocks.ard,
-        "laplace": blocks.laplace,
-        "horseshoe": blocks.horseshoe,
-    }
     names = [str(name) for name in data.columns]
     chosen: dict[str, None] = {}
     for item, quoted in term.columns:
@@ -119,7 +114,7 @@ def build_term(term: TermOption, data: Any, response: Sequence[str], taken: Sequ
         if match[0] in response:
             raise ValueError(f"--term {term.text!r}: {match[0]!r} is the response")
         chosen |= dict.fromkeys(match)
-    return makers[term.law](data[list(chosen)], **term.options)
+    return makers()[term.law](data[list(chosen)], **term.options)
 
 
 def _absent(item: str, quoted: bool, names: Sequence[str], taken: Sequence[str]) -> str:

@@ -57,7 +57,7 @@ def _fitted(model: Model, tree: Any, seed: int | None) -> tuple[Array, Array]:
     origin = mean_by_row(model, tree)
     for at in range(0, posterior.sizes["draw"], step):
         block = {"posterior": posterior.isel(draw=slice(at, at + step))}
-        draws = posterior_means(model, block, rng)[0].reshape(-1, total.size)
+        draws = posterior_means(model, block, rng).reshape(-1, total.size)
         total += (draws - origin).sum(axis=0)
         square += ((draws - origin) ** 2).sum(axis=0)
         count += draws.shape[0]
@@ -101,9 +101,15 @@ def residuals(model: Model, tree: Any, *, standardized: bool = False) -> Any:
     tree = read_tree(model, tree)
     values = model.design.y - mean_by_row(model, tree)
     if standardized:
-        sigma = float(tree["posterior"]["sigma"].mean())
-        values = values * np.sqrt(model.residual.precision) / sigma
+        values = values / noise_by_row(model, tree)
     return pd.Series(values, index=model.design.rows, name="residual")
+
+
+def noise_by_row(model: Model, tree: Any) -> Array:
+    """Noise of every row (n,) at the mean of the residual's parameters."""
+    posterior, own = tree["posterior"], model.residual.parameters
+    found: Array = model.residual.noise({p.name: np.asarray(posterior[p.name].mean()) for p in own})
+    return found
 
 
 @tiny_is_zero

@@ -139,7 +139,7 @@ class Chart:
         if not (size.max(initial=0.0) < HUGE and size[self.natural :].max(initial=0.0) < FAR):
             return np.nan, np.zeros(x.size)
         model, (theta, own) = self.model, self._at(x)
-        roots = [part.root(theta) for part in model.parts]
+        roots = [each.root(theta) for each in model.rooted]
         for b, L in zip(self.blocks, own):
             roots[b.number] = L
         scales, sigma = model.entries.join(roots), float(theta["sigma"])

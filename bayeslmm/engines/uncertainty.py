@@ -37,7 +37,7 @@ def labels(model: Model) -> list[str]:
         for p in block.law.parameters:
             if p.free:
                 names += [element(p.name, e) for e in block.labels] if p.dim else [p.name]
-    return [*names, "sigma"] if model.space.sigma.free else names
+    return [*names, *(p.name for p in model.residual.parameters if p.free)]
 
 
 def values(model: Model, theta: Theta) -> Array:
@@ -57,8 +57,7 @@ def values(model: Model, theta: Theta) -> Array:
         shown = block.reported(theta)
         for p in block.law.parameters:
             found += list(np.ravel(shown[p.name][1])) if p.free else []
-    if model.space.sigma.free:
-        found.append(float(theta["sigma"]))
+    found += [float(theta[p.name]) for p in model.residual.parameters if p.free]
     return np.array(found)
 
 

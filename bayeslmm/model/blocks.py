@@ -244,3 +244,6 @@ def horseshoe(
             )
     options = {"nonzero": nonzero, "slab": slab, "slab_df": slab_df}
     return Block("horseshoe", columns, name, scale, options)
+
+
+MAKERS = (ridge, ard, laplace, horseshoe)

@@ -59,7 +59,7 @@ def marginal_graph(model: Any) -> pm.Model:
                 values, model.axes.basis
             )
         _describe(model, values)
-        flat = [part.root(values).flatten() for part in model.parts]
+        flat = [part.root(values).flatten() for part in model.rooted]
         shape = ",".join("nf"[: observed.ndim])
         pm.CustomDist(
             model.response,

@@ -89,6 +89,11 @@ class Model:
         """Terms whose coefficients' law is theta's: random effects, blocks of columns, scores."""
         return (*self.columns, *((self.scores,) if self.scores else ()))
 
+    @cached_property
+    def rooted(self) -> tuple[Any, ...]:
+        """What has entries in the vector that solvers take: terms, a residual beyond sigma."""
+        return (*self.parts, self.residual) if self.residual.products else self.parts
+
     @property
     def levelled(self) -> tuple[Random, ...]:
         """Terms whose coefficients belong to groups or rows, and are drawn anew for new ones."""
@@ -98,7 +103,7 @@ class Model:
     def space(self) -> Space:
         """Theta: the parameters of all terms, and of the residual."""
         each = (p for part in self.parts for p in part.parameters)
-        products = tuple(b.product() for b in self.blocks)
+        products = (*(b.product() for b in self.blocks), *self.residual.products)
         return Space((*each, *self.residual.parameters), products, self.axes)
 
     @property
@@ -164,13 +169,13 @@ class Model:
 
     @cached_property
     def entries(self) -> Roots:
-        """Where the roots of the terms lie in the vector that solvers take."""
-        return Roots(tuple(part.root_shape for part in self.parts))
+        """Where the roots lie in the vector that solvers take."""
+        return Roots(tuple(each.root_shape for each in self.rooted))
 
     def roots(self, theta: Theta) -> tuple[Array, Any]:
         """What solvers take, at points (..., *shape) of theta: roots (..., m), and sigma (...)."""
         scale = self.residual.scale(theta)
-        vector = self.entries.join([part.root(theta) for part in self.parts], scale.shape)
+        vector = self.entries.join([each.root(theta) for each in self.rooted], scale.shape)
         return vector, np.ascontiguousarray(scale) if scale.ndim else float(scale)
 
     def coefficients(self, beta: Array, effects: Sequence[Array]) -> Coefficients:

@@ -1,10 +1,11 @@
 """The law of what the terms leave: e_i ~ N(0, sigma^2 / w_i).
 
-Another residual law is another class with the same names: its parameters, the sd of a row, and how
-a graph draws the response.
+Another residual law is another class with the same names: its parameters, the noise of a row, and
+how a graph draws the response. What it needs beside sigma reaches solvers as its root, behind those
+of the terms.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Independent:
     sigma: Positive
     precision: Array
     frequency: Array
+    products = ()
 
     @property
     def parameters(self) -> tuple[Positive, ...]:
@@ -71,9 +73,18 @@ class Independent:
         """Noise of every row, (..., n), at noise (...) of a row of weight one."""
         return np.asarray(scale)[..., None] / np.sqrt(self.precision)
 
-    def log_density(self, rest: Array, scale: Array) -> Array:
-        """Log density of what is left of the rows (k, n), at noise (k,): their sum."""
-        n = self.frequency.sum()
+    def noise(self, theta: Theta) -> Array:
+        """Noise of every row, (..., n), at theta."""
+        return self.sd(self.scale(theta))
+
+    def at(self, rows: Any) -> "Independent":
+        """The same law of other rows, a design's or new ones, of which each counts once."""
+        frequency = getattr(rows, "frequency", np.ones(rows.precision.size))
+        return replace(self, precision=rows.precision, frequency=frequency)
+
+    def log_density(self, rest: Array, theta: Theta) -> Array:
+        """Log density of what is left of the rows (k, n), at k points or at one: their sum."""
+        n, scale = self.frequency.sum(), self.scale(theta)
         constant = 0.5 * self.frequency @ np.log(self.precision) - 0.5 * n * LOG_2PI
         squares = rest**2 @ (self.precision * self.frequency)
         return constant - n * np.log(scale) - 0.5 * squares / scale**2
@@ -99,6 +110,7 @@ class ByColumn:
 
     sigma: Positive
     unit: Array
+    products = ()
 
     @property
     def constants(self) -> Named:
@@ -128,9 +140,13 @@ class ByColumn:
         """Noise of every column, (..., 1, d)."""
         return np.asarray(scale)[..., None, None] * self.unit
 
-    def log_density(self, rest: Array, scale: Array) -> Array:
-        """Log density of what is left of the entries (k, n, d), at noise (k,): their sum."""
-        each = log_normal(rest, self.sd(scale))
+    def noise(self, theta: Theta) -> Array:
+        """The same at theta."""
+        return self.sd(self.scale(theta))
+
+    def log_density(self, rest: Array, theta: Theta) -> Array:
+        """Log density of what is left of the entries (k, n, d), at k points or at one."""
+        each = log_normal(rest, self.noise(theta))
         found: Array = np.where(np.isnan(rest), 0.0, each).sum(axis=(-2, -1))
         return found
 

@@ -93,6 +93,11 @@ class Shrinkage:
         return self.local is not None and self.local.free and not self.selects
 
     @property
+    def separates(self) -> bool:
+        """Whether scales of columns may lie near nothing and far out: what each keeps says much."""
+        return self.local is not None and self.rate is None
+
+    @property
     def monomial(self) -> Monomial:
         """Exponents of the factors in a column's scale, before the slab and sigma."""
         each = ((getattr(self, factor), e) for factor, e in EXPONENTS.items())

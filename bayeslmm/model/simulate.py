@@ -47,5 +47,6 @@ def simulate_rows(
     """One response given the variances; fixed effects from their prior, or as given."""
     fixed = draw_fixed(model, rng) if fixed is None else fixed
     mean = mean_of(model, {**fixed, **draw_new(model, roots, rng)}, roots)
-    found: Array = mean + model.residual.sd(sigma) * rng.standard_normal(mean.shape)
+    own = model.entries.split(roots)[len(model.parts) :]
+    found: Array = mean + model.residual.sd(sigma, *own) * rng.standard_normal(mean.shape)
     return found

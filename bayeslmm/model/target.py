@@ -189,16 +189,14 @@ class MatrixCode:
     space: Space
     mode: int  # of the prior: left out, in coordinates, on its own scale
 
-    def evaluate(self, z: Array, grad: Array) -> float:
-        """The value; fills its gradient."""
+    @cached_property
+    def evaluate(self) -> Callable[[Array, Array], float]:
+        """Of z and a gradient that is filled, the value; what compiled code takes is found once."""
         chart, mode, data = self.space.chart, self.mode, self.solver.data
-        value: float
         if self.solver.spectral:
-            value = of_complete(z, chart, mode, data, grad)  # type: ignore[call-arg]
-        else:
-            basis = self.space.axes.basis  # type: ignore[union-attr]
-            value = of_patterns(z, chart, mode, basis, data, grad)  # type: ignore[call-arg]
-        return value
+            return lambda z, grad: of_complete(z, chart, mode, data, grad)  # type: ignore[call-arg]
+        basis = self.space.axes.basis  # type: ignore[union-attr]
+        return lambda z, grad: of_patterns(z, chart, mode, basis, data, grad)  # type: ignore[call-arg]
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d)."""

@@ -8,6 +8,7 @@ import numpy as np
 from ..model.laws import log_densities
 from ..model.model import Model
 from ..model.parameters import Positive
+from ..model.space import at_draw
 from ..model.target import foreign_log_density
 from ..model.terms import BlockTerm, ScoresTerm
 from ..stats.normal import log_normal
@@ -108,8 +109,8 @@ def log_complete(model: Model, theta: Theta, drawn: Coefficients) -> Array:
         All coefficients (k, *shape) by name.
     """
     total = sum(t.log_density(drawn[t.coefficients], theta) for t in model.terms)
-    scale, step = model.residual.scale(theta), max(1, BLOCK // model.design.y.size)
-    k = next(iter(drawn.values())).shape[0] if drawn else scale.size
+    step, count = max(1, BLOCK // model.design.y.size), theta["sigma"].size
+    k = next(iter(drawn.values())).shape[0] if drawn else count
     rows, roots = np.empty(k), None
     if model.scores:  # columns differ from point to point
         roots = model.roots(theta)[0]
@@ -118,6 +119,6 @@ def log_complete(model: Model, theta: Theta, drawn: Coefficients) -> Array:
         part = slice(i, i + step)
         columns = None if roots is None else roots[part]
         mean = mean_of(model, {name: v[part] for name, v in drawn.items()}, columns)
-        own = np.broadcast_to(scale, k)[part]
+        own = theta if count == 1 else at_draw(theta, part)
         rows[part] = model.residual.log_density(model.design.y - mean, own)
     return total + rows

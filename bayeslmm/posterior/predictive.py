@@ -127,18 +127,18 @@ def prior_draws(model: Model, draws: int, rng: np.random.Generator) -> tuple[Nam
     """All variables by name, and responses (draws, ...), from the prior."""
     theta = canonical(model, stacked([model.space.sample(rng) for _ in range(draws)]))
     fixed = [draw_fixed(model, rng) for _ in range(draws)]
-    roots, scale = model.roots(theta)
+    roots, _ = model.roots(theta)
     every = [{**f, **draw_new(model, root, rng)} for f, root in zip(fixed, roots)]
     variables = theta_variables(model, theta) | covariances(model, theta, 1)
     for term in model.terms:
         values = np.array([each[term.coefficients] for each in every])
         variables[term.coefficients] = (term.dims, values)
     mean = np.array([mean_of(model, each, root) for each, root in zip(every, roots)])
-    return variables, mean + model.residual.sd(scale) * rng.standard_normal(mean.shape)
+    return variables, mean + model.residual.noise(theta) * rng.standard_normal(mean.shape)
 
 
-def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draws of the mean of every row (chains, draws, n) and of sigma (chains, draws).
+def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> Array:
+    """Draws of the mean of every row (chains, draws, n).
 
     Effects whose draws were not kept are drawn again, given the draws of all else. Of a matrix rows
     are (chains, draws, n, d).
@@ -146,9 +146,13 @@ def posterior_means(model: Model, tree: Any, rng: np.random.Generator) -> tuple[
     return _means(model, tree["posterior"].dataset, rng, known=True)
 
 
-def _means(
-    model: Model, posterior: Any, rng: np.random.Generator, known: bool
-) -> tuple[Array, Array]:
+def posterior_noise(model: Model, posterior: Any) -> Array:
+    """Draws of the noise of every row (chains, draws, n), or of every column of a matrix."""
+    noise = model.residual.noise(points(model, posterior))
+    return noise.reshape(*posterior["sigma"].shape, *noise.shape[1:])
+
+
+def _means(model: Model, posterior: Any, rng: np.random.Generator, known: bool) -> Array:
     """The same with the groups' own effects, or with those of new ones from N(0, Psi)."""
     sigma = posterior["sigma"].values
     fresh: list[Coefficients] = []
@@ -160,7 +164,7 @@ def _means(
         for name in fresh[0] if fresh else ():
             drawn[name] = np.array([each[name] for each in fresh[part]])
         mean[part] = mean_of(model, drawn, roots[part])
-    return mean.reshape(*sigma.shape, *model.design.y.shape), sigma
+    return mean.reshape(*sigma.shape, *model.design.y.shape)
 
 
 @tiny_is_zero
@@ -202,8 +206,9 @@ def posterior_predictive(
     if not one_of(groups, ("known", "new")):
         raise ValueError(f"groups must be 'known' or 'new', got {shown(groups)}")
     rng = generator(seed)
-    mean, sigma = _means(model, tree["posterior"].dataset, rng, groups == "known")
-    y = mean + model.residual.sd(sigma) * rng.standard_normal(mean.shape)
+    posterior = tree["posterior"].dataset
+    mean = _means(model, posterior, rng, groups == "known")
+    y = mean + posterior_noise(model, posterior) * rng.standard_normal(mean.shape)
     return add_group(model, tree, "posterior_predictive", {model.response: (model.observed[0], y)})
 
 
@@ -249,6 +254,6 @@ def row_densities(model: Model, tree: Any, rng: np.random.Generator) -> Array:
         shape = tree["posterior"]["sigma"].shape
         found = densities(model, tree, model.axes.problem.Y)
         return np.broadcast_to(found, (int(np.prod(shape)), found.shape[1])).reshape(*shape, -1)
-    mean, sigma = posterior_means(model, tree, rng)
-    sd = model.residual.sd(sigma)
+    mean = posterior_means(model, tree, rng)
+    sd = posterior_noise(model, tree["posterior"].dataset)
     return log_normal(model.design.y - mean, sd) * model.design.frequency

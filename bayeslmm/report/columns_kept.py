@@ -14,7 +14,6 @@ from ..results.drawing import Image, draw, falling, log_ranks, name_axes, styles
 from ..results.selected import kept_share
 from .view import View
 
-LAWS = ("horseshoe", "ard")
 FEWEST = 5  # columns; of fewer the forest tells all
 MARKED = 30  # of the largest
 
@@ -23,7 +22,7 @@ def kept(view: View) -> tuple[list[Image], str]:
     """One figure a block: the posterior mean of what is kept, in falling order."""
     images, notes = [], []
     for found in view.columns.values():
-        if found.block.law.kind not in LAWS or found.block.columns < FEWEST:
+        if not found.block.law.separates or found.block.columns < FEWEST:
             continue
         if found.zero.any():
             continue  # a maximum that left columns out has said already which ones it keeps

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..criticism.residuals import noise_by_row
 from ..results.drawing import COLOURS, FAINT, Image, curve, draw, name_axes, no_height
 from ..results.show import label, number
 from ..types import Array
@@ -21,11 +22,9 @@ def rows(view: View) -> tuple[list[Image], str]:
     """Residuals against fitted values, their quantiles, and the posterior predictive density."""
     if view.fitted is None:
         return [], ""
-    engine, _ = view.first
+    engine, tree = view.first
     design = view.model.design
-    residual = (design.y - view.fitted) * np.sqrt(view.model.residual.precision)
-    sigma = next((s.mean for s in view.scalars[engine] if s.name == "sigma"), np.nan)
-    standard = residual / sigma
+    standard = (design.y - view.fitted) / noise_by_row(view.model, tree)
     note = f"By {engine}. Residuals are divided by sigma"
     note += (
         " and by the rows' known noise."

@@ -186,7 +186,7 @@ def predict(
             raise ValueError(
                 "noise=True needs the weights of the new rows: give their column, or weights="
             )
-        mean += sigma[:, None] / np.sqrt(rows.precision) * rng.standard_normal(mean.shape)
+        mean += model.residual.at(rows).noise(theta) * rng.standard_normal(mean.shape)
     return Prediction(mean, rows.rows, noise, {g.name: _unknown(g) for g in rows.groups if named})
 
 

@@ -114,7 +114,7 @@ def kept_share(model: Model, tree: Any, name: str) -> Array:
     sigma = theta["sigma"]
     for block in model.blocks:
         if block.name == name:
-            if block.law.kind not in ("horseshoe", "ard"):
+            if not block.law.separates:
                 raise ValueError(
                     f"rule='shrinkage' is for a horseshoe or ard; under {block.law.kind} no scale "
                     f"says that its column does not matter: use rule='interval'"

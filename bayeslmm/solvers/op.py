@@ -3,19 +3,25 @@
 `Condense` makes of the rows what a solver's compiled code reads; its inputs are constants in a
 model, so PyTensor folds it away when it compiles and n never enters the sampler. `Evidence` is the
 log density given the scales, with its derivatives as further outputs of the same evaluation. Data
-are inputs, never closed over; both Ops survive pickling, and are equal where they do the same.
+are inputs, never closed over; the Ops survive pickling, and are equal where they do the same. A
+solver without compiled code is asked in Python (`PythonEvidence`), for no more than its `score`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
 import numpy as np
 import pytensor.tensor as pt
 from pytensor.gradient import DisconnectedType
 from pytensor.graph.basic import Apply
 from pytensor.graph.op import Op
-from pytensor.link.numba.dispatch.basic import register_funcify_default_op_cache_key
+from pytensor.link.numba.dispatch.basic import (
+    generate_fallback_impl,
+    register_funcify_and_cache_key,
+    register_funcify_default_op_cache_key,
+)
 
 from ..types import Array
 from .beta import FLAT, Beta, FixedPrior, prior_of
@@ -78,6 +84,9 @@ def log_density(
     recipe : OfRows or OfMatrix
         Makes the problem, and what is done with beta, from y and the arrays.
     """
+    if not hasattr(solver, "evaluate"):
+        asked: Any = PythonEvidence(type(solver), recipe)(scales, sigma, y, *arrays)
+        return asked[0]
     types = tuple((a.dtype.name, a.ndim) for a in solver.data)
     data: Any = Condense(type(solver), recipe, types)(y, *arrays)
     found: Any = Evidence(type(solver))(scales, sigma, *data)
@@ -109,25 +118,12 @@ class Condense(Op):
         return [DisconnectedType()() for _ in inputs]
 
 
-class Evidence(Op):
+class Differentiable(Op):
     """(scales, sigma, *data) -> log density, its derivative in scales, and in sigma."""
-
-    __props__ = ("solver",)
-
-    def __init__(self, solver: Any) -> None:
-        self.solver = solver
-        super().__init__()
 
     def make_node(self, *inputs: Any) -> Apply:
         outputs = [pt.tensor(dtype="float64", shape=(None,) * ndim) for ndim in (0, 1, 0)]
         return Apply(self, [pt.as_tensor_variable(i) for i in inputs], outputs)
-
-    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
-        scales, sigma, *data = inputs
-        known = frozen(self.solver.data_type(*data))
-        found = self.solver.evaluate(scales.copy(), float(sigma), known)
-        for storage, result in zip(output_storage, found):
-            storage[0] = np.asarray(result)
 
     def connection_pattern(self, node: Apply) -> list[list[bool]]:
         free = [True, False, False]
@@ -137,6 +133,65 @@ class Evidence(Op):
         _, slopes, slope = outputs
         weight = cotangents[0]
         return [weight * slopes, weight * slope, *[DisconnectedType()() for _ in inputs[2:]]]
+
+
+class Evidence(Differentiable):
+    """By compiled code, from a solver's data."""
+
+    __props__ = ("solver",)
+
+    def __init__(self, solver: Any) -> None:
+        self.solver = solver
+        super().__init__()
+
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+        scales, sigma, *data = inputs
+        known = frozen(self.solver.data_type(*data))
+        found = self.solver.evaluate(scales.copy(), float(sigma), known)
+        for storage, result in zip(output_storage, found):
+            storage[0] = np.asarray(result)
+
+
+class PythonEvidence(Differentiable):
+    """By any solver, from the rows: (scales, sigma, y, *arrays) as the recipe reads them."""
+
+    __props__ = ("solver", "recipe")
+
+    def __init__(self, solver: Any, recipe: Any) -> None:
+        self.solver, self.recipe = solver, recipe
+        super().__init__()
+
+    def perform(self, node: Apply, inputs: Any, output_storage: Any) -> None:
+        scales, sigma, *rows = inputs
+        solver = self._made(rows)
+        value, J, slope = solver.score(scales.copy(), float(sigma))
+        found = (value, slopes_of(solver.problem, scales, J), slope)
+        if not np.isfinite(value):
+            found = (-np.inf, np.zeros_like(scales), 0.0)
+        for storage, result in zip(output_storage, found):
+            storage[0] = np.asarray(result)
+
+    def _made(self, rows: list[Any]) -> Any:
+        """The solver of these rows, which are constants: made once."""
+        held, solver = getattr(self, "_held", ((), None))
+        if len(held) != len(rows) or any(a is not b for a, b in zip(held, rows)):
+            solver = self.solver.of(*self.recipe(*rows))
+            self._held = (rows, solver)
+        return solver
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_held"}
+
+
+def slopes_of(problem: Problem, scales: Array, J: Array) -> Array:
+    """Derivatives in a solver's scales from its J: lower part of J L, and J s."""
+    slopes, at = J * scales, 0
+    for f in problem.factors:
+        own = slice(at, at + f.effects**2)
+        L = scales[own].reshape(f.effects, -1)
+        slopes[own] = np.tril(J[own].reshape(L.shape) @ L).ravel()
+        at = own.stop
+    return slopes
 
 
 @register_funcify_default_op_cache_key(Evidence)
@@ -153,3 +208,11 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
         return np.asarray(value), slopes, np.asarray(slope)
 
     return evidence, version(evidence)  # PyTensor keeps a cache of its own
+
+
+@register_funcify_and_cache_key(PythonEvidence)
+def call_python(op: PythonEvidence, node: Apply, **kwargs: Any) -> Any:
+    """Let PyTensor's Numba backend go back to Python, and keep no machine code of it."""
+    with catch_warnings():
+        simplefilter("ignore", UserWarning)  # that it does so
+        return generate_fallback_impl(op, node), None

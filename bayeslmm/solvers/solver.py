@@ -61,11 +61,6 @@ class Solver(Protocol):
         """The same design with another response."""
         ...
 
-    @property
-    def data(self) -> Any:
-        """What compiled code reads: a named tuple of arrays that cannot be written to."""
-        ...
-
     def operations(self, entries: int) -> float:
         """Multiplications that one evaluation takes, roughly, for so many entries of `scales`."""
         ...
@@ -97,6 +92,33 @@ class Solver(Protocol):
         """
         ...
 
+    def redraws(
+        self,
+        scales: Array,
+        sigma: Array,
+        beta: Array,
+        others: tuple[Array, ...],
+        rng: np.random.Generator,
+    ) -> Array:
+        """Draws of the first factor's effects (k, levels, q) given draws of all else."""
+        ...
+
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (levels, q) of the first factor's effects over k points of theta."""
+        ...
+
+
+class CompiledSolver(Solver, Protocol):
+    """One whose density compiled code can call; others are asked in Python, and say the same."""
+
+    data_type: type  # a named tuple of arrays
+
+    @property
+    def data(self) -> Any:
+        """What compiled code reads: a `data_type` of arrays that cannot be written to."""
+        ...
+
+    @staticmethod
+    def evaluate(scales: Array, sigma: float, data: Any) -> tuple[float, Array, float]:
+        """Log density (-inf where float64 cannot hold it), slopes in the scales, and in sigma."""
         ...

@@ -118,7 +118,7 @@ def test_conditional_sds_given_beta_are_lme4s():
     reference = pd.read_csv(REFERENCES / "truth_ranef_sleepstudy_REML.csv")
     model = bl.lmm("Reaction ~ Days + (Days | Subject)", bl.datasets.load("sleepstudy"))
     best = bl.engines.maximise.maximise(model, "reml").theta
-    own = model.solver("reml").condition(best.scales, best.sigma).effects_own_cov
+    own = model.solver("reml").condition(*model.roots(best)).effects_own_cov
     ours = np.sqrt(np.diagonal(own, axis1=1, axis2=2)).T.ravel()
     np.testing.assert_allclose(ours, reference.sort_values(["term", "grp"])["condsd"], rtol=1e-4)
 

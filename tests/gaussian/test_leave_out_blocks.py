@@ -1,6 +1,7 @@
 """Leaving rows out of models with blocks: the dense normal, below, at and above n columns."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,3 +106,12 @@ def test_noise_that_float64_cannot_hold_gives_no_density():
     solver, f = w.solver("evidence", Dual), w.factors[0]
     for units in (Units.rows(w.frequency), Units.levels(f.codes, f.levels)):
         assert np.isnan(Precision(solver, units).at(w.scales, 1e-10).log_density).all()
+
+
+def test_a_solver_of_another_kind_leaves_out_by_the_precision_of_the_rows():
+    """All that is asked of it are its rows, and what it does with beta."""
+    w = wide(np.random.default_rng(4), 9, 2, ((3, 1),), ((4, True),), prior="normal")
+    units, known = Units.rows(w.frequency), w.solver("evidence", Primal)
+    other = left_out(SimpleNamespace(problem=known.problem, beta=known.beta), units)
+    one, two = (way.at(w.scales, w.sigma) for way in (other, left_out(known, units)))
+    np.testing.assert_allclose(one.log_density, two.log_density, rtol=1e-9)

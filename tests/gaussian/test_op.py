@@ -10,13 +10,38 @@ import pytest
 
 from bayeslmm.solvers.beta import MeanPrior, prior_of
 from bayeslmm.solvers.dual import Dual
-from bayeslmm.solvers.op import Condense, Evidence, OfMatrix, OfRows, log_density
+from bayeslmm.solvers.op import Condense, Evidence, OfMatrix, OfRows, PythonEvidence, log_density
 from bayeslmm.solvers.patterns import Patterns
 from bayeslmm.solvers.primal import Primal
 from bayeslmm.solvers.problem import MatrixProblem
 from bayeslmm.solvers.score import lower_product
 
 from .blocks import wide
+
+
+@dataclass(frozen=True)
+class Uncompiled:
+    """A solver that answers in Python alone."""
+
+    inner: Primal
+
+    @classmethod
+    def of(cls, problem, beta):
+        return cls(Primal.of(problem, beta))
+
+    @property
+    def problem(self):
+        return self.inner.problem
+
+    @property
+    def beta(self):
+        return self.inner.beta
+
+    def value(self, scales, sigma):
+        return self.inner.value(scales, sigma)
+
+    def score(self, scales, sigma):
+        return self.inner.score(scales, sigma)
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,8 @@ def slopes(case):
     return value, flat, slope
 
 
-CASES = ["primal", "dual", "patterns", "patterns, flat"]
+KINDS = {"primal": Primal, "dual": Dual, "uncompiled": Uncompiled}
+CASES = [*KINDS, "patterns", "patterns, flat"]
 
 
 @pytest.fixture(scope="module", params=CASES)
@@ -70,7 +96,7 @@ def problem(request):
     if request.param.startswith("patterns"):
         variance = np.full(4, np.inf) if "flat" in request.param else np.geomspace(0.5, 9.0, 4)
         return of_matrix(MeanPrior(np.linspace(-1.0, 1.0, 4), variance))
-    rng, kind = np.random.default_rng(1), {"primal": Primal, "dual": Dual}[request.param]
+    rng, kind = np.random.default_rng(1), KINDS[request.param]
     sizes = ((14, False), (17, True))
     w = wide(rng, 9, 2, ((4, 2), (3, 1)), sizes, prior="joint", extras=True)
     return of_rows(kind, w)
@@ -99,9 +125,9 @@ def test_value_and_gradient_are_the_solvers(problem, compiled):
     assert float(by_sigma) == pytest.approx(3.0 * truth[2], rel=1e-10)
 
 
-def test_the_rows_are_folded_away(compiled):
+def test_the_rows_are_folded_away(problem, compiled):
     operators = {type(node.op) for node in compiled.maker.fgraph.apply_nodes}
-    assert Evidence in operators
+    assert (PythonEvidence if isinstance(problem.solver, Uncompiled) else Evidence) in operators
     assert Condense not in operators
 
 
@@ -125,6 +151,9 @@ def test_the_operators_survive_pickling_and_equal_only_their_own_kind():
         assert cloudpickle.loads(cloudpickle.dumps(op)) == op
     assert one != two
     assert Evidence(Primal) != Evidence(Dual)
+    asked = PythonEvidence(Uncompiled, OfRows(1))
+    assert cloudpickle.loads(cloudpickle.dumps(asked)) == asked
+    assert asked != PythonEvidence(Uncompiled, OfRows(2))
 
 
 def test_a_graph_survives_pickling(problem, graph):

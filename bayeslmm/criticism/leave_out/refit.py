@@ -41,8 +41,7 @@ def without(model: Model, inside: NDArray[np.bool_], once: bool = False) -> Mode
     terms = tuple(term.at_rows(keep) for term in model.terms)
     made = {t.name: t.grouping for t in terms if isinstance(t, GroupTerm)}
     design = replace(design, groups=tuple(made[g.name] for g in d.groups))
-    residual = replace(model.residual, precision=design.precision, frequency=design.frequency)
-    return replace(model, design=design, terms=terms, residual=residual)
+    return replace(model, design=design, terms=terms, residual=model.residual.at(design))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...solvers.beta import Beta, FixedPrior, normal
+from ...stats.normal import log_normal
 from ...types import Array, Named, Theta
 
 
@@ -121,8 +122,9 @@ class MeansTerm:
         """Log density of draws (..., d) of the user's scale; zero where the prior is flat."""
         if self.prior is None:
             return np.zeros(mu.shape[:-1])
-        inside = (mu - self.shift) / self.unit
-        return self.prior.log_density(inside) - np.log(self.unit).sum()
+        rest = self.asked(mu) - self.prior.location
+        density: Array = log_normal(rest, self.prior.scale).sum(axis=-1)
+        return density - np.log(self.unit).sum()
 
     def graph(self, values: Any, rows: Any) -> Any:
         """mu as a random variable of the graph that is open; its part of the mean of rows."""

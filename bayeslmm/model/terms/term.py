@@ -84,6 +84,7 @@ class Residual(Protocol):
 
     sigma: Positive
     parameters: tuple[Positive, ...]  # sigma last
+    products: tuple[Any, ...]  # `Product`s: how its root follows from parameters, if it has one
 
     @property
     def constants(self) -> Named:
@@ -94,8 +95,20 @@ class Residual(Protocol):
         """What solvers take, (...): the noise of a row of weight one."""
         ...
 
-    def sd(self, scale: Any) -> Array:
-        """Noise of every row, (..., n), or of every entry."""
+    def sd(self, scale: Any, *root: Array) -> Array:
+        """Noise of every row, (..., n), or of every entry, from what solvers take.
+
+        A residual with more parameters than sigma has `root_shape` and `root(theta)` as terms have;
+        its root stands behind those of the terms.
+        """
+        ...
+
+    def noise(self, theta: Theta) -> Array:
+        """The same from theta."""
+        ...
+
+    def at(self, rows: Any) -> "Residual":
+        """The same law of other rows, a design's or new ones; no matrix asks this."""
         ...
 
     def reported(self, theta: Theta) -> Named:
@@ -106,8 +119,8 @@ class Residual(Protocol):
         """The inverse of `reported`."""
         ...
 
-    def log_density(self, rest: Array, scale: Array) -> Array:
-        """Log density (k,) of what is left of the rows (k, n), at noise (k,)."""
+    def log_density(self, rest: Array, theta: Theta) -> Array:
+        """Log density (k,) of what is left of the rows (k, n), at k points or at one."""
         ...
 
     def graph(self, name: str, mean: Any, values: Mapping[str, Any], y: Array, rows: Any) -> Any:

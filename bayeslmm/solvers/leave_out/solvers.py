@@ -20,6 +20,7 @@ from ...types import Array
 from ..beta import Beta, prior_of
 from ..dual import Dual
 from ..primal import Primal
+from ..solver import Solver
 from .groups import compress, leave_groups
 from .left import Left, LeftOut, Units, with_constants
 from .rotated import Rotated, rotate
@@ -134,10 +135,11 @@ class Refits:
         return other
 
 
-def left_out(solver: Primal | Dual, units: Units) -> LeftOut:
-    """The units, in the cheapest of the exact ways."""
-    if isinstance(solver, Dual):
-        return Precision(solver, units)
+def left_out(solver: Solver, units: Units) -> LeftOut:
+    """The units, in the cheapest of the exact ways; any but `Primal` takes the rows' precision."""
+    if not isinstance(solver, Primal):
+        other = solver if isinstance(solver, Dual) else Dual.of(solver.problem, solver.beta)  # type: ignore[arg-type]
+        return Precision(other, units)
     largest, problem = float(np.bincount(units.codes).max()), solver.problem
     if largest > 1 and problem.factors and np.array_equal(units.codes, problem.first.codes):
         return Groups(solver, units)
