@@ -28,8 +28,17 @@ def test_a_page_with_two_engines_shows_their_numbers(fits, tmp_path):
 
 @pytest.mark.parametrize("engine", ["NUTS", "EB"])
 def test_a_page_with_one_engine_needs_no_dict(fits, tmp_path, engine):
+    """It is the page of a dict of one, under the engine's own name."""
     model, trees = fits
-    assert bl.report(model, trees[engine], tmp_path / "r.html").stat().st_size > 10_000
+    page = Page(bl.report(model, trees[engine], tmp_path / "r.html"))
+    name = {"NUTS": "NUTS", "EB": "EB (reml)"}[engine]
+    named = Page(bl.report(model, {name: trees[engine]}, tmp_path / "n.html"))
+    assert page.text == named.text
+    assert [alt for alt, _ in page.figures] == [alt for alt, _ in named.figures]
+    chains = "Did the chains mix?"
+    assert (chains in page.headings) == (engine == "NUTS")
+    days = bl.fixef(trees[engine]).loc["Days", "mean"]
+    assert f"{days:.2f}" in page.text
 
 
 def test_the_page_fetches_nothing(fits, tmp_path):
