@@ -189,6 +189,8 @@ def _quantities(tree: Any, told: list[Scalar]) -> list[Quantity]:
 def _pooled(each: Estimate) -> Iterator[Quantity]:
     """The levels of an effect, the rows' scores on a component, all columns, all pairs of them."""
     mean, sd, *_ = each.told
+    if not each.still.all():  # a number that never varies has no part in the width of the rest
+        sd = np.where(each.still, 0.0, sd)
     if each.block:
         yield Quantity(each.name, mean, sd)
     elif each.paired:

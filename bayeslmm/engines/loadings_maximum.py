@@ -158,7 +158,7 @@ def refuse_pole(model: Model) -> None:
 def _excess(axes: Axes) -> float:
     """The power of 1 / sigma with which the posterior rises, its prior aside."""
     d, q = axes.problem.Y.shape[1], axes.components
-    if axes.problem.there.all():
+    if axes.problem.complete:
         rows = axes.problem.scatter
         rank = int((rows.leading(q)[0] > RANK * rows.total).sum())
         return (rows.n - 1.0 - rank) * (d - q)

@@ -16,6 +16,7 @@ import numpy as np
 from ..model.loadings import triangle
 from ..model.model import Model
 from ..model.target import hessian
+from ..posterior.covariances import COVARIANCE, covariances
 from ..posterior.log_densities import log_complete, log_prior
 from ..posterior.named import Reading
 from ..posterior.recover import canonical_draws, moments_of, one_chain, theta_variables
@@ -167,7 +168,10 @@ class Values:
         model = self.model
         if not self._drawn:
             z, jacobian = self.coordinates(v)
-            told = theta_variables(model, model.space.constrain(z))
+            theta = model.space.constrain(z)
+            told = theta_variables(model, theta)
+            of_rows = covariances(model, theta, len(z))
+            told |= {n: found for n, found in of_rows.items() if n in COVARIANCE}  # else moments
             log_target = model.target().many(z) + jacobian
             return Reading(log_target, told, [], theta=model.space.constrain(z[None]))
         points = self.read(v)

@@ -52,7 +52,7 @@ class Axes:
         Y = self.problem.Y
         if self.spectral:
             return float(np.sqrt(self.problem.scatter.total / Y.size))
-        complete = bool(self.problem.there.all())
+        complete = self.problem.complete
         return float(np.sqrt(np.mean(column_moments(Y, complete)[1])))
 
     @cached_property
@@ -68,7 +68,7 @@ class Axes:
 
     def likeliest_at(self, sigma: float | None) -> Maximum:
         """The same where the noise is known."""
-        if not self.problem.there.all():
+        if not self.problem.complete:
             return imputed(self.problem.Y, self.components, sigma, self.problem.constant)
         # The prior of mu has no part in the likelihood, whatever solver it asks for.
         return closed_form(Complete(self.problem, MAXIMISED), self.components, sigma)

@@ -60,7 +60,7 @@ class Complete:
     @classmethod
     def cost(cls, problem: Problem | MatrixProblem, beta: Beta) -> float | None:
         """Sums over columns, if no entry is missing and means are alike before the rows."""
-        if isinstance(problem, Problem) or not problem.there.all():
+        if isinstance(problem, Problem) or not problem.complete:
             return None
         prior = normal(beta)
         alike = prior is None or bool((prior.scale == prior.scale[0]).all())

@@ -13,6 +13,7 @@ from ..types import Array, Index
 from .canonical import principal
 from .expectation import expected_scores
 from .latent import add_moments, by_pattern, draw_scores
+from .problem import is_complete
 from .solver import Moments
 
 CACHE = 200_000  # numbers that the processor's cache holds
@@ -124,9 +125,9 @@ def score_moments(means: Means, X: Array) -> tuple[Array, Array]:
     """Mean and sd of all scores (n, q), averaged over k points of theta, mu integrated out."""
     if means.known is not None:
         return expected_scores(X, means.told[0], means.known, float(means.sigma[0]))
-    there = ~np.isnan(X)
-    if means.solver.spectral and there.all():
+    if means.solver.spectral and is_complete(X):
         return _linear_moments(means, X)
+    there = ~np.isnan(X)
     order, fresh = by_pattern(there)
     told = means.told
     mean, square = np.zeros((2, X.shape[0], told.shape[2]))

@@ -284,14 +284,11 @@ class Patterns:
     beta : Beta
         What is done with mu; its prior knows no correlations.
     rows : PatternData
-    basis : ndarray (d, d)
-        Orthonormal: in whose coordinates other compiled code takes W.
     """
 
     problem: MatrixProblem
     beta: Beta
     rows: PatternData
-    basis: Array
 
     fused = True
     condition = scores.condition
@@ -313,7 +310,7 @@ class Patterns:
     @classmethod
     def of(cls, problem: MatrixProblem, beta: Beta) -> "Patterns":
         """The solver of the rows."""
-        return cls(problem, beta, gather(problem.Y), np.eye(problem.Y.shape[1]))
+        return cls(problem, beta, gather(problem.Y))
 
     def operations(self, entries: int) -> float:
         """Multiplications that one evaluation takes, roughly."""

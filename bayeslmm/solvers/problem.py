@@ -168,6 +168,11 @@ class MatrixProblem:
         """Which entries are known (n, d)."""
         return ~np.isnan(self.Y)
 
+    @cached_property
+    def complete(self) -> bool:
+        """Whether no entry is missing."""
+        return is_complete(self.Y)
+
     def added(self, beta: Beta) -> float:
         """What is added to the log density where this is done with mu."""
         improper = beta is not MAXIMISED and normal(beta) is None
@@ -179,3 +184,9 @@ class MatrixProblem:
         n, d = self.Y.shape
         scores = Factor(row, n, W[column])
         return Problem.plain(self.Y[row, column], np.eye(d)[column], (scores,))
+
+
+def is_complete(Y: Array) -> bool:
+    """Whether no entry is NaN; a sum that is finite has none, and is had without a mask."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(Y.sum())) or not np.isnan(Y).any()

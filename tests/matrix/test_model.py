@@ -313,3 +313,13 @@ def test_the_result_carries_the_names_and_labels_of_the_table(gaps):
         covariance(W[None], posterior["sigma"].values[0, :1])[0],
         rtol=1e-12,
     )
+
+
+def test_a_covariance_with_numbers_that_never_vary_is_compared_by_the_others(iris):
+    """Without components all covariances are zero in every draw, and the variances vary."""
+    model = bl.ppca(iris, 0)
+    nuts = bl.fit(model, bl.NUTS(draws=100, tune=100, chains=2), seed=1)
+    table = bl.compare_engines({"a": nuts, "b": nuts}).parameters.loc["covariance"]
+    sd = nuts["posterior"]["covariance"].std(("chain", "draw")).values[np.triu_indices(4)]
+    np.testing.assert_allclose(table["sd"], np.sqrt(np.mean(sd**2)), rtol=1e-9)
+    np.testing.assert_allclose(table["sd ratio"], 1.0)
