@@ -17,8 +17,8 @@ TAILS = [0.025, 0.975]
 Z = 1.959963984540054  # a normal interval that holds 95%, in sds
 PANELS = (
     "caterpillar.caterpillar",
-    "coefficients.coefficients",
-    "rows.rows",
+    "effects_forest.coefficients",
+    "row_panels.rows",
     "calibration.calibration",
     "mixing.mixing",
     "compared.compared",
