@@ -8,7 +8,7 @@ import pymc as pm
 
 import bayeslmm as bl
 
-from .gaussian.dense import Problem
+from .solvers.dense import Problem
 from .tables import crossed_table
 
 

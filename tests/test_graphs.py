@@ -14,8 +14,8 @@ from scipy import stats
 
 import bayeslmm as bl
 
-from .gaussian.dense import FLOAT, dense
 from .graph_points import Compiled, blocks, dense_problem, merged, order, slopes, table
+from .solvers.dense import FLOAT, dense
 
 TOLERANCE = 1e-7
 

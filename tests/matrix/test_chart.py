@@ -22,7 +22,7 @@ from bayeslmm.model.loadings import (
 from bayeslmm.model.parameters import Loadings, Positive
 from bayeslmm.model.space import Space
 from bayeslmm.solvers.canonical import covariance, described, facing, principal, upright
-from tests.gaussian.dense_factor import Dense, rows
+from tests.solvers.dense_factor import Dense, rows
 
 SD = 1.3
 

@@ -9,7 +9,7 @@ import pytest
 import bayeslmm as bl
 from bayeslmm.engines.start import centre
 from bayeslmm.solvers.canonical import covariance
-from tests.gaussian.dense_factor import Dense
+from tests.solvers.dense_factor import Dense
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from scipy.optimize import minimize
 import bayeslmm as bl
 from bayeslmm.engines.loadings_maximum import at_loadings
 from bayeslmm.engines.start import centre
-from tests.gaussian.dense_factor import rows
+from tests.solvers.dense_factor import rows
 
 
 @pytest.fixture(scope="module")

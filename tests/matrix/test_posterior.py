@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from tests.gaussian.dense_factor import Dense, rows
+from tests.solvers.dense_factor import Dense, rows
 
 SD_W, SIGMA, MU = 1.2, 0.8, 3.0  # fixed scale of W, HalfNormal of sigma, Normal(0, .) of mu
 N = 12

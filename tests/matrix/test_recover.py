@@ -9,7 +9,7 @@ from bayeslmm.solvers import matrix_scores as scores
 from bayeslmm.solvers.beta import MeanPrior
 from bayeslmm.solvers.canonical import covariance, facing, principal
 from bayeslmm.solvers.matrix_scores import Means, draw_all, score_moments
-from tests.gaussian.dense_factor import Dense, complete, patterns, rows
+from tests.solvers.dense_factor import Dense, complete, patterns, rows
 
 N, D, Q, POINTS = 9, 4, 2, 5
 SIGMA = np.linspace(0.4, 1.2, POINTS)
