@@ -105,7 +105,7 @@ print("mean of PC1, signs tossed:", (draws.to_numpy() * flips).mean(axis=0)[:, 0
 
 # %%
 lower, upper = (draws.quantile(p, "s").to_numpy() for p in (0.025, 0.975))
-labels = pd.MultiIndex.from_product([model.component_names, flowers.columns])
+labels = pd.MultiIndex.from_product([model.coords["component"], flowers.columns])
 table = pd.DataFrame(
     {
         "ml": W.T.ravel(),
