@@ -102,18 +102,21 @@ class Chart:
         return z
 
     def _at(self, x: Array) -> tuple[Theta, list[Array]]:
-        """The variances at x, and the blocks' roots as they are there, with their signs."""
+        """The variances at x but for the blocks', and the blocks' roots, with their signs."""
         theta = self.model.space.constrain(self._others(x))
         sigma = float(theta["sigma"])
-        roots = [b.relative(x) * sigma / b.unit[:, None] for b in self.blocks]
+        return theta, [b.relative(x) * sigma / b.unit[:, None] for b in self.blocks]
+
+    def _whole(self, theta: Theta, roots: list[Array]) -> Theta:
+        """The same with the variances that the blocks' roots are of."""
         with np.errstate(over="ignore"):  # a density there is not finite, which is told
             for b, L in zip(self.blocks, roots):
-                theta |= b.term.at_root(L)
-        return theta, roots
+                theta = theta | b.term.at_root(L)
+        return theta
 
     def theta(self, x: Array) -> Theta:
         """The variances at x."""
-        return self._at(x)[0]
+        return self._whole(*self._at(x))
 
     def coordinates(self, theta: Theta) -> Array:
         """x at the variances theta."""
@@ -139,9 +142,10 @@ class Chart:
         if not (size.max(initial=0.0) < HUGE and size[self.natural :].max(initial=0.0) < FAR):
             return np.nan, np.zeros(x.size)
         model, (theta, own) = self.model, self._at(x)
-        roots = [each.root(theta) for each in model.rooted]
-        for b, L in zip(self.blocks, own):
-            roots[b.number] = L
+        known = {b.number: L for b, L in zip(self.blocks, own)}
+        roots = [
+            known[i] if i in known else each.root(theta) for i, each in enumerate(model.rooted)
+        ]
         scales, sigma = model.entries.join(roots), float(theta["sigma"])
         value, J, slope_sigma = self.target.solver.score(scales, sigma, self.target.work)
         flat = np.zeros_like(J)
@@ -150,6 +154,7 @@ class Chart:
             slope += np.tril(j @ L) if j.ndim == 2 else j * L
         by_scale: Theta = {}
         if self.target.prior:
+            theta = self._whole(theta, own)
             more, by_scale = self.target.scale_prior(theta)
             value += more + self._add_prior(theta, own, by_scale, slopes)
             slope_sigma += float(by_scale["sigma"])

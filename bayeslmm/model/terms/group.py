@@ -108,7 +108,8 @@ class GroupTerm:
     def at_root(self, L: Array) -> Theta:
         """The inverse: sds, and K, whose row is a unit vector's where an sd is zero."""
         sd = np.sqrt((L**2).sum(axis=-1))
-        K = np.broadcast_to(np.eye(sd.shape[-1]), L.shape).copy()
+        K = np.zeros(L.shape)
+        K[...] = np.eye(sd.shape[-1])
         np.divide(L, sd[..., None], out=K, where=(sd > 0.0)[..., None])
         return {self.sd.name: sd, self.correlation.name: K}
 
