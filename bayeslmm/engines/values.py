@@ -173,7 +173,7 @@ class Values:
             of_rows = covariances(model, theta, len(z))
             told |= {n: found for n, found in of_rows.items() if n in COVARIANCE}  # else moments
             log_target = model.target().many(z) + jacobian
-            return Reading(log_target, told, [], theta=model.space.constrain(z[None]))
+            return Reading(log_target, told, [], theta={n: v[None] for n, v in theta.items()})
         points = self.read(v)
         log_target = points.log_prior + log_complete(model, points.theta, points.drawn)
         told = theta_variables(model, points.theta)
