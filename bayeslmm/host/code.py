@@ -32,8 +32,8 @@ def digest(function: Any) -> str:
 
     Parameters
     ----------
-    function : Dispatcher
-        What `numba.njit` returned.
+    function : Dispatcher or Compiled
+        What `numba.njit` returned, or what becomes it.
 
     Raises
     ------
@@ -77,6 +77,8 @@ def _switches() -> tuple[Any, ...]:
 
 def _parts(value: Any, met: dict[int, int]) -> Iterator[str]:
     """Everything that a value is made of, as text; what was met before by its number."""
+    if str(type(value).__module__).partition(".")[0] == OWN:
+        value = getattr(value, "made", value)  # a function, or a routine, that waited to be called
     if isinstance(value, PLAIN):
         yield f"{type(value).__name__} {value!r}"
     elif isinstance(value, tuple | list | frozenset):

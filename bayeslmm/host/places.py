@@ -17,13 +17,13 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-import numba
-
 PACKAGE = Path(__file__).parents[1]
 
 
 def code_folders() -> list[Path]:
     """Folders of compiled code, the first first; a package of its own in each that is shared."""
+    import numba
+
     config: Any = numba.config
     own = f"bayeslmm_{sha256(str(PACKAGE).encode()).hexdigest()[:12]}"
     given = [Path(config.CACHE_DIR) / own] if config.CACHE_DIR else []

@@ -8,38 +8,46 @@ LAPACK counts by columns: a matrix in C order is to it the transpose, lower is u
 passed in 64 bits whose upper half is zero, which reads the same where LAPACK takes 32.
 """
 
-import llvmlite.binding as llvm
+from functools import cached_property
+from typing import Any
+
 import numpy as np
-from numba import types
-from numba.extending import get_cython_function_address
 
 from .compiled import jit
 
-_TEXT, _INT = types.CPointer(types.uint8), types.CPointer(types.int64)
-_REAL = types.CPointer(types.float64)
+
+class Routine:
+    """One routine, found and named when compiled code that calls it is first asked for.
+
+    `kinds` has a letter for each argument: t a text, i an integer, r a real number, all by address.
+    """
+
+    def __init__(self, name: str, kinds: str, library: str = "cython_lapack") -> None:
+        self.name, self.kinds, self.library = name, kinds, library
+
+    @cached_property
+    def made(self) -> Any:
+        """Numba's object; machine code from the disk finds the name from now on, too."""
+        import llvmlite.binding as llvm
+        from numba import types
+        from numba.extending import get_cython_function_address
+
+        address = get_cython_function_address(f"scipy.linalg.{self.library}", self.name)
+        llvm.add_symbol(f"bayeslmm_{self.name}", address)
+        each = {"t": types.uint8, "i": types.int64, "r": types.float64}
+        arguments = [types.CPointer(each[kind]) for kind in self.kinds]
+        return types.ExternalFunction(f"bayeslmm_{self.name}", types.void(*arguments))
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.made
 
 
-def _routine(
-    name: str, *arguments: types.Type, library: str = "cython_lapack"
-) -> types.ExternalFunction:
-    address = get_cython_function_address(f"scipy.linalg.{library}", name)
-    llvm.add_symbol(f"bayeslmm_{name}", address)
-    return types.ExternalFunction(f"bayeslmm_{name}", types.void(*arguments))
-
-
-_potrf = _routine("dpotrf", _TEXT, _INT, _REAL, _INT, _INT)
-_potri = _routine("dpotri", _TEXT, _INT, _REAL, _INT, _INT)
-_trtrs = _routine("dtrtrs", _TEXT, _TEXT, _TEXT, _INT, _INT, _REAL, _INT, _REAL, _INT, _INT)
-_syrk = _routine(
-    "dsyrk",
-    *(_TEXT, _TEXT, _INT, _INT, _REAL, _REAL, _INT, _REAL, _REAL, _INT),
-    library="cython_blas",
-)
-_trsm = _routine(
-    "dtrsm",
-    *(_TEXT, _TEXT, _TEXT, _TEXT, _INT, _INT, _REAL, _REAL, _INT, _REAL, _INT),
-    library="cython_blas",
-)
+_potrf = Routine("dpotrf", "tirii")
+_potri = Routine("dpotri", "tirii")
+_trtrs = Routine("dtrtrs", "tttiiririi")
+_syrk = Routine("dsyrk", "ttiirrirri", "cython_blas")
+_trsm = Routine("dtrsm", "ttttiirriri", "cython_blas")
 
 
 @jit

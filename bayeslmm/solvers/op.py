@@ -207,7 +207,7 @@ def compile_evidence(op: Evidence, node: Apply, **kwargs: Any) -> Any:
         value, slopes, slope = kernel(scales.copy(), sigma.item(), data_type(*data))
         return np.asarray(value), slopes, np.asarray(slope)
 
-    return evidence, version(evidence)  # PyTensor keeps a cache of its own
+    return evidence.made, version(evidence)  # PyTensor keeps a cache of its own
 
 
 @register_funcify_and_cache_key(PythonEvidence)
