@@ -8,7 +8,7 @@ the fallback, and the sampler of the joint graph where nutpie cannot be imported
 import importlib.util
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
 
@@ -101,7 +101,7 @@ class NUTS:
             return exact_draws(model, self.chains, self.draws)
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
-        target = model.target()
+        target = replace(model.target(), repeated=True)
         z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
         with held():
             thetas = model.space.constrain(z)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..solvers.compiled import jit
-from ..solvers.score import just_value, lower_product, value_and_score
+from ..solvers.score import lower_product, value_and_score
 from ..types import Array
 from .laws import density
 
@@ -235,41 +235,3 @@ def deviations(z, layout, h):
     """Fill the standard deviations h."""
     for i in range(h.size):
         h[i] = layout.value[i] if layout.at[i] < 0 else np.exp(z[layout.at[i]])
-
-
-@jit
-def log_posterior_many(Z, layout, data, work):
-    """`log_posterior` without gradient at many points (k, d)."""
-    h = np.empty(layout.at.size)
-    corr = np.empty(layout.start.size)
-    scales = np.empty(length(layout))
-    grad = np.empty(Z.shape[1])
-    out = np.empty(Z.shape[0])
-    for i in range(Z.shape[0]):
-        unpack(Z[i], layout, h, corr, scales)
-        out[i] = just_value(scales, h[h.size - 1], data, work)
-        out[i] += log_prior(Z[i], layout, h, grad)
-    return out
-
-
-@jit
-def unpack_many(Z, layout):
-    """`unpack` at k points: scales (k, .), correlation factors (k, .), L (k, .)."""
-    h = np.empty((Z.shape[0], layout.at.size))
-    corr = np.empty((Z.shape[0], layout.start.size))
-    scales = np.empty((Z.shape[0], length(layout)))
-    for i in range(Z.shape[0]):
-        unpack(Z[i], layout, h[i], corr[i], scales[i])
-    return h, corr, scales
-
-
-@jit
-def log_prior_many(Z, layout):
-    """`log_prior` without gradient at many points (k, d)."""
-    h = np.empty(layout.at.size)
-    grad = np.empty(Z.shape[1])
-    out = np.empty(Z.shape[0])
-    for i in range(Z.shape[0]):
-        deviations(Z[i], layout, h)
-        out[i] = log_prior(Z[i], layout, h, grad)
-    return out

@@ -162,9 +162,8 @@ def _constant(code: int, a: float, b: float) -> float:
     return 0.0
 
 
-@jit
-def density(code, a, b, constant, x):
-    """Log density at x > 0 and its derivative."""
+def density_at(code, a, b, constant, x):  # type: ignore[no-untyped-def]
+    """Log density at x > 0 and its derivative: of a number in compiled code, or of whole arrays."""
     if code == 1:
         return constant - 0.5 * (x / a) ** 2, -x / (a * a)
     if code == 2:
@@ -189,20 +188,16 @@ def density(code, a, b, constant, x):
     return constant, 0.0
 
 
+density = jit(density_at)
+
+
 def log_densities(law: Law, values: np.ndarray) -> np.ndarray:
     """Log density of every value; the last axis holds the elements of a vector of parameters."""
-    flat = np.ascontiguousarray(values, dtype=np.float64)
-    size = 1 if all(np.ndim(p) == 0 for p in law.parameters) else flat.shape[-1]
-    return _each(law.code, law.table(size), flat.reshape(-1)).reshape(flat.shape)
-
-
-@jit
-def _each(code, table, x):
-    out = np.empty(x.size)
-    for i in range(x.size):
-        row = table[i % table.shape[0]]
-        out[i] = density(code, row[0], row[1], row[2], x[i])[0]
-    return out
+    size = 1 if all(np.ndim(p) == 0 for p in law.parameters) else values.shape[-1]
+    a, b, constant = law.table(size).T
+    with np.errstate(all="ignore"):
+        found = density_at(law.code, a, b, constant, np.asarray(values, np.float64))[0]
+    return np.broadcast_to(found, values.shape)
 
 
 def lkj_constant(n: int, eta: float) -> float:

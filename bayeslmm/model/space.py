@@ -15,12 +15,13 @@ import numpy as np
 
 from ..solvers.axes import Axes
 from ..types import Array, Index, Theta
-from .coordinates import Layout, unpack_many
+from .coordinates import Layout
 from .laws import lkj_constant
 from .loadings import LoadingsChart, chart_of
 from .loadings import coordinates as of_loadings
 from .loadings import unpack_many as loadings_many
 from .parameters import Correlation, Loadings, Positive
+from .vectorised import unpack
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Space:
     def sigma(self) -> Positive:
         return self.scales[-1]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of free coordinates d."""
         return sum(place.size for place in self.places.values())
@@ -154,7 +155,7 @@ class Space:
         if self.loadings:
             return self._with_loadings(z, self.loadings, lead)
         flat = np.ascontiguousarray(z.reshape(int(np.prod(lead)), z.shape[-1]))
-        h, corr, _ = unpack_many(flat, self.layout)
+        h, corr, _ = unpack(flat, self.layout)
         found, at = self._named(h, lead), 0
         for c in self.correlations:
             found[c.name] = corr[:, at : at + c.size**2].reshape((*lead, *c.shape))

@@ -4,27 +4,20 @@ Compiled code evaluates it (`coordinates`); priors that it does not know are add
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..solvers import at_points
 from ..types import Array, Theta
-from .coordinates import (
-    log_criterion,
-    log_posterior,
-    log_posterior_many,
-    log_prior,
-    log_prior_many,
-    pull,
-    slopes_of,
-    unpack_many,
-)
-from .laws import density, sized
+from .coordinates import log_criterion, log_posterior
+from .laws import density_at, sized
 from .loadings import of_complete, of_patterns, prior_at
 from .parameters import Positive
 from .space import Space
+from .vectorised import deviations, log_prior, pull, slopes_of, unpack
 
 type Evaluate = Callable[[Array], tuple[float, Array]]
 
@@ -34,18 +27,25 @@ class Target:
     """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
 
     The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
-    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale.
+    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale. One that
+    is called tens of thousands of times (`repeated`) is worth compiling whatever the rows.
     """
 
     solver: Any
     space: Space
     prior: bool = True
     natural: bool = False
+    repeated: bool = False
+
+    @cached_property
+    def compiled(self) -> bool:
+        """Whether compiled code evaluates it."""
+        return self.repeated or not getattr(self.solver, "light", False)
 
     @cached_property
     def work(self) -> Any:
-        """Scratch memory; one thread may use it at a time."""
-        return self.solver.work()
+        """Scratch memory of compiled code; one thread may use it at a time."""
+        return self.solver.work() if self.compiled else None
 
     @cached_property
     def customs(self) -> tuple[tuple["CustomPrior", Positive], ...]:
@@ -59,12 +59,12 @@ class Target:
         return self.space.size
 
     @cached_property
-    def _code(self) -> "RowsCode | MatrixCode | DenseCode":
+    def _code(self) -> "RowsCode | MatrixCode | ArrayCode":
         """Compiled code for this space and solver."""
         if self.space.axes is not None:
             mode = (2 if self.natural else 1) if self.prior else 0
             return MatrixCode(self.solver, self.space, mode)
-        kind = RowsCode if self.solver.fused else DenseCode
+        kind = RowsCode if self.solver.fused and self.compiled else ArrayCode
         return kind(self.solver, self.space, self.prior, self.work)
 
     def __call__(self, z: Array) -> tuple[float, Array]:
@@ -89,6 +89,13 @@ class Target:
         """Values at points Z (k, d)."""
         return self._with_customs(self._code.many(Z), Z)
 
+    def slopes(self, Z: Array) -> tuple[Array, Array]:
+        """Values (k,) and gradients (k, d) at points Z (k, d)."""
+        if self.customs or not hasattr(self._code, "slopes"):
+            each = [self(z) for z in Z]
+            return np.array([v for v, _ in each]), np.array([g for _, g in each])
+        return self._code.slopes(Z)
+
     def prior_many(self, Z: Array) -> Array:
         """Log prior density of the coordinates at points Z (k, d), Jacobian included."""
         return self._with_customs(self._code.prior_many(Z), Z)
@@ -99,10 +106,9 @@ class Target:
 
     def pulled(self, z: Array, slopes: Array, slope_sigma: float) -> Array:
         """Gradient in z (d,) of a function with such slopes in the roots (m,), and in sigma."""
-        h, corr, _ = (a[0] for a in unpack_many(z[None], self.space.layout))
-        grad = np.zeros(z.size)
-        pull(z, self.space.layout, h, corr, slopes, slope_sigma, grad)
-        return grad
+        layout = self.space.layout
+        h, corr, _ = unpack(z[None], layout)
+        return pull(z[None], layout, h, corr, slopes[None], np.array([slope_sigma]))[0]
 
     def scale_prior(self, theta: Theta) -> tuple[float, Theta]:
         """Log prior of the free scales on their own scale, without Jacobian, and slopes by name."""
@@ -115,15 +121,15 @@ class Target:
                 value, slope = customs[scale.name](h)
                 total += value
             elif scale.free and scale.law is not None:
-                for i, (a, b, constant) in enumerate(scale.table):
-                    value, slope[i] = density(scale.code, a, b, constant, h[i])
-                    total += value
+                with np.errstate(all="ignore"):
+                    value, slope[:] = density_at(scale.code, *scale.table.T, h)
+                total += float(np.sum(np.broadcast_to(value, h.shape)))
             slopes[scale.name] = slope.reshape(scale.shape)
         return total, slopes
 
     def fresh(self) -> "Target":
         """A copy with scratch memory of its own, for another thread."""
-        return Target(self.solver, self.space, self.prior, self.natural)
+        return replace(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -143,15 +149,25 @@ class RowsCode:
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
-        return log_posterior_many(Z, self.space.layout, self.solver.data, self.work)
+        return _values(Z, self.space, self.solver, self.work)
 
     def prior_many(self, Z: Array) -> Array:
-        return log_prior_many(Z, self.space.layout)
+        return _prior(Z, self.space)
+
+
+def _values(Z: Array, space: Space, solver: Any, work: Any) -> Array:
+    h, _, scales = unpack(Z, space.layout)
+    value = at_points.values(solver, scales, np.ascontiguousarray(h[:, -1]), work)
+    return value + log_prior(Z, space.layout, h)[0]
+
+
+def _prior(Z: Array, space: Space) -> Array:
+    return log_prior(Z, space.layout, deviations(Z, space.layout))[0]
 
 
 @dataclass(frozen=True, repr=False)
-class DenseCode:
-    """The same where the solver's work lies in matrices of the rows, not in loops."""
+class ArrayCode:
+    """The same on whole arrays, many points at once, by a solver that is asked in Python."""
 
     solver: Any
     space: Space
@@ -160,25 +176,29 @@ class DenseCode:
 
     def evaluate(self, z: Array, grad: Array) -> float:
         """The value; fills its gradient."""
+        value, slopes = self.slopes(z[None])
+        grad[:] = slopes[0]
+        return float(value[0])
+
+    def slopes(self, Z: Array) -> tuple[Array, Array]:
+        """Values (k,), NaN where one cannot be held, and gradients (k, d)."""
         layout = self.space.layout
-        h, corr, scales = (a[0] for a in unpack_many(z[None], layout))
-        value, J, slope = self.solver.score(scales, h[-1], self.work)
-        grad[:] = 0.0
-        slopes = np.empty(scales.size)
-        slopes_of(scales, J, layout, slopes)
-        pull(z, layout, h, corr, slopes, slope, grad)
+        h, corr, scales = unpack(Z, layout)
+        sigma = np.ascontiguousarray(h[:, -1])
+        with np.errstate(all="ignore"):
+            value, J, slope = at_points.scores(self.solver, scales, sigma, self.work)
+            grad = pull(Z, layout, h, corr, slopes_of(scales, J, layout), slope)
         if self.prior:
-            value += log_prior(z, layout, h, grad)
-        return value if np.isfinite(grad).all() else np.nan
+            more, slopes = log_prior(Z, layout, h)
+            value, grad = value + more, grad + slopes
+        return np.where(np.isfinite(grad).all(axis=1), value, np.nan), grad
 
     def many(self, Z: Array) -> Array:
         """Values at points Z (k, d), prior included."""
-        h, _, scales = unpack_many(Z, self.space.layout)
-        each = [self.solver.value(s, v[-1], self.work) for s, v in zip(scales, h)]
-        return np.array(each) + log_prior_many(Z, self.space.layout)
+        return _values(Z, self.space, self.solver, self.work)
 
     def prior_many(self, Z: Array) -> Array:
-        return log_prior_many(Z, self.space.layout)
+        return _prior(Z, self.space)
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,7 +1,8 @@
 """The primal solver: one question, `condition`, for the price of a few small factorisations.
 
 Given the scales theta = (L_t, sigma) it answers with the log marginal likelihood of y, its
-derivatives, and the exact law of the coefficients. `equations` and `score` hold the algebra.
+derivatives, and the exact law of the coefficients. `equations` and `score` hold the algebra, in
+compiled code; `small` holds it for few numbers, in NumPy, where nothing is worth compiling.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ from .equations import PrimalData, PrimalWork, scratch
 from .problem import MatrixProblem, Problem
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
 from .score import evaluate, just_value, value_and_score
+from .small import is_small
+from .small_primal import SmallPrimal
 from .solver import Moments
 from .sums import Sums, accumulate, with_response
 from .threads import pieces, run
@@ -58,11 +61,27 @@ class Primal:
         return replace(self, problem=replace(self.problem, y=y), sums=with_response(self.sums, y))
 
     @cached_property
+    def small(self) -> SmallPrimal | None:
+        """Who answers instead where the sums are few numbers."""
+        sums = self.sums
+        few = is_small(sums.groups, sums.effects, sums.random + sums.fixed)
+        return SmallPrimal.of(sums, self.beta, self._constant) if few else None
+
+    @property
+    def light(self) -> bool:
+        """Whether a few evaluations are not worth compiling."""
+        return self.small is not None
+
+    @property
+    def _constant(self) -> float:
+        return 0.5 * self.sums.log_weights - 0.5 * self.sums.n * LOG_2PI
+
+    @cached_property
     def data(self) -> PrimalData:
         """What compiled code reads."""
         sums = self.sums
         prior = InBasis.of(self.beta, sums.T, sums.origin, sums.log_det_T)
-        constant = 0.5 * sums.log_weights - 0.5 * sums.n * LOG_2PI + prior.constant
+        constant = self._constant + prior.constant
         return frozen(
             PrimalData(
                 R=sums.R,
@@ -94,6 +113,8 @@ class Primal:
 
     def value(self, scales: Array, sigma: float, work: PrimalWork | None = None) -> float:
         """Log density of y given the scales; NaN where float64 cannot hold it."""
+        if self.small:
+            return float(self.small.values(scales[None], np.array([sigma]))[0])
         return just_value(scales, sigma, self.data, work or self.work())
 
     def rounding(self, scales: Array, sigma: float) -> float:
@@ -102,6 +123,8 @@ class Primal:
         Their scaled normal equations L'S L + I have a smallest eigenvalue of about one, and a
         largest of signal over noise, squared. Without crossed factors nothing is lost.
         """
+        if self.small:
+            return float(np.finfo(float).eps * self.small.largest(scales, sigma))
         work, m2 = self.work(), self.sums.random
         self.value(scales, sigma, work)
         largest = np.max(np.diag(work.chol)[:m2] ** 2, initial=1.0)
@@ -111,13 +134,18 @@ class Primal:
         self, scales: Array, sigma: float, work: PrimalWork | None = None
     ) -> tuple[float, Array, float]:
         """Log density, J of every factor (flat), derivative in sigma."""
+        if self.small:
+            value, J, slope = self.small.scores(scales[None], np.array([sigma]))
+            return float(value[0]), J[0], float(slope[0])
         J = np.zeros_like(scales)
         value, slope = value_and_score(scales, sigma, self.data, work or self.work(), J)
         return value, J, slope
 
-    def condition(self, scales: Array, sigma: float, work: PrimalWork | None = None) -> Moments:
+    def condition(self, scales: Array, sigma: float) -> Moments:
         """Exact law of the coefficients given the scales."""
-        work = work or self.work()
+        if self.small:
+            return self.small.condition(scales, sigma)
+        work = self.work()
         q = self.sums.effects
         L, factors = scales[: q * q].reshape(q, q), scales[q * q :]
         value, delta = prepare(L, factors, sigma, self.data, work)
@@ -141,14 +169,14 @@ class Primal:
             effects_own_cov=own,
         )
 
-    def remainder(
-        self, scales: Array, sigma: float, work: PrimalWork | None = None
-    ) -> tuple[Array, Array]:
+    def remainder(self, scales: Array, sigma: float) -> tuple[Array, Array]:
         """Mean (m,) and covariance (m, m) of the remainder given the scales.
 
         The remainder is the other factors' effects, and gamma with beta = T (origin + gamma).
         """
-        work, q = work or self.work(), self.sums.effects
+        if self.small:
+            return self.small.remainder(scales, sigma)
+        work, q = self.work(), self.sums.effects
         prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
         spread = np.vstack([-work.H.T @ work.F, work.F])
         cov = spread @ spread.T
@@ -159,18 +187,28 @@ class Primal:
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
     ) -> tuple[Array, tuple[Array, ...]]:
         """Exact draws of (beta (k, p), u of every factor and block), one at each of k points."""
-        k, q, m2 = sigma.size, self.sums.effects, self.sums.random
-        remainder = np.empty((k, self.data.C.shape[0]))
-        u = np.empty((k, self.sums.groups if groups else 0, q))
-        for part in self._batches(k, groups):
-            normals = rng.standard_normal(remainder[part].shape)
-            more = self._normals(rng, normals.shape[0] if groups else 0)
-            self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
+        k, m2 = sigma.size, self.sums.random
+        if self.small:
+            remainder, u = self.small.draws(scales, sigma, rng, groups)
+        else:
+            remainder, u = self._drawn(scales, sigma, rng, groups)
         effects = [u]
         for start, levels, width in self.sums.factors:
             effects.append(remainder[:, start : start + levels * width].reshape(k, levels, width))
         beta = (self.sums.origin + remainder[:, m2:]) @ self.sums.T.T
         return beta, tuple(effects)
+
+    def _drawn(
+        self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool
+    ) -> tuple[Array, Array]:
+        """The remainder (k, m), and the groups' effects."""
+        remainder = np.empty((sigma.size, self.data.C.shape[0]))
+        u = np.empty((sigma.size, self.sums.groups if groups else 0, self.sums.effects))
+        for part in self._batches(sigma.size, groups):
+            normals = rng.standard_normal(remainder[part].shape)
+            more = self._normals(rng, normals.shape[0] if groups else 0)
+            self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
+        return remainder, u
 
     def redraws(
         self,
@@ -184,6 +222,8 @@ class Primal:
         k = sigma.size
         gamma = np.linalg.solve(self.sums.T, beta.T).T - self.sums.origin if beta.size else beta
         remainder = np.hstack([*(o.reshape(k, -1) for o in others), gamma])
+        if self.small:
+            return self.small.redraws(scales, sigma, remainder, rng)
         u = np.empty((k, self.sums.groups, self.sums.effects))
         work = self.work()
         for part in self._batches(k, True):
@@ -195,18 +235,20 @@ class Primal:
 
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
+        if self.small:
+            return _mean_and_sd(*self.small.averaged(scales, sigma), sigma.size)
         G, q = self.sums.groups, self.sums.effects
 
         def add_up(s: slice) -> Array:
             mean, square, one = np.zeros((3, G, q))
             own, total = np.zeros((2, G, q, q))
-            moments_many(scales[s], sigma[s], self.data, self.work(), mean, square, own, total, one)
+            work = self.work()
+            moments_many(scales[s], sigma[s], self.data, work, mean, square, own, total, one)
             return np.stack([mean, square])
 
         columns = self.data.C.shape[0]
         totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
-        mean, square = totals / sigma.size
-        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
+        return _mean_and_sd(*totals, sigma.size)
 
     def _draw(
         self, scales: Array, sigma: Array, normals: Array, more: Array, remainder: Array, u: Array
@@ -235,3 +277,9 @@ class Primal:
     def _normals(self, rng: np.random.Generator, k: int) -> Array:
         chunks, q, _, lanes = self.data.R.shape
         return rng.standard_normal((k, 2, chunks, q, lanes))
+
+
+def _mean_and_sd(mean: Array, square: Array, count: int) -> tuple[Array, Array]:
+    """From sums of means and of second moments."""
+    mean = mean / count
+    return mean, np.sqrt(np.maximum(square / count - mean**2, 0.0))

@@ -23,8 +23,10 @@ from scipy.linalg.lapack import dpstrf as pstrf
 from ..types import Array
 from .problem import Columns, Factor, Problem
 from .project import project, rest_of
+from .rotate import projected, rest_triangles
 
 LOST = 1e-12  # a column with less than this share outside the others depends on them
+FEW = 1_000_000  # numbers of the whole design up to which LAPACK's stacked QR takes the sums
 NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
 
 
@@ -40,6 +42,7 @@ class Rows:
     X: Array  # (n, p) = X T, scaled by root
     columns: NDArray[np.int64]  # (n, k) columns of the other factors
     values: Array  # (n, k)
+    few: bool  # whether NumPy takes their sums, without compiled code
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,8 +99,9 @@ def accumulate(problem: Problem) -> Sums:
     Z = np.ascontiguousarray(first.Z[order] * root[:, None])
     basis, T = basis_of(X[order], root, Z, starts, constant_of(X))
     columns, values, found, layout = _spread(problem.factors[1:], problem.blocks, order, root)
-    rows = Rows(order, root, problem.offset[order], Z, starts, basis, columns, values)
     q, m2 = Z.shape[1], sum(levels * width for _, levels, width in found)
+    few = (q + m2 + p + 1) * max(order.size, first.levels * (q + m2 + p + 1)) <= FEW
+    rows = Rows(order, root, problem.offset[order], Z, starts, basis, columns, values, few)
     begin, used = _pattern(rows, m2)
     lanes = lanes_for(first.levels, q)
     chunks = -(-first.levels // lanes) if q else 0
@@ -187,6 +191,8 @@ def _pattern(rows: Rows, m2: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _project(sums: Sums, y: Array) -> Sums:
     """The sums with y as the response."""
+    if sums.rows.few:
+        return _project_few(sums, y)
     R, B, values, C, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.values, sums.C, sums.g))
     rows, lanes = sums.rows, max(sums.R.shape[-1], 1)
     design = (rows.Z, rows.starts, rows.X, y, rows.columns, rows.values)
@@ -194,11 +200,45 @@ def _project(sums: Sums, y: Array) -> Sums:
     return replace(sums, R=R, B=B, values=values, C=C, g=g, rss=rss)
 
 
+def _project_few(sums: Sums, y: Array) -> Sums:
+    """The same with every column of the remainder at once."""
+    rows, m2, m = sums.rows, sums.random, sums.C.shape[0]
+    D = np.zeros((y.size, m + 1))
+    np.add.at(D, (np.arange(y.size)[:, None], rows.columns), rows.values)
+    D[:, m2:m], D[:, m] = rows.X, y
+    R, B, products = projected(rows.Z, rows.starts, D)
+    group = np.repeat(np.arange(sums.starts.size - 1), np.diff(sums.starts))
+    return replace(
+        sums,
+        R=_chunked(R.transpose(1, 2, 0), sums.R),
+        B=_chunked(B[:, :, m2:].transpose(2, 1, 0), sums.B),
+        values=np.ascontiguousarray(B[group, :, sums.columns]),
+        C=products[:m, :m].copy(),
+        g=products[:m, m].copy(),
+        rss=float(products[m, m]),
+    )
+
+
+def _chunked(A: Array, like: Array) -> Array:
+    """(a, q, groups) to (chunks, a, q, lanes), zeros at the end."""
+    found = np.zeros((*like.shape[1:3], like.shape[0] * like.shape[3]))
+    if like.size:
+        found[..., : A.shape[2]] = A
+    return np.ascontiguousarray(np.moveaxis(found.reshape(*like.shape[1:3], -1, like.shape[3]), 2, 0)) if like.size else np.zeros_like(like)
+
+
+def _rest(Z: Array, starts: NDArray[np.int64], X: Array) -> Array:
+    """Rows with the products of what the groups' own effects leave of X."""
+    if Z.shape[0] * (Z.shape[1] + X.shape[1]) <= FEW:
+        return rest_triangles(Z, starts, X)
+    return rest_of(Z, starts, X)
+
+
 def _fit(rows: Rows, y: Array) -> Array:
     """Least squares of y on X, by the rows' own information within groups where there is any."""
     if rows.X.shape[1] == 0:
         return np.zeros(0)
-    rest = rest_of(rows.Z, rows.starts, np.column_stack([rows.X, y]))
+    rest = _rest(rows.Z, rows.starts, np.column_stack([rows.X, y]))
     information = np.einsum("ij,ij->j", rest[:, :-1], rest[:, :-1])
     within = information > NULL**2 * rows.X.shape[0]
     step = np.zeros(rows.X.shape[1])
@@ -234,7 +274,7 @@ def basis_of(
     scale = np.sqrt(np.einsum("ij,ij->j", X, X) / n)
     scale[scale == 0.0] = 1.0
     Q, inverse = _orthonormal(X / scale)
-    rest = rest_of(Z, starts, np.ascontiguousarray(Q))
+    rest = _rest(Z, starts, np.ascontiguousarray(Q))
     # Right singular vectors of the small triangular factor: graded, so that zero stays zero.
     turn = np.linalg.svd(np.linalg.qr(rest, mode="r"))[2].T
     T = centre @ (inverse @ turn / scale[:, None]) * np.sqrt(n)
