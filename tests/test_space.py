@@ -1,12 +1,13 @@
 """The map from coordinates to variances, its prior, and the gradient in them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pymc as pm
 import pytest
 from scipy import stats
 
 import bayeslmm as bl
-from bayeslmm.model.coordinates import log_posterior_many
 from bayeslmm.model.laws import Law
 from bayeslmm.model.parameters import Correlation, Positive
 from bayeslmm.model.space import Space
@@ -145,10 +146,16 @@ def test_the_prior_of_a_model_is_the_sum_of_its_laws(model):
 
 def test_many_points_at_once_are_the_points_one_by_one():
     model = bl.lmm(FORMULA, crossed_table())
-    target = model.target()
     Z = np.random.default_rng(5).normal(size=(4, model.space.size))
-    got = log_posterior_many(Z, model.space.layout, target.solver.data, target.solver.work())
-    np.testing.assert_allclose(got, [target(z)[0] for z in Z], rtol=1e-12)
+    for prior in (True, False):
+        arrays = model.target("reml", prior)
+        compiled = replace(arrays, repeated=True)
+        each = [compiled(z) for z in Z]
+        values, slopes = arrays.slopes(Z)
+        np.testing.assert_allclose(values, [v for v, _ in each], rtol=1e-12)
+        np.testing.assert_allclose(slopes, [g for _, g in each], rtol=1e-9)
+    with_prior = model.target("reml")
+    np.testing.assert_allclose(with_prior.many(Z), with_prior.slopes(Z)[0], rtol=1e-13)
 
 
 def test_draws_from_the_prior():

@@ -16,6 +16,7 @@ import numpy as np
 from ..model.model import Model
 from ..model.target import Target
 from ..model.terms import BlockTerm, GroupTerm
+from ..solvers import at_points
 from ..types import Array, Theta
 
 FAR, HUGE = 300.0, 1e100  # log scales, and coordinates, whose squares leave float64
@@ -163,12 +164,53 @@ class Chart:
             slope = slopes[b.number].reshape(b.q, b.q)
             grad[b.coordinates] = slope[b.rows, b.cols] * sigma / b.unit[b.rows]
             total += float((slope * L).sum()) / sigma
-        full = self.target.pulled(self._others(x), flat, total)
+        full = self.target.pulled(self._others(x)[None], flat[None], np.array([total]))[0]
         for name, place in model.space.places.items():
             if name in by_scale and name not in self._grouped and name != "sigma":
                 full[place] += np.ravel(by_scale[name] * theta[name])
         grad[self.natural :] = full[self.others]
         return value, grad
+
+    def slopes(self, X: Array) -> tuple[Array, Array]:
+        """The criterion (k,) and its gradients (k, size) at points X (k, size)."""
+        if self.target.prior:
+            each = [self.value(x) for x in X]
+            return np.array([v for v, _ in each]), np.array([g for _, g in each])
+        with np.errstate(all="ignore"):
+            values, grads = self._slopes(X)
+        size = np.abs(X)
+        held = size.max(axis=1, initial=0.0) < HUGE
+        held &= size[:, self.natural :].max(axis=1, initial=0.0) < FAR
+        held &= np.isfinite(values) & np.isfinite(grads).all(axis=1)
+        return np.where(held, values, np.nan), np.where(held[:, None], grads, 0.0)
+
+    def _slopes(self, X: Array) -> tuple[Array, Array]:
+        """Without a prior of the variances, on whole arrays."""
+        model, k = self.model, X.shape[0]
+        Z = np.zeros((k, model.space.size))
+        Z[:, self.others] = X[:, self.natural :]
+        theta = model.space.constrain(Z)
+        sigma = np.ascontiguousarray(theta["sigma"])
+        own = {}
+        for b in self.blocks:
+            L = np.zeros((k, b.q, b.q))
+            L[:, b.rows, b.cols] = X[:, b.coordinates]
+            own[b.number] = L * sigma[:, None, None] / b.unit[:, None]
+        roots = [own[i] if i in own else r.root(theta) for i, r in enumerate(model.rooted)]
+        scales = model.entries.join(roots, (k,))
+        values, J, slope = at_points.scores(self.target.solver, scales, sigma, self.target.work)
+        flat = np.zeros_like(J)
+        slopes = model.entries.split(flat)
+        for s, j, L in zip(slopes, model.entries.split(J), model.entries.split(scales)):
+            s += np.tril(j @ L) if j.ndim == 3 else j * L
+        grads = np.zeros((k, self.size))
+        for b in self.blocks:
+            each = slopes[b.number].reshape(k, b.q, b.q)
+            grads[:, b.coordinates] = each[:, b.rows, b.cols] * sigma[:, None] / b.unit[b.rows]
+            slope = slope + (each * own[b.number]).sum(axis=(1, 2)) / sigma
+        full = self.target.pulled(Z, flat, slope)
+        grads[:, self.natural :] = full[:, self.others]
+        return values, grads
 
     @cached_property
     def _grouped(self) -> frozenset[str]:

@@ -1,7 +1,6 @@
 """Maximise a criterion over the variances by a trust-region Newton method, boundary included.
 
-The gradient is exact and the Hessian its central difference (Nocedal & Wright 2006, algorithm 4.1,
-through SciPy). A variance of zero is a stationary point whatever the data say, so the search never
+The gradient is exact and the Hessian its difference (`newton`). A variance of zero is a stationary point whatever the data say, so the search never
 starts there, and a zero is accepted only if no direction of Psi in its null space ascends: with J
 the derivative in Psi, n'J n <= 0 for every n with Psi n = 0 (the Karush-Kuhn-Tucker condition).
 """
@@ -11,17 +10,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..model.model import Model
-from ..model.target import Evaluate, Target
+from ..model.target import Target
 from ..types import Array, Theta
 from .chart import Chart, Free
 from .exact import ADVICE, exact_fit
-from .peaks import rough_maxima
+from .newton import Peak, ascend
+from .peaks import dear, rough_maxima
 
 ZERO = 1e-4  # a relative sd below this is tried at exactly zero
 ROUNDS = 6
 CLOSE = 0.5  # nats below the best rough maximum from which another gets its own careful search
 STEPS = (0.1, 0.01, 0.001)  # relative sds at which a variance of zero is lifted
 NEWTONS = 3  # careful searches
+SLACK = 0.1  # nats that a rough maximum may be short of its own
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,18 +62,9 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
     """
     target = model.target(criterion, prior=criterion == "map")
     chart = Chart(model, target)
-    counter = [0]
-
-    def negative(x: Array) -> tuple[float, Array]:
-        counter[0] += 1
-        value, grad = chart.value(x)
-        if not np.isfinite(value) or not np.isfinite(grad).all():
-            return np.inf, np.zeros_like(x)
-        return -value, -grad
-
-    thetas = [begin] if begin else _rough(model, criterion)
-    begins = [_inside(chart, chart.coordinates(theta)) for theta in thetas]
-    if not any(np.isfinite(negative(x)[0]) for x in begins):
+    counted = _Counted(chart)
+    tops = _tops(counted, criterion) if begin is None else _from(counted, begin)
+    if not tops:
         followed = exact_fit(model)
         if followed is not None:
             raise ArithmeticError(f"{followed.words}; {ADVICE}")
@@ -80,28 +72,92 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
             "the likelihood cannot be evaluated at the start: rescale y or the columns so that "
             "their spread lies between 1e-100 and 1e100, and give priors of a like size"
         )
-    found = [_climbed(chart, negative, x) for x in begins]
-    x, H = min(found, key=lambda each: negative(each[0])[0])
-    rounding = _rounding(chart, x)
-    free = free_coordinates(chart, x)
-    value, grad = negative(x)
+    best = max((_climbed(counted, top) for top in tops), key=lambda peak: peak.value)
+    rounding = _rounding(chart, best.x)
+    H = _curved(counted, best, rounding)
+    free = free_coordinates(chart, best.x)
+    value, grad = chart.value(best.x)
     H = H[np.ix_(free, free)]
-    distance = _distance(grad[free], H, x[free])
-    return Optimum(chart, criterion, x, -value, counter[0], distance, rounding, H)
+    distance = _distance(grad[free], H, best.x[free])
+    return Optimum(chart, criterion, best.x, value, counted.count, distance, rounding, H)
 
 
-def _climbed(chart: Chart, negative, x: Array) -> tuple[Array, Array]:  # type: ignore[no-untyped-def]
-    """The maximum above a start, boundary included, and the Hessian there."""
+@dataclass(repr=False)
+class _Counted:
+    """A chart whose evaluations are counted."""
+
+    chart: Chart
+    count: int = 0
+
+    def slopes(self, X: Array) -> tuple[Array, Array]:
+        """The criterion and its gradients at points X (k, size)."""
+        self.count += len(X)
+        return self.chart.slopes(X)
+
+    def value(self, x: Array) -> float:
+        """The criterion at x, minus infinity where float64 cannot hold it."""
+        value = self.slopes(x[None])[0][0]
+        return float(value) if np.isfinite(value) else -np.inf
+
+
+def _from(counted: _Counted, begin: Theta) -> list[Peak]:
+    """The maximum above one point."""
+    x = _inside(counted.chart, counted.chart.coordinates(begin))
+    return ascend(counted.slopes, x[None], dear=dear(counted.chart.model))
+
+
+def _tops(counted: _Counted, criterion: str, close: float = CLOSE) -> list[Peak]:
+    """Distinct maxima inside, found from many starts, that are within `close` of the highest."""
+    chart, model = counted.chart, counted.chart.model
+    target = model.target(criterion, prior=False)
+    inner = _Scaled(model, target) if criterion == "map" else target
+    points = rough_maxima(model, target, inner)
+    values = inner.many(np.array(points))
+    points = [z for z, v in zip(points, values) if not v < values.max() - close - SLACK][:NEWTONS]
+    thetas = [model.space.constrain(z) for z in points]
+    X = np.array([_inside(chart, chart.coordinates(theta)) for theta in thetas])
+    peaks = ascend(counted.slopes, X, dear=dear(model))
+    peaks = _distinct(chart, peaks)
+    return [p for p in peaks[:NEWTONS] if not p.value < peaks[0].value - close]
+
+
+def _distinct(chart: Chart, peaks: list[Peak]) -> list[Peak]:
+    """One of those that differ in nothing but the signs of factors' columns."""
+    kept: list[Peak] = []
+    for peak in peaks:
+        x = np.abs(peak.x)
+        if not any(np.allclose(x, np.abs(o.x), rtol=0.01, atol=0.01) for o in kept):
+            kept.append(peak)
+    return kept
+
+
+def _climbed(counted: _Counted, peak: Peak) -> Peak:
+    """The maximum above a start, boundary included."""
+    chart = counted.chart
     for _ in range(ROUNDS):
-        last, H = _newton(negative, x, step_for(_rounding(chart, x)))
-        x = _snap(chart, negative, last)
+        x = _snap(counted, peak)
+        if not np.array_equal(x, peak.x):
+            peak = Peak(x, counted.value(x), np.full(peak.hessian.shape, np.nan))
         better = _ascend(chart, x)
         if better is None:
             break
-        x = better
-    if not np.array_equal(x, last):
-        H = difference(negative, x, step=step_for(_rounding(chart, x)))
-    return x, H
+        step = step_for(_rounding(chart, better))
+        peak = ascend(counted.slopes, better[None], dear=dear(chart.model), step=step)[0]
+    return peak
+
+
+def _curved(counted: _Counted, peak: Peak, rounding: float) -> Array:
+    """Hessian of the negative criterion at a maximum, by differences of its gradient."""
+    x = peak.x
+    if dear(counted.chart.model):  # forward, from where the gradient is zero but for rounding
+        h = max(1e-6, rounding**0.5) * np.maximum(1.0, np.abs(x))
+        slopes = counted.slopes(np.vstack([x, x + np.diag(h)]))[1]
+        H = (slopes[1:] - slopes[0]) / h[:, None]
+    else:
+        h = step_for(rounding) * np.maximum(1.0, np.abs(x))
+        slopes = counted.slopes(np.vstack([x + np.diag(h), x - np.diag(h)]))[1]
+        H = (slopes[: x.size] - slopes[x.size :]) / (2.0 * h[:, None])
+    return -0.5 * (H + H.T)
 
 
 def _rounding(chart: Chart, x: Array) -> float:
@@ -114,40 +170,41 @@ def step_for(rounding: float) -> float:
     return max(1e-5, rounding ** (1.0 / 3.0))
 
 
-def _rough(model: Model, criterion: str, close: float = CLOSE) -> list[Theta]:
-    """Starts: the highest of the maxima that searches on log scales find from many points."""
-    target = model.target(criterion, prior=False)
-    inner = _with_scales(model, target) if criterion == "map" else target
-    ends = rough_maxima(model, target, inner)
-    top = inner(ends[0])[0]
-    return [model.space.constrain(z) for z in ends[:NEWTONS] if not inner(z)[0] < top - close]
-
-
 def near(best: Optimum, close: float) -> list[Array]:
     """Other maxima, roughly, that lie less than `close` nats below the best."""
-    chart = best.chart
-    points = [chart.coordinates(t) for t in _rough(best.model, best.criterion, close)]
+    found = _tops(_Counted(best.chart), best.criterion, close)
     return [
-        x
-        for x in points
-        if not best.value - chart.value(x)[0] > close
-        and not np.allclose(np.abs(x), np.abs(best.x), rtol=0.05, atol=0.05)
+        peak.x
+        for peak in found
+        if not best.value - peak.value > close
+        and not np.allclose(np.abs(peak.x), np.abs(best.x), rtol=0.05, atol=0.05)
     ]
 
 
-def _with_scales(model: Model, target: Target) -> Evaluate:
+class _Scaled:
     """The target plus the prior of the scales on their own scale, without Jacobian."""
-    places, prior = model.space.places, replace(target, prior=True)
 
-    def evaluate(z: Array) -> tuple[float, Array]:
-        value, grad = target(z)
-        theta = model.space.constrain(z)
-        more, slopes = prior.scale_prior(theta)
+    def __init__(self, model: Model, target: Target) -> None:
+        self.model, self.target = model, target
+        self.prior = replace(target, prior=True)
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        places = self.model.space.places
+        value, grad = self.target(z)
+        theta = self.model.space.constrain(z)
+        more, slopes = self.prior.scale_prior(theta)
         for name in slopes.keys() & places.keys():
             grad[places[name]] += np.ravel(slopes[name] * theta[name])
         return value + more, grad
 
-    return evaluate
+    def slopes(self, Z: Array) -> tuple[Array, Array]:
+        """Values (k,) and gradients (k, d)."""
+        values, grads = zip(*(self(z) for z in Z))
+        return np.array(values), np.array(grads)
+
+    def many(self, Z: Array) -> Array:
+        """Values (k,)."""
+        return self.slopes(Z)[0]
 
 
 def _inside(chart: Chart, x: Array) -> Array:
@@ -157,35 +214,6 @@ def _inside(chart: Chart, x: Array) -> Array:
         diagonal = b.at + np.flatnonzero(b.rows == b.cols)
         x[diagonal] = np.maximum(np.abs(x[diagonal]), 0.05)
     return x
-
-
-def difference(negative, x: Array, step: float = 1e-5) -> Array:  # type: ignore[no-untyped-def]
-    """Hessian of the negative criterion, by central differences of its gradient."""
-    H = np.empty((x.size, x.size))
-    for i in range(x.size):
-        h = step * max(1.0, abs(x[i]))
-        ahead, behind = x.copy(), x.copy()
-        ahead[i] += h
-        behind[i] -= h
-        H[i] = (negative(ahead)[1] - negative(behind)[1]) / (2.0 * h)
-    return 0.5 * (H + H.T)
-
-
-def _newton(negative, x: Array, step: float) -> tuple[Array, Array]:  # type: ignore[no-untyped-def]
-    """The maximum near x, and the Hessian there, which the last step has already paid for."""
-    from scipy.optimize import minimize
-
-    if x.size == 0:
-        return x, np.zeros((0, 0))
-    found = minimize(
-        negative,
-        x,
-        jac=True,
-        hess=lambda at: difference(negative, at, step=step),
-        method="trust-exact",
-        options={"gtol": 1e-7, "maxiter": 200, "max_trust_radius": 1e12},
-    )
-    return found.x, found.hess
 
 
 def _distance(grad: Array, H: Array, x: Array) -> float:
@@ -210,10 +238,10 @@ def free_coordinates(chart: Chart, x: Array) -> np.ndarray:
     return np.array([i for i in range(x.size) if i not in held], np.int64)
 
 
-def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped-def]
+def _snap(counted: _Counted, peak: Peak) -> Array:
     """Put relative factors that are zero to rounding at exactly zero, where that loses nothing."""
-    value = negative(x)[0]
-    for b in chart.blocks:
+    x, value = peak.x, peak.value
+    for b in counted.chart.blocks:
         for i in range(b.q):
             row = b.at + np.flatnonzero(b.rows == i)
             diagonal = b.at + np.flatnonzero((b.rows == i) & (b.cols == i))
@@ -224,9 +252,9 @@ def _snap(chart: Chart, negative, x: Array) -> Array:  # type: ignore[no-untyped
                 trial[entries] = 0.0
                 if entries is row:  # a zero row of L: nothing of this effect is left below either
                     trial[b.at + np.flatnonzero(b.cols == i)] = 0.0
-                other = negative(trial)[0]
-                if other <= value + 1e-11 * max(1.0, abs(value)):
-                    x, value = trial, min(value, other)
+                other = counted.value(trial)
+                if other >= value - 1e-11 * max(1.0, abs(value)):
+                    x, value = trial, max(value, other)
     return x
 
 

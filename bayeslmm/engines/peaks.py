@@ -21,6 +21,7 @@ import numpy as np
 from ..model.space import Space
 from ..solvers.beta import MAXIMISED
 from ..types import Array, Index
+from .newton import ascend
 from .size import operations
 from .start import centre, mode
 
@@ -41,6 +42,9 @@ WIDE = 12  # scales of one name from which they move together
 WORK = 2e8  # multiplications that starts may cost
 NEAR = 2.0  # log sigma below its usual size at which the slope of a ray is taken
 SEARCH = 15  # evaluations of one search from a start, and two more for each coordinate
+SECOND = 20  # coordinates up to which searches are of second order
+ROUGH = 1e-3  # nats: where less is foretold, a rough maximum is reached
+DEAR = 2e7  # multiplications
 LEAST, MOST = 45, 650  # evaluations, whatever the work allows
 
 
@@ -71,23 +75,22 @@ class Grid:
         ]
         return [[point] for point in [*((level,) * k for level in (0.0, high, low)), *apart][:most]]
 
-    def at(self, offsets: tuple[float, ...]) -> tuple[float, Array]:
-        """Value and coordinates at a point of the grid, sigma at its best."""
-        z = self.centre.copy()
-        for axis, offset in zip(self.axes, offsets):
-            z[axis] += offset
-        z[self.ray] -= NEAR  # where Q is large beside what a prior of beta adds
-        value, slope = self.likelihood(z)
-        if not np.isfinite(value):
-            return -np.inf, z
+    def at(self, offsets: Array) -> tuple[Array, Array]:
+        """Values (k,) and coordinates (k, d) at points of the grid, sigma at its best."""
+        Z = np.repeat(self.centre[None], len(offsets), axis=0)
+        for i, axis in enumerate(self.axes):
+            Z[:, axis] += offsets[:, i, None]
+        Z[:, self.ray] -= NEAR  # where Q is large beside what a prior of beta adds
+        values, slopes = self.likelihood.slopes(Z)
         if self.ray.size:
             m = self.count
-            share = np.clip(1.0 + float(slope[self.ray].sum()) / m, 1e-8, 1e8)  # Q / (m sigma^2)
-            value += 0.5 * m * (share - 1.0 - np.log(share))
-            z[self.ray] += 0.5 * np.log(share)
+            share = 1.0 + slopes[:, self.ray].sum(axis=1) / m  # Q / (m sigma^2)
+            share = np.clip(np.where(np.isfinite(share), share, 1.0), 1e-8, 1e8)
+            values = values + 0.5 * m * (share - 1.0 - np.log(share))
+            Z[:, self.ray] += 0.5 * np.log(share)[:, None]
         if self.target is not self.likelihood:
-            value = self.target(z)[0]
-        return (float(value) if np.isfinite(value) else -np.inf), z
+            values = self.target.many(Z)
+        return np.where(np.isfinite(values), values, -np.inf), Z
 
 
 def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
@@ -100,6 +103,9 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
         middle = centre(model)
         likely = rough_maxima(model, likelihood, likelihood)
         begins += [np.clip(z, middle - ZERO, middle + 40.0) for z in likely]
+    if model.space.size <= SECOND:
+        found = ascend(target.slopes, np.array(begins), dear=dear(model), gain=ROUGH)
+        return [peak.x for peak in found] or begins[:1]
     ends = [mode(target, z) for z in begins]
     values = np.array([target(z)[0] for z in ends])
     values[~np.isfinite(values)] = -np.inf
@@ -108,6 +114,11 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
         if not any(np.allclose(ends[i], ends[j], atol=SAME) for j in kept):
             kept.append(int(i))
     return [ends[i] for i in kept]
+
+
+def dear(model: Any) -> bool:
+    """Whether a gradient costs so much that what curvature is should be learnt on the way."""
+    return operations(model) > DEAR
 
 
 def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
@@ -121,11 +132,16 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     grid = Grid(likelihood, target, centre(model), axes, ray, count)
     allowed = int(np.clip(WORK / operations(model), LEAST, MOST))
     cells = grid.cells(allowed // 2)
-    best = [max((grid.at(point) for point in cell), key=lambda each: each[0]) for cell in cells]
-    best = sorted((each for each in best if each[0] > -np.inf), key=lambda each: -each[0])
+    values, Z = grid.at(np.array([point for cell in cells for point in cell]))
+    best, at = [], 0
+    for cell in cells:
+        own = at + int(np.argmax(values[at : at + len(cell)]))
+        best += [own] if values[own] > -np.inf else []
+        at += len(cell)
+    best.sort(key=lambda i: -values[i])
     left = allowed - sum(map(len, cells))
     most = max(1, left // (SEARCH + 2 * model.space.size))
-    return [z for _, z in best[:most]] or [centre(model)]
+    return [Z[i] for i in best[:most]] or [centre(model)]
 
 
 def _directions(space: Space) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

@@ -104,11 +104,10 @@ class Target:
         ignored = np.zeros(Z.shape[1])
         return values + [self._add_customs(z, ignored) for z in Z] if self.customs else values
 
-    def pulled(self, z: Array, slopes: Array, slope_sigma: float) -> Array:
-        """Gradient in z (d,) of a function with such slopes in the roots (m,), and in sigma."""
-        layout = self.space.layout
-        h, corr, _ = unpack(z[None], layout)
-        return pull(z[None], layout, h, corr, slopes[None], np.array([slope_sigma]))[0]
+    def pulled(self, Z: Array, slopes: Array, slope_sigma: Array) -> Array:
+        """Gradients in Z (k, d) of a function with slopes (k, m) in the roots, (k,) in sigma."""
+        h, corr, _ = unpack(Z, self.space.layout)
+        return pull(Z, self.space.layout, h, corr, slopes, slope_sigma)
 
     def scale_prior(self, theta: Theta) -> tuple[float, Theta]:
         """Log prior of the free scales on their own scale, without Jacobian, and slopes by name."""
@@ -156,6 +155,11 @@ class RowsCode:
 
 
 def _values(Z: Array, space: Space, solver: Any, work: Any) -> Array:
+    with np.errstate(all="ignore"):
+        return _value(Z, space, solver, work)
+
+
+def _value(Z: Array, space: Space, solver: Any, work: Any) -> Array:
     h, _, scales = unpack(Z, space.layout)
     value = at_points.values(solver, scales, np.ascontiguousarray(h[:, -1]), work)
     return value + log_prior(Z, space.layout, h)[0]
@@ -183,14 +187,14 @@ class ArrayCode:
     def slopes(self, Z: Array) -> tuple[Array, Array]:
         """Values (k,), NaN where one cannot be held, and gradients (k, d)."""
         layout = self.space.layout
-        h, corr, scales = unpack(Z, layout)
-        sigma = np.ascontiguousarray(h[:, -1])
         with np.errstate(all="ignore"):
+            h, corr, scales = unpack(Z, layout)
+            sigma = np.ascontiguousarray(h[:, -1])
             value, J, slope = at_points.scores(self.solver, scales, sigma, self.work)
             grad = pull(Z, layout, h, corr, slopes_of(scales, J, layout), slope)
-        if self.prior:
-            more, slopes = log_prior(Z, layout, h)
-            value, grad = value + more, grad + slopes
+            if self.prior:
+                more, slopes = log_prior(Z, layout, h)
+                value, grad = value + more, grad + slopes
         return np.where(np.isfinite(grad).all(axis=1), value, np.nan), grad
 
     def many(self, Z: Array) -> Array:
@@ -228,14 +232,11 @@ class MatrixCode:
         return np.array([prior_at(np.ascontiguousarray(z), chart) for z in Z])
 
 
-def hessian(target: Evaluate, z: Array, step: float = 1e-4) -> Array:
+def hessian(target: "Target", z: Array, step: float = 1e-4) -> Array:
     """Hessian (d, d) of a log density by central differences of its exact gradient."""
-    d = z.size
-    H = np.empty((d, d))
-    for i in range(d):
-        e = np.zeros(d)
-        e[i] = step
-        H[i] = (target(z + e)[1] - target(z - e)[1]) / (2.0 * step)
+    moves = step * np.eye(z.size)
+    slopes = target.slopes(np.vstack([z + moves, z - moves]))[1]
+    H = (slopes[: z.size] - slopes[z.size :]) / (2.0 * step)
     return 0.5 * (H + H.T)
 
 

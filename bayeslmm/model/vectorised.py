@@ -48,9 +48,7 @@ class Row:
 
 
 def _rows(layout: Layout) -> list[Row]:
-    return _found(
-        layout.widths.tobytes(), layout.blocks.tobytes(), layout.members.tobytes()
-    )
+    return _found(layout.widths.tobytes(), layout.blocks.tobytes(), layout.members.tobytes())
 
 
 @lru_cache(maxsize=64)
@@ -63,7 +61,9 @@ def _found(widths: bytes, blocks: bytes, members: bytes) -> list[Row]:
         own, q = each[first : first + size], q_of[factor]
         for i in range(1, size):
             row = base + own[i] * q
-            found.append(Row(at + np.arange(i), row + own[:i], int(row + own[i]), int(scale + own[i])))
+            found.append(
+                Row(at + np.arange(i), row + own[:i], int(row + own[i]), int(scale + own[i]))
+            )
             at += i
     return found
 

@@ -16,6 +16,7 @@ import numpy as np
 from ..types import Array
 from .beta import Beta, InBasis
 from .sums import Sums
+from .triangular import LOST
 
 MOST = 20_000  # numbers of the groups' rotated rows up to which this is the way
 WIDE = 80  # columns of the remainder
@@ -64,7 +65,9 @@ def small_data(sums: Sums, beta: Beta, constant: float) -> SmallData:
 
 def _unchunked(A: Array, groups: int) -> Array:
     """(chunks, a, q, lanes) to (a, q, groups)."""
-    return np.ascontiguousarray(np.moveaxis(A, 0, 2).reshape(*A.shape[1:3], -1)[..., :groups])
+    a, q = A.shape[1:3]
+    together = np.moveaxis(A, 0, 2).reshape(a, q, A.shape[0] * A.shape[3])
+    return np.ascontiguousarray(together[..., :groups])
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,17 +203,22 @@ def scaling(factors: Array, data: SmallData) -> Array:
 
 
 def _cholesky(M: Array) -> Array:
-    """Lower factors; NaN where a matrix is not positive definite."""
+    """Lower factors; NaN where a pivot holds nothing but rounding in float64."""
+    try:
+        found = np.linalg.cholesky(M)
+    except np.linalg.LinAlgError:
+        found = np.array([_one_cholesky(one) for one in M])
+    lost = LOST * (1.0 + M.shape[1] / 50.0)
+    pivots, own = np.diagonal(found, axis1=1, axis2=2), np.diagonal(M, axis1=1, axis2=2)
+    found[~(pivots**2 > lost * own).all(axis=1)] = np.nan
+    return found
+
+
+def _one_cholesky(M: Array) -> Array:
     try:
         return np.linalg.cholesky(M)
     except np.linalg.LinAlgError:
-        found = np.full(M.shape, np.nan)
-        for i, one in enumerate(M):
-            try:
-                found[i] = np.linalg.cholesky(one)
-            except np.linalg.LinAlgError:
-                continue
-        return found
+        return np.full(M.shape, np.nan)
 
 
 def _solved(chol: Array, right: Array) -> Array:

@@ -49,7 +49,7 @@ class Groups:
         delta = remainder.copy()
         delta[:, : data.shift.size] -= data.shift
         k, m = self.at.W.shape[0], self.at.W.shape[1] - 1
-        flat = self.at.W[:, :m].reshape(k, m, -1)
+        flat = self.at.W[:, :m].reshape(k, m, q * data.R.shape[2])
         taken = delta @ flat[0] if k == 1 else (delta[:, None] @ flat)[:, 0]
         u = self.mean(self.at.W[:, m] - taken.reshape(normals.shape))
         for a in range(q):
@@ -60,9 +60,11 @@ class Groups:
         """Covariances (k, groups, q, q): given the remainder, and with it free."""
         at, q = self.at, len(self.gain)
         k, groups, m = at.sigma.size, at.data.R.shape[2], at.W.shape[1] - 1
-        spread = at.root.transpose(0, 2, 1) @ at.W[:, :m].reshape(k, m, -1)
+        spread = at.root.transpose(0, 2, 1) @ at.W[:, :m].reshape(k, m, q * groups)
         spread = spread.reshape(k, m, q, groups)
-        moved = [_sum(self.gain[a][i][:, None] * spread[:, :, i] for i in range(q)) for a in range(q)]
+        moved = [
+            _sum(self.gain[a][i][:, None] * spread[:, :, i] for i in range(q)) for a in range(q)
+        ]
         own, total = np.empty((2, k, groups, q, q))
         for a in range(q):
             for b in range(q):

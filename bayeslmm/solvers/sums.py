@@ -221,10 +221,10 @@ def _project_few(sums: Sums, y: Array) -> Sums:
 
 def _chunked(A: Array, like: Array) -> Array:
     """(a, q, groups) to (chunks, a, q, lanes), zeros at the end."""
-    found = np.zeros((*like.shape[1:3], like.shape[0] * like.shape[3]))
-    if like.size:
-        found[..., : A.shape[2]] = A
-    return np.ascontiguousarray(np.moveaxis(found.reshape(*like.shape[1:3], -1, like.shape[3]), 2, 0)) if like.size else np.zeros_like(like)
+    chunks, a, q, lanes = like.shape
+    found = np.zeros((a, q, chunks * lanes))
+    found[..., : A.shape[2]] = A[..., : chunks * lanes]  # without effects there are no groups
+    return np.ascontiguousarray(np.moveaxis(found.reshape(a, q, chunks, lanes), 2, 0))
 
 
 def _rest(Z: Array, starts: NDArray[np.int64], X: Array) -> Array:

@@ -34,7 +34,7 @@ class LeftPoint:
     """What all units share: the solver, its scratch memory, and the rotated rows."""
 
     def __init__(self, solver: Primal) -> None:
-        self.solver, self.work = solver, solver.work()
+        self.solver = solver
         self.rotated: Rotated = rotate(solver.sums, solver.problem.y)
         sums = solver.sums
         squares = (sums.rows.values**2).ravel()
@@ -56,7 +56,7 @@ class LeftPoint:
         q = self.solver.sums.effects
         L = np.ascontiguousarray(scales[: q * q]).reshape(q, q)
         condition = 1.0 + float(scales[q * q :] ** 2 @ self.largest) / sigma**2
-        mean, cov = self.solver.remainder(scales, sigma, self.work)
+        mean, cov = self.solver.remainder(scales, sigma)
         return L, sigma, mean, cov, condition, self.rotated
 
 
@@ -103,7 +103,8 @@ class Refits:
     """Any rows at a time, by log p(y) - log p(y_-I), and log p(y, y_I) - log p(y)."""
 
     def __init__(self, solver: Primal, units: Units) -> None:
-        self.solver, self.units, self.work = solver, units, solver.work()
+        self.solver, self.units = solver, units
+        self.work = None if solver.light else solver.work()
         self.kept: dict[tuple[int, bool], Primal] = {}
         sums = solver.sums
         size = 2 * sums.B.nbytes + sums.C.nbytes + 2 * sums.rows.X.nbytes + sums.rows.values.nbytes
