@@ -149,6 +149,8 @@ def _climbed(counted: _Counted, peak: Peak) -> Peak:
 def _curved(counted: _Counted, peak: Peak, rounding: float) -> Array:
     """Hessian of the negative criterion at a maximum, by differences of its gradient."""
     x = peak.x
+    if not x.size:
+        return np.zeros((0, 0))
     if dear(counted.chart.model):  # forward, from where the gradient is zero but for rounding
         h = max(1e-6, rounding**0.5) * np.maximum(1.0, np.abs(x))
         slopes = counted.slopes(np.vstack([x, x + np.diag(h)]))[1]
@@ -188,23 +190,19 @@ class _Scaled:
         self.model, self.target = model, target
         self.prior = replace(target, prior=True)
 
-    def __call__(self, z: Array) -> tuple[float, Array]:
-        places = self.model.space.places
-        value, grad = self.target(z)
-        theta = self.model.space.constrain(z)
-        more, slopes = self.prior.scale_prior(theta)
-        for name in slopes.keys() & places.keys():
-            grad[places[name]] += np.ravel(slopes[name] * theta[name])
-        return value + more, grad
-
     def slopes(self, Z: Array) -> tuple[Array, Array]:
         """Values (k,) and gradients (k, d)."""
-        values, grads = zip(*(self(z) for z in Z))
-        return np.array(values), np.array(grads)
+        values, grads = self.target.slopes(Z)
+        more, slopes = self.prior.scale_priors(Z)
+        return values + more, grads + slopes
 
     def many(self, Z: Array) -> Array:
         """Values (k,)."""
         return self.slopes(Z)[0]
+
+    def __call__(self, z: Array) -> tuple[float, Array]:
+        values, grads = self.slopes(z[None])
+        return float(values[0]), grads[0]
 
 
 def _inside(chart: Chart, x: Array) -> Array:

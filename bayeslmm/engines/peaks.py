@@ -34,6 +34,16 @@ CELLS: tuple[Cells, ...] = (
     ((-3.6, -1.2), (0.4, 2.2, 4.0)),
     ((-2.5,), (0.5, 2.3, 4.1)),
 )
+# The same where hundreds of values cost next to nothing: a full grid, by the number of axes.
+FINE: tuple[Array, ...] = (
+    np.linspace(-6.0, 4.0, 21),
+    np.linspace(-5.0, 4.0, 13),
+    np.linspace(-4.2, 3.5, 8),
+    np.array([-3.5, -1.5, 0.0, 1.5, 3.5]),
+)
+SUMMITS = 12  # starts of a full grid
+TURNED, TURNS = 2, 6  # of which so many are tried with other correlations, so many of them
+SMALL = -1.0  # log relative scales of it that count as small
 FEW: Cells = ((-2.5,), (1.5,))
 FULL = 4  # axes up to which all cells are tried
 ZERO = 5.0  # log scales under its usual size where a scale at zero is started again
@@ -74,6 +84,28 @@ class Grid:
             for i in range(k)
         ]
         return [[point] for point in [*((level,) * k for level in (0.0, high, low)), *apart][:most]]
+
+    def summits(self, levels: Array) -> list[Array]:
+        """Points of a full grid from which to search, the highest first.
+
+        Those that are no lower than any point beside them, and the best of every choice of small or
+        large for each scale: correlations, which are zero here, may make a maximum near them.
+        """
+        k = len(self.axes)
+        points = np.array(list(product(levels, repeat=k)))
+        values, Z = self.at(points)
+        V = values.reshape((levels.size,) * k)
+        around = np.pad(V, 1, constant_values=-np.inf)
+        summit = V > -np.inf
+        for move in product((0, 1, 2), repeat=k):
+            summit &= around[tuple(slice(m, m + levels.size) for m in move)] <= V
+        chosen = set(np.flatnonzero(summit.ravel()).tolist())
+        cell = (points > SMALL) @ (2 ** np.arange(k))
+        for each in range(2**k):
+            own = np.flatnonzero(cell == each)
+            chosen.add(int(own[np.argmax(values[own])]))
+        order = sorted((i for i in chosen if values[i] > -np.inf), key=lambda i: -values[i])
+        return [Z[i] for i in order]
 
     def at(self, offsets: Array) -> tuple[Array, Array]:
         """Values (k,) and coordinates (k, d) at points of the grid, sigma at its best."""
@@ -131,6 +163,12 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     count = max(1.0, float(design.frequency.sum()) - lost)
     grid = Grid(likelihood, target, centre(model), axes, ray, count)
     allowed = int(np.clip(WORK / operations(model), LEAST, MOST))
+    tops: list[Array] = []
+    if likelihood.light and len(axes) <= len(FINE):
+        tops = grid.summits(FINE[len(axes) - 1])[:SUMMITS]
+        tops += _turned(model.space, tops[:TURNED])
+        if tops and len(axes) < len(FINE):
+            return tops
     cells = grid.cells(allowed // 2)
     values, Z = grid.at(np.array([point for cell in cells for point in cell]))
     best, at = [], 0
@@ -141,7 +179,20 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     best.sort(key=lambda i: -values[i])
     left = allowed - sum(map(len, cells))
     most = max(1, left // (SEARCH + 2 * model.space.size))
-    return [Z[i] for i in best[:most]] or [centre(model)]
+    return [*tops, *(Z[i] for i in best[:most])] or [centre(model)]
+
+
+def _turned(space: Space, points: list[Array]) -> list[Array]:
+    """The same with each correlation's coordinate moved to either side, one at a time."""
+    own = [space.places[c.name] for c in space.correlations if c.free]
+    found = []
+    for z in points:
+        for at in np.concatenate([*own, np.zeros(0, np.intp)])[:TURNS]:
+            for side in (-1.0, 1.0):
+                other = z.copy()
+                other[at] = side
+                found.append(other)
+    return found
 
 
 def _directions(space: Space) -> tuple[tuple[np.ndarray, ...], np.ndarray]:

@@ -17,7 +17,7 @@ from .laws import density_at, sized
 from .loadings import of_complete, of_patterns, prior_at
 from .parameters import Positive
 from .space import Space
-from .vectorised import deviations, log_prior, pull, slopes_of, unpack
+from .vectorised import deviations, log_prior, pull, scale_prior, slopes_of, unpack
 
 type Evaluate = Callable[[Array], tuple[float, Array]]
 
@@ -27,8 +27,8 @@ class Target:
     """Log density of theta's coordinates z (d,) given y; call it for the value and gradient.
 
     The value is NaN where float64 cannot hold it. With `prior` False neither prior nor Jacobian of
-    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale. One that
-    is called tens of thousands of times (`repeated`) is worth compiling whatever the rows.
+    theta enters: the criterion alone. `natural` takes the prior of loadings on its own scale. One
+    that is called tens of thousands of times (`repeated`) is worth compiling whatever the rows.
     """
 
     solver: Any
@@ -36,6 +36,11 @@ class Target:
     prior: bool = True
     natural: bool = False
     repeated: bool = False
+
+    @property
+    def light(self) -> bool:
+        """Whether hundreds of points are evaluated in a few milliseconds."""
+        return not (self.compiled or self.customs)
 
     @cached_property
     def compiled(self) -> bool:
@@ -109,6 +114,14 @@ class Target:
         h, corr, _ = unpack(Z, self.space.layout)
         return pull(Z, self.space.layout, h, corr, slopes, slope_sigma)
 
+    def scale_priors(self, Z: Array) -> tuple[Array, Array]:
+        """Log prior of the free scales on their own scale at Z (k, d), and its gradient there."""
+        layout = self.space.layout
+        values, grads = scale_prior(Z, layout, deviations(Z, layout))
+        if self.customs:
+            values += [self._add_customs(z, grad) for z, grad in zip(Z, grads)]
+        return values, grads
+
     def scale_prior(self, theta: Theta) -> tuple[float, Theta]:
         """Log prior of the free scales on their own scale, without Jacobian, and slopes by name."""
         total, slopes = 0.0, {}
@@ -147,22 +160,20 @@ class RowsCode:
         return value
 
     def many(self, Z: Array) -> Array:
-        """Values at points Z (k, d), prior included."""
-        return _values(Z, self.space, self.solver, self.work)
+        """Values at points Z (k, d)."""
+        return _values(Z, self)
 
     def prior_many(self, Z: Array) -> Array:
         return _prior(Z, self.space)
 
 
-def _values(Z: Array, space: Space, solver: Any, work: Any) -> Array:
+def _values(Z: Array, code: "RowsCode | ArrayCode") -> Array:
+    layout = code.space.layout
     with np.errstate(all="ignore"):
-        return _value(Z, space, solver, work)
-
-
-def _value(Z: Array, space: Space, solver: Any, work: Any) -> Array:
-    h, _, scales = unpack(Z, space.layout)
-    value = at_points.values(solver, scales, np.ascontiguousarray(h[:, -1]), work)
-    return value + log_prior(Z, space.layout, h)[0]
+        h, _, scales = unpack(Z, layout)
+        sigma = np.ascontiguousarray(h[:, -1])
+        values = at_points.values(code.solver, scales, sigma, code.work)
+        return values + log_prior(Z, layout, h)[0] if code.prior else values
 
 
 def _prior(Z: Array, space: Space) -> Array:
@@ -198,8 +209,8 @@ class ArrayCode:
         return np.where(np.isfinite(grad).all(axis=1), value, np.nan), grad
 
     def many(self, Z: Array) -> Array:
-        """Values at points Z (k, d), prior included."""
-        return _values(Z, self.space, self.solver, self.work)
+        """Values at points Z (k, d)."""
+        return _values(Z, self)
 
     def prior_many(self, Z: Array) -> Array:
         return _prior(Z, self.space)

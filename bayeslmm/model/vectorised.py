@@ -87,19 +87,10 @@ def _column_scales(layout: Layout, b: int, h: Array) -> tuple[Array, Array]:
 
 def log_prior(Z: Array, layout: Layout, h: Array) -> tuple[Array, Array]:
     """Log prior density of Z (k,), Jacobian included, custom laws left out; and its gradient."""
-    free, grad = layout.at >= 0, np.zeros(Z.shape)
-    total = Z[:, layout.at[free]].sum(axis=1)
-    np.add.at(grad, (slice(None), layout.at[free]), 1.0)
-    for code in np.unique(layout.code[free]):
-        own = np.flatnonzero(free & (layout.code == code))
-        if code < 0:
-            continue
-        a, b, constant = layout.parameters[own].T
-        with np.errstate(all="ignore"):
-            value, slope = density_at(code, a, b, constant, h[:, own])
-            total += np.broadcast_to(value, (Z.shape[0], own.size)).sum(axis=1)
-            np.add.at(grad, (slice(None), layout.at[own]), slope * h[:, own])
-    total += layout.eta[:, 1].sum()
+    total, grad = scale_prior(Z, layout, h)
+    free = layout.at[layout.at >= 0]
+    total += Z[:, free].sum(axis=1) + layout.eta[:, 1].sum()
+    grad[:, free] += 1.0
     sizes = layout.blocks[:, 1]
     power = np.repeat(2.0 * layout.eta[:, 0] + sizes - 1.0, np.maximum(sizes - 1, 0))
     for rows, weight in zip(_rows(layout), power):
@@ -107,6 +98,19 @@ def log_prior(Z: Array, layout: Layout, h: Array) -> tuple[Array, Array]:
         norm = 1.0 + (w**2).sum(axis=1)
         total -= 0.5 * weight * np.log(norm)
         grad[:, rows.at] -= weight * w / norm[:, None]
+    return total, grad
+
+
+def scale_prior(Z: Array, layout: Layout, h: Array) -> tuple[Array, Array]:
+    """Log prior density (k,) of the scales on their own scale, and its gradient in Z (k, d)."""
+    total, grad = np.zeros(Z.shape[0]), np.zeros(Z.shape)
+    for code in sorted(set(layout.code[layout.at >= 0].tolist()) - {-1}):
+        own = np.flatnonzero((layout.at >= 0) & (layout.code == code))
+        a, b, constant = layout.parameters[own].T
+        with np.errstate(all="ignore"):
+            value, slope = density_at(code, a, b, constant, h[:, own])
+            total += np.broadcast_to(value, (Z.shape[0], own.size)).sum(axis=1)
+            grad[:, layout.at[own]] = slope * h[:, own]
     return total, grad
 
 
@@ -128,7 +132,7 @@ def pull(
         _pull_product(layout, b, h, slopes[:, base : base + count], by_scale)
         base += count
     free = layout.at >= 0
-    np.add.at(grad, (slice(None), layout.at[free]), by_scale[:, free])
+    grad[:, layout.at[free]] = by_scale[:, free]
     for rows in _rows(layout):
         w, sd = Z[:, rows.at], h[:, rows.sd, None]
         norm = np.sqrt(1.0 + (w**2).sum(axis=1))[:, None]

@@ -36,9 +36,10 @@ def _stacks(A: Array, starts: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.in
 
 
 def rest_triangles(Z: Array, starts: NDArray[np.int64], X: Array) -> Array:
-    """Rows with the products of what the groups' own effects leave of X: not the rows themselves."""
+    """Rows with the products of what the groups' own effects leave of X: not themselves."""
     q, p = Z.shape[1], X.shape[1]
-    return triangles(np.hstack([Z, X]), starts)[:, q:, q:].reshape(-1, p)
+    rest = triangles(np.hstack([Z, X]), starts)[:, q:, q:]
+    return np.ascontiguousarray(rest).reshape(rest.shape[0] * p, p)
 
 
 def projected(
