@@ -23,7 +23,7 @@ from .posterior.named import Recovered, trimmed
 from .posterior.predictive import log_likelihood as add_log_likelihood
 from .posterior.predictive import posterior_predictive as add_posterior_predictive
 from .posterior.recover import canonical_draws, large, recover
-from .posterior.tree import VARIABLES, add_group, build, recorded
+from .posterior.tree import VARIABLES, build, recorded
 
 
 def fit(
@@ -113,9 +113,8 @@ def _tree(model: Model, outcome: Outcome, rng: np.random.Generator, keep: Collec
     groups["log_prior"] = log_prior(model, found.variables)
     if found.moments:
         groups["posterior_moments"] = found.moments
-    tree = build(model, {name: group for name, group in groups.items() if group}, {})
-    for name, table in outcome.tables.items():
-        tree = add_group(model, tree, name, table, outcome.coords)
+    groups |= outcome.tables
+    tree = build(model, {n: group for n, group in groups.items() if group}, {}, outcome.coords)
     posterior = tree["posterior"]
     posterior.attrs["fixed"] = ", ".join(outcome.fixed)
     moving = [name for name in model.moving if name not in outcome.fixed]

@@ -6,15 +6,17 @@ found, the last could leave what another had set. And a number that is too small
 has it by default: weights are made by exponentials of what lies thousands below.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
+_found: dict[int, ThreadpoolController] = {}  # by how many modules there were: each may load more
 _within: list[Any] = []  # one entry for each that runs; the first knows what was before
 
 
@@ -23,11 +25,20 @@ def tiny_is_zero[F: Callable[..., Any]](function: F) -> F:
     return np.errstate(under="ignore")(function)
 
 
+def _pools() -> ThreadpoolController:
+    """The libraries that have threads; looking for them takes longer than a small fit."""
+    count = len(sys.modules)
+    if count not in _found:
+        _found.clear()
+        _found[count] = ThreadpoolController()
+    return _found[count]
+
+
 @contextmanager
 def arithmetic() -> Iterator[None]:
     """Work with one thread of BLAS, from whatever thread and however often at once."""
     with _lock:
-        _within.append(None if _within else threadpool_limits(limits=1, user_api="blas"))
+        _within.append(None if _within else _pools().limit(limits=1, user_api="blas"))
     try:
         with np.errstate(under="ignore"):
             yield

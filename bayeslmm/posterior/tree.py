@@ -47,16 +47,23 @@ class Held:
         return Held, ()
 
 
-def build(model: Model, groups: Mapping[str, Group], attrs: Mapping[str, Any]) -> Any:
-    """A tree of the given groups, with the observed and constant data of the model."""
+def build(
+    model: Model,
+    groups: Mapping[str, Group],
+    attrs: Mapping[str, Any],
+    coords: Mapping[str, Any] | None = None,
+) -> Any:
+    """A tree of the given groups, with the observed and constant data of the model.
+
+    `coords` are labels of dimensions that the model does not know.
+    """
     import xarray as xr
 
     refuse_changed(model)
-    design = model.design
-    datasets = {name: dataset(model, name, group) for name, group in groups.items()}
+    design, labels = model.design, Labels({**model.coords, **(coords or {})})
     observed = {model.response: model.observed}
-    datasets["observed_data"] = dataset(model, "observed_data", observed)
-    datasets["constant_data"] = dataset(model, "constant_data", model.constants)
+    every = {**groups, "observed_data": observed, "constant_data": model.constants}
+    datasets = {name: _dataset(name, group, labels) for name, group in every.items()}
     tree = xr.DataTree.from_dict(datasets)
     tree.attrs.update({k: v for k, v in attrs.items() if v is not None})
     for package in PACKAGES:
@@ -262,17 +269,39 @@ def add_group(
 
 def dataset(model: Model, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
     """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
+    return _dataset(name, group, Labels({**model.coords, **(coords or {})}))
+
+
+class Labels:
+    """The labels of dimensions as xarray takes them, made once for all groups of a tree."""
+
+    def __init__(self, known: Mapping[str, Any]) -> None:
+        self.known = known
+        self._made: dict[tuple[str, int], Any] = {}
+
+    def of(self, dim: str, size: int) -> Any:
+        """The labels of a dimension; numbers where none are known."""
+        import xarray as xr
+
+        if (dim, size) not in self._made:
+            values = self.known.get(dim)
+            made = xr.IndexVariable(dim, np.arange(size) if values is None else values)
+            self._made[dim, size] = made
+        return self._made[dim, size]
+
+
+def _dataset(name: str, group: Group, labels: Labels) -> Any:
     import xarray as xr
 
     sampled = name in SAMPLED or name.endswith("_predictive")
-    known, labels, arrays = {**model.coords, **(coords or {})}, {}, {}
+    arrays, own = {}, {}
     for variable, (dims, values) in group.items():
         values = np.asarray(values)
         full = ("chain", "draw", *dims) if sampled else tuple(dims)
         arrays[variable] = (full, values)
         for dim, size in zip(full, values.shape):
-            labels[dim] = known.get(dim, np.arange(size))
-    return xr.Dataset(arrays, labels)
+            own[dim] = labels.of(dim, size)
+    return xr.Dataset(arrays, own)
 
 
 @cache
