@@ -1,0 +1,96 @@
+"""Independent replicates of an importance sample, each resampled to draws of equal weight.
+
+Every replicate has Sobol points with a scramble of its own. Of more points than draws some are
+taken, each in proportion to its smoothed weight: where no weight passes the mean by more than the
+points pass the draws, no point is taken twice. Systematic resampling (one uniform) after a random
+permutation, for the points' own order is part of what makes them even.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..stats.weights import log_mean, psis, relative_variance
+from ..types import Array
+from .adaptation import Values
+from .proposal import Proposal, sobol, uniforms
+
+FEWEST_POINTS = 256  # points of a replicate, whatever the draws
+MOST_TIMES = 8  # points for each draw
+DISTINCT = 0.9  # share of draws that a replicate's draws are to be worth
+
+
+@dataclass(frozen=True, repr=False)
+class Replicates:
+    """Draws z (chains, draws, d), their log ratios log p / q, and what judges them."""
+
+    z: Array
+    log_ratio: Array
+    khat: float
+    effective: float  # independent draws that all of them are worth
+    points: int
+    efficiency: float  # effective share of the weighted points
+    log_evidence: float
+    error: float
+
+
+def replicates(
+    value: Values,
+    proposal: Proposal,
+    shape: tuple[int, int],
+    times: float,
+    rng: np.random.Generator,
+) -> Replicates:
+    """Replicates of a proposal; more points where draws would repeat too often.
+
+    Parameters
+    ----------
+    shape
+        Chains and draws.
+    times
+        Points for each draw to begin with.
+    """
+    chains, draws = shape
+    sequences = [sobol(proposal.columns, rng) for _ in range(chains)]
+    size = max(FEWEST_POINTS, 1 << int(np.ceil(np.log2(times * draws))))
+    z = np.empty((chains, 0, proposal.laws[0].centre.size))
+    logs, more = np.empty((chains, 0)), size
+    while True:
+        fresh = np.stack([proposal.draw(uniforms(each, more)) for each in sequences])
+        flat = fresh.reshape(-1, fresh.shape[2])
+        ratios = value(flat) - proposal.log_density(flat)
+        z = np.concatenate([z, fresh], axis=1)
+        logs = np.concatenate([logs, ratios.reshape(chains, more)], axis=1)
+        smooth, khat = psis(logs.ravel())
+        weights = np.exp(smooth).reshape(logs.shape)
+        taken = np.array([resampled(w, draws, rng) for w in weights])
+        worth = sum(_worth(each) for each in taken)
+        more = z.shape[1]
+        if worth >= DISTINCT * chains * draws or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
+            break
+    flat = logs.ravel()
+    return Replicates(
+        np.take_along_axis(z, taken[:, :, None], axis=1),
+        np.take_along_axis(logs, taken, axis=1),
+        khat,
+        worth,
+        flat.size,
+        1.0 / float((weights**2).sum() * flat.size),
+        float(log_mean(flat)),
+        float(np.sqrt(relative_variance(flat))),
+    )
+
+
+def resampled(weights: Array, draws: int, rng: np.random.Generator) -> Array:
+    """Which points are taken (draws,), in random order."""
+    order = rng.permutation(weights.size)
+    total = np.cumsum(weights[order])
+    steps = (np.arange(draws) + rng.uniform()) / draws * total[-1]
+    taken = order[np.minimum(np.searchsorted(total, steps), weights.size - 1)]
+    return rng.permutation(taken)
+
+
+def _worth(taken: Array) -> float:
+    """Independent draws that draws with repeats are worth."""
+    counts = np.unique(taken, return_counts=True)[1]
+    return float(taken.size) ** 2 / float((counts**2).sum())
