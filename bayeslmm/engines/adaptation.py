@@ -7,6 +7,7 @@ tempered, w^t, with the largest t that leaves enough of them.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,10 +17,68 @@ from .proposal import Pilot, Proposal, fitted, sobol, uniforms
 
 ROUNDS = 8
 FITS = 0.6  # share of effective points of a round from which its proposal is kept
+GAIN = 1.1  # times that a round has to be better than the best before it, for another one
 ENOUGH = 10  # effective points for each coordinate that a fit takes
 CURVES = 100  # the same for bends
 
 type Values = Callable[[Array], Array]
+
+
+@dataclass(frozen=True, repr=False)
+class Cloud:
+    """Points of all rounds and what they were drawn from.
+
+    Attributes
+    ----------
+    z : (k, d)
+    logs : (k,)
+        Log density of the target.
+    laws : tuple
+        Pilot and proposals.
+    counts : (r,)
+        Points of each round.
+    log_laws : (r, k)
+        Log density of each law at each point.
+    """
+
+    z: Array
+    logs: Array
+    laws: tuple[Pilot | Proposal, ...]
+    counts: Array
+    log_laws: Array
+
+    @classmethod
+    def begun(cls, value: Values, pilot: Pilot, size: int, rng: np.random.Generator) -> "Cloud":
+        """The points of a pilot."""
+        z = pilot.sample(size, rng)
+        return cls(z, value(z), (pilot,), np.array([float(size)]), pilot.log_density(z)[None])
+
+    def joined(self, law: Proposal, z: Array, logs: Array) -> "Cloud":
+        """With the points of one more law."""
+        old = np.vstack([self.log_laws, law.log_density(self.z)[None]])
+        laws = (*self.laws, law)
+        new = np.array([each.log_density(z) for each in laws])
+        return Cloud(
+            np.vstack([self.z, z]),
+            np.concatenate([self.logs, logs]),
+            laws,
+            np.append(self.counts, len(z)),
+            np.hstack([old, new]),
+        )
+
+    @property
+    def last(self) -> Array:
+        """Log ratios of the last round's points to their own law."""
+        own = slice(len(self.logs) - int(self.counts[-1]), None)
+        return self.logs[own] - self.log_laws[-1, own]
+
+    def fit(self, pilot: Pilot) -> Proposal:
+        """What all points look like by their weights."""
+        shares = np.log(self.counts / self.counts.sum())[:, None]
+        ratios = self.logs - log_sum(self.log_laws + shares)
+        d = self.z.shape[1]
+        weights, count = _tempered(ratios, ENOUGH * (d + 1.0))
+        return fitted(self.z, weights, pilot, count > CURVES * d)
 
 
 def effective(logs: Array) -> float:
@@ -28,8 +87,8 @@ def effective(logs: Array) -> float:
     return 1.0 / float(weights @ weights)
 
 
-def adapted(value: Values, pilot: Pilot, size: int, rng: np.random.Generator) -> Proposal:
-    """A proposal for a log density, from rounds of `size` points.
+def adapted(value: Values, pilot: Pilot, size: int, rng: np.random.Generator) -> Cloud:
+    """Points around a log density, in rounds of `size`, until the law fitted to them fits.
 
     Parameters
     ----------
@@ -38,38 +97,29 @@ def adapted(value: Values, pilot: Pilot, size: int, rng: np.random.Generator) ->
     pilot
         Where the first points come from.
     """
-    z = pilot.sample(size, rng)
-    logs, laws = value(z), [pilot.log_density]
-    densities = pilot.log_density(z)[None]  # (rounds, points)
-    best, proposal = effective(logs - densities[0]) / size, None
+    cloud = Cloud.begun(value, pilot, size, rng)
+    best = effective(cloud.last) / size
     for _ in range(ROUNDS):
-        ratios = logs - log_sum(densities) + np.log(len(laws))
-        weights, count = _tempered(ratios, ENOUGH * (z.shape[1] + 1))
-        proposal = fitted(z, weights, pilot, count > CURVES * z.shape[1])
         if best > FITS:
             break
-        fresh = proposal.draw(uniforms(sobol(proposal.columns, rng), size))
-        found = value(fresh)
-        laws.append(proposal.log_density)
-        densities = np.vstack([densities, proposal.log_density(z)[None]])
-        at_fresh = np.array([law(fresh) for law in laws])
-        densities = np.hstack([densities, at_fresh])
-        z, logs = np.vstack([z, fresh]), np.concatenate([logs, found])
-        own = found - at_fresh[-1]
-        best = effective(own) / size if psis(own)[1] <= KHAT else 0.0
-    assert proposal is not None
-    return proposal
+        law = cloud.fit(pilot)
+        z = law.draw(uniforms(sobol(law.columns, rng), size))
+        cloud = cloud.joined(law, z, value(z))
+        share = effective(cloud.last) / size if psis(cloud.last)[1] <= KHAT else 0.0
+        if 0.0 < share < GAIN * best:
+            break
+        best = max(best, share)
+    return cloud
 
 
 def _tempered(ratios: Array, least: float) -> tuple[Array, float]:
-    """Normalised weights with at least so many effective points, and how many there are."""
-    low, high = 0.0, 1.0
+    """Normalised weights with at least so many effective points, and how many there were."""
     count = effective(ratios)
     if count >= least:
         return normalised(ratios), count
-    finite = np.where(np.isfinite(ratios), ratios, -np.inf)
-    least = min(least, 0.5 * np.isfinite(finite).sum())
+    low, high = 0.0, 1.0
+    least = min(least, 0.5 * float(np.isfinite(ratios).sum()))
     for _ in range(20):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if effective(middle * finite) >= least else (low, middle)
-    return normalised(low * finite) if low > 0.0 else normalised(1e-6 * finite), count
+        low, high = (middle, high) if effective(middle * ratios) >= least else (low, middle)
+    return normalised(max(low, 1e-6) * ratios), count

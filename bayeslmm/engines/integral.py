@@ -218,13 +218,13 @@ def _box(target: Any, mode: Array, width: Array, modes: Array) -> list[tuple[flo
     return [(float(low), float(high)) for low, high in limits]
 
 
-def _high(target: Any, modes: list[Array]) -> list[Array]:
+def high(target: Any, modes: list[Array]) -> list[Array]:
     """The modes that are not much lower than the highest; the others hold next to nothing."""
     top = target(modes[0])[0]
     return [z for z in modes if target(z)[0] > top - LOW]
 
 
-def _curved(target: Any, z: Array) -> Array:
+def curved(target: Any, z: Array) -> Array:
     """A root of the covariance of the Gaussian approximation at a mode."""
     values, vectors = np.linalg.eigh(-start.hessian(target, z))
     return vectors / np.sqrt(np.maximum(values, 0.05))
@@ -238,7 +238,7 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     """
     target = model.target()
     places = [
-        (z, _curved(target, z)) for z in _high(target, posterior_modes(model, target))[:MODES]
+        (z, curved(target, z)) for z in high(target, posterior_modes(model, target))[:MODES]
     ]
     for size in (draws // 4, draws // 4, draws):
         z, log_q = mixture(places, size, rng)

@@ -16,7 +16,7 @@ from .bent import Bent, bent
 from .student import log_student, mixture
 
 FINEST = 2.0**-31  # half a cell of Sobol points, so that none lies on an edge
-WIDER, HEAVIER = 1.5, 0.5  # how much a component that guards against narrowness is wider
+WIDER, HEAVIER = 1.5, 0.5  # by how much the guard of a component is wider, its tails heavier
 GUARD = 0.1  # its share
 LEAST = 0.005  # share from which a component is kept
 

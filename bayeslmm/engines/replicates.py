@@ -40,7 +40,7 @@ def replicates(
     shape: tuple[int, int],
     times: float,
     rng: np.random.Generator,
-) -> Replicates:
+) -> tuple[Replicates, Array, Array]:
     """Replicates of a proposal; more points where draws would repeat too often.
 
     Parameters
@@ -49,18 +49,24 @@ def replicates(
         Chains and draws.
     times
         Points for each draw to begin with.
+
+    Returns
+    -------
+    The replicates, all points (k, d) that were looked at, and their log densities (k,).
     """
     chains, draws = shape
     sequences = [sobol(proposal.columns, rng) for _ in range(chains)]
     size = max(FEWEST_POINTS, 1 << int(np.ceil(np.log2(times * draws))))
     z = np.empty((chains, 0, proposal.laws[0].centre.size))
-    logs, more = np.empty((chains, 0)), size
+    logs, heights, more = np.empty((chains, 0)), np.empty((chains, 0)), size
     while True:
         fresh = np.stack([proposal.draw(uniforms(each, more)) for each in sequences])
         flat = fresh.reshape(-1, fresh.shape[2])
-        ratios = value(flat) - proposal.log_density(flat)
+        height = value(flat)
+        ratios = height - proposal.log_density(flat)
         z = np.concatenate([z, fresh], axis=1)
         logs = np.concatenate([logs, ratios.reshape(chains, more)], axis=1)
+        heights = np.concatenate([heights, height.reshape(chains, more)], axis=1)
         smooth, khat = psis(logs.ravel())
         weights = np.exp(smooth).reshape(logs.shape)
         taken = np.array([resampled(w, draws, rng) for w in weights])
@@ -69,7 +75,7 @@ def replicates(
         if worth >= DISTINCT * chains * draws or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
             break
     flat = logs.ravel()
-    return Replicates(
+    found = Replicates(
         np.take_along_axis(z, taken[:, :, None], axis=1),
         np.take_along_axis(logs, taken, axis=1),
         khat,
@@ -79,6 +85,7 @@ def replicates(
         float(log_mean(flat)),
         float(np.sqrt(relative_variance(flat))),
     )
+    return found, z.reshape(flat.size, -1), heights.ravel()
 
 
 def resampled(weights: Array, draws: int, rng: np.random.Generator) -> Array:
