@@ -98,7 +98,8 @@ class ImportanceSampling:
         engine = NUTS(draws=self.draws, chains=self.chains)
         outcome = engine.run(model, rng, progress)
         told = joined(f"drawn by {engine.name}: {why}", outcome.attrs["message"])
-        attrs = {**outcome.attrs, "engine": engine.name, "fallback": why, "message": told}
+        said = {"engine": engine.name, "options": repr(engine), "fallback": why, "message": told}
+        attrs = {**outcome.attrs, **said}
         return replace(outcome, attrs=attrs)
 
 

@@ -23,7 +23,7 @@ from ..model.declared import model_first
 from ..model.handed_out import refuse_changed
 from ..model.model import Model
 from ..posterior.recover import coordinates
-from ..posterior.tree import read_tree
+from ..posterior.tree import of_posterior, read_tree
 from ..stats.weights import KHAT, log_mean, log_sum, normalised, psis, relative_variance
 from ..types import Array
 from . import start
@@ -82,7 +82,7 @@ def log_evidence(
     ----------
     model : Model
     tree : DataTree, optional
-        A fit of this model by NUTS, whose draws are then bridged to a multivariate t: more precise
+        A fit of this model by NUTS or ImportanceSampling, whose draws are then bridged to a multivariate t: more precise
         and more robust above three free variance parameters.
     seed : int, optional
         Seed of the importance sampler (used above three free variance parameters).
@@ -278,10 +278,10 @@ def bridged(model: Model, z: Array, rng: np.random.Generator) -> LogEvidence:
 def _sampled_tree(model: Model, tree: Any) -> Any:
     """The tree, where it holds draws of this model's posterior."""
     tree = read_tree(model, tree)
-    if "diverging" not in tree.get("sample_stats", {}):
+    if not of_posterior(tree):
         raise ValueError(
             f"log_evidence(model, tree) bridges draws of the posterior, but this tree is by "
-            f"{tree.attrs.get('engine')}; give a fit by NUTS(), or no tree"
+            f"{tree.attrs.get('engine')}; give a fit by ImportanceSampling() or NUTS(), or no tree"
         )
     return tree
 
