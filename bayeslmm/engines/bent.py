@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..stats.split import Split, split
-from ..types import Array
+from ..types import Array, Index
 
 END = 3.0  # normal scores beyond which a bend goes on no further
 CURVED = 10  # coordinates up to which squares and products are looked at
@@ -24,13 +24,12 @@ SURE = 2.5  # standard errors from which a term other than a linear one is kept
 class Bent:
     """The law by coordinate, in the order in which they are taken."""
 
-    order: Array
+    order: Index
     centre: Array
     scale: Array
     means: tuple[Array, ...]
     spreads: tuple[Array, ...]
     laws: tuple[Split, ...]
-    curved: bool
 
     def draw(self, u: Array) -> Array:
         """Points (k, d) at uniforms (k, d)."""
@@ -58,9 +57,13 @@ class Bent:
 
     def _given(self, scores: Array, i: int) -> tuple[Array, Array]:
         """Mean and log spread of coordinate i given the scores of those before it."""
-        held = np.clip(scores, -END, END)
-        linear = held @ self.spreads[i] if self.spreads[i].any() else np.zeros(len(held))
-        return _terms(scores, self.curved) @ self.means[i], linear
+        spread = np.zeros(len(scores))
+        if self.spreads[i].any():
+            spread = np.clip(scores, -END, END) @ self.spreads[i]
+        mean = self.means[i]
+        if mean.size == i + 1:
+            return mean[0] + scores @ mean[1:], spread
+        return _terms(scores, True) @ mean, spread
 
     def wider(self, factor: float, heavier: float) -> "Bent":
         """The same with wider sides and heavier tails in every direction."""
@@ -91,24 +94,26 @@ def bent(z: Array, weights: Array, curved: bool) -> Bent:
     scores[:, 0] = laws[0].scores(x[:, order[0]])[0]
     for i in range(1, d):
         before, own = scores[:, :i], x[:, order[i]]
-        mean = _regressed(_terms(before, curved), own, weights, count, 1 + i)
-        rest = own - _terms(before, curved) @ mean
+        terms = _terms(before, curved)
+        mean = _regressed(terms, own, weights, count, 1 + i)
+        rest = own - terms @ mean
         spread = np.zeros(i)
         if curved:
             spread = _spread(np.clip(before, -END, END), rest, weights, count)
             rest = rest * np.exp(-np.clip(before, -END, END) @ spread)
         law = split(rest, weights)
         scores[:, i] = law.scores(rest)[0]
-        for found, one in ((means, mean), (spreads, spread), (laws, law)):
-            found.append(one)  # type: ignore[arg-type]
-    return Bent(order, centre, scale, tuple(means), tuple(spreads), tuple(laws), curved)
+        means.append(mean if mean[1 + i :].any() else mean[: 1 + i])
+        spreads.append(spread)
+        laws.append(law)
+    return Bent(order, centre, scale, tuple(means), tuple(spreads), tuple(laws))
 
 
 def _regressed(terms: Array, y: Array, weights: Array, count: float, sure: int) -> Array:
     """Weighted least squares; of the terms after the first `sure` only those that are certain."""
     root = np.sqrt(weights)[:, None]
 
-    def solved(columns: Array) -> tuple[Array, Array]:
+    def solved(columns: Index) -> tuple[Array, Array]:
         A = terms[:, columns] * root
         gram = A.T @ A + 1e-6 * np.eye(columns.size)
         inverse = np.linalg.inv(gram)

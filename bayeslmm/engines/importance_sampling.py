@@ -15,11 +15,11 @@ import numpy as np
 
 from ..model.model import Model
 from ..solvers.threads import pieces, run
-from ..stats.weights import KHAT
+from ..stats.weights import limit
 from ..types import Array
 from .adaptation import Values, adapted
 from .advice import advice
-from .convergence import ESS_PER_CHAIN, compared, judge
+from .convergence import ESS_PER_CHAIN
 from .endings import Verdict, joined
 from .engine import Outcome, check_integers, exact_draws
 from .improper import refuse_improper
@@ -27,7 +27,7 @@ from .integral import MODES, curved, high
 from .mode import posterior_modes
 from .nuts import APART, NUTS
 from .proposal import Pilot
-from .replicates import Replicates, replicates
+from .replicates import Replicates, agreed, replicates
 from .size import operations
 
 LARGEST = 20  # coordinates from which NUTS takes fewer evaluations (benchmarks/coordinates.py)
@@ -56,8 +56,8 @@ class ImportanceSampling:
     ``attrs["khat"]`` is the certificate. Above 0.7, or with more than 20 coordinates, NUTS draws in
     its place: ``attrs["engine"]`` is then ``"NUTS"``, and ``attrs["fallback"]`` and the message
     say why. ``attrs["effective_draws"]`` is how many independent draws the draws are worth, some of
-    them being repeated; ``sample_stats["log_ratio"]`` holds log p / q of each, which has been spent:
-    the draws have equal weight. Under proper priors ``attrs["log_evidence"]`` comes with it.
+    them being repeated; ``sample_stats["log_ratio"]`` holds log p / q of each, which has been
+    spent: draws have equal weight. Under proper priors ``attrs["log_evidence"]`` comes with it.
 
     Examples
     --------
@@ -91,9 +91,7 @@ class ImportanceSampling:
                 return _outcome(model, found)
         return self._by_nuts(model, rng, progress, why)
 
-    def _by_nuts(
-        self, model: Model, rng: np.random.Generator, progress: bool, why: str
-    ) -> Outcome:
+    def _by_nuts(self, model: Model, rng: np.random.Generator, progress: bool, why: str) -> Outcome:
         """As many draws by NUTS, and why."""
         engine = NUTS(draws=self.draws, chains=self.chains)
         outcome = engine.run(model, rng, progress)
@@ -155,8 +153,9 @@ def values(model: Model, target: Any) -> Values:
 
 def _failed(found: Replicates, shape: tuple[int, int]) -> str:
     """Why draws cannot be had from weights like these; empty where they can."""
-    if not found.khat <= KHAT:
-        return f"importance weights have k-hat {found.khat:.2f}, above {KHAT}"
+    most = limit(found.points)
+    if not found.khat <= most:
+        return f"importance weights have k-hat {found.khat:.2f}, above {most:.2f}"
     least = min(shape[1], ESS_PER_CHAIN) * shape[0] / 2
     if found.effective < least:
         return f"importance weights leave {found.effective:.0f} independent draws"
@@ -167,15 +166,14 @@ def _outcome(model: Model, found: Replicates) -> Outcome:
     """Draws of theta and what judges them."""
     thetas = model.space.constrain(found.z)
     stats = {"log_ratio": found.log_ratio}
-    judged = judge(compared(model, thetas, found.z), {}, ("z", *model.moving))
-    del judged["divergences"]
+    judged = agreed(found)
     verdict = Verdict.TRUSTED if judged["converged"] else Verdict.UNTRUSTED
     attrs: dict[str, Any] = {
         **judged,
         "message": joined(judged["message"], *advice(model)),
         "verdict": verdict.value,
         "khat": found.khat,
-        "khat_limit": KHAT,
+        "khat_limit": limit(found.points),
         "effective_draws": found.effective,
         "points": found.points,
         "efficiency": found.efficiency,

@@ -82,8 +82,8 @@ def log_evidence(
     ----------
     model : Model
     tree : DataTree, optional
-        A fit of this model by NUTS or ImportanceSampling, whose draws are then bridged to a multivariate t: more precise
-        and more robust above three free variance parameters.
+        A fit of this model by NUTS or ImportanceSampling, whose draws are then bridged to a
+        multivariate t: more precise and more robust above three free variance parameters.
     seed : int, optional
         Seed of the importance sampler (used above three free variance parameters).
     draws : int
@@ -237,9 +237,7 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     The first draws come from a t around every mode, so that the fitted one holds them all.
     """
     target = model.target()
-    places = [
-        (z, curved(target, z)) for z in high(target, posterior_modes(model, target))[:MODES]
-    ]
+    places = [(z, curved(target, z)) for z in high(target, posterior_modes(model, target))[:MODES]]
     for size in (draws // 4, draws // 4, draws):
         z, log_q = mixture(places, size, rng)
         logs = target.many(z) - log_q

@@ -84,9 +84,7 @@ def fitted(z: Array, weights: Array, pilot: Pilot, curved: bool) -> Proposal:
     parts = np.exp(logs - log_sum(logs)) * weights
     shares = parts.sum(axis=1)
     kept = shares >= min(LEAST, shares.max())
-    laws = tuple(
-        bent(z, part / share, curved) for part, share in zip(parts[kept], shares[kept])
-    )
+    laws = tuple(bent(z, part / share, curved) for part, share in zip(parts[kept], shares[kept]))
     return Proposal(laws, shares[kept] / shares[kept].sum())
 
 

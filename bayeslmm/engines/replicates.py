@@ -7,12 +7,15 @@ permutation, for the points' own order is part of what makes them even.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..stats.weights import log_mean, psis, relative_variance
 from ..types import Array
 from .adaptation import Values
+from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
+from .endings import joined
 from .proposal import Proposal, sobol, uniforms
 
 FEWEST_POINTS = 256  # points of a replicate, whatever the draws
@@ -58,7 +61,8 @@ def replicates(
     sequences = [sobol(proposal.columns, rng) for _ in range(chains)]
     size = max(FEWEST_POINTS, 1 << int(np.ceil(np.log2(times * draws))))
     z = np.empty((chains, 0, proposal.laws[0].centre.size))
-    logs, heights, more = np.empty((chains, 0)), np.empty((chains, 0)), size
+    logs, heights = np.empty((chains, 0)), np.empty((chains, 0))
+    more = size
     while True:
         fresh = np.stack([proposal.draw(uniforms(each, more)) for each in sequences])
         flat = fresh.reshape(-1, fresh.shape[2])
@@ -86,6 +90,27 @@ def replicates(
         float(np.sqrt(relative_variance(flat))),
     )
     return found, z.reshape(flat.size, -1), heights.ravel()
+
+
+def agreed(found: Replicates) -> dict[str, Any]:
+    """Attributes that tell whether replicates agree, in the words of chains.
+
+    R-hat is that of chains; the draws are independent, so their effective size is what repeats
+    leave of them.
+    """
+    from arviz_stats.base import array_stats
+
+    chains, draws, d = found.z.shape
+    least, told = ESS_PER_CHAIN * chains, []
+    attrs: dict[str, Any] = {"ess_min": found.effective, "tail_ess_min": found.effective}
+    if chains > 1 and draws >= FEWEST:
+        each = [float(array_stats.rhat(found.z[:, :, i])) for i in range(d)]
+        attrs["rhat_max"] = float(np.max(each))
+        if not attrs["rhat_max"] <= RHAT:
+            told.append(f"R-hat is {attrs['rhat_max']:.4f}, above {RHAT}: draw more")
+    if not found.effective >= least:
+        told.append(f"the draws are worth {found.effective:.0f}, under {least}: draw more")
+    return {**attrs, "converged": int(not told), "message": joined(*told)}
 
 
 def resampled(weights: Array, draws: int, rng: np.random.Generator) -> Array:

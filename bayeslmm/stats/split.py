@@ -38,16 +38,16 @@ class Split:
         low, high = self.widths / self.widths.sum()
         below = u < low
         n = ndtri(np.where(below, u / low, (1.0 - u) / high) / 2.0)  # the lower half of both
-        side = np.where(below, 0, 1)
         n = np.where(below, n, -n)
-        a = self.tails[side]
-        return self.mode + self.widths[side] * np.sinh(a * n) / a, n
+        (s0, s1), (a0, a1) = self.widths, self.tails
+        a = np.where(below, a0, a1)
+        return self.mode + np.where(below, s0 / a0, s1 / a1) * np.sinh(a * n), n
 
     def scores(self, x: Array) -> tuple[Array, Array]:
         """Normal scores n of values (k,), and the log density there."""
-        side = (x >= self.mode).astype(np.intp)
-        a = self.tails[side]
-        t = a * (x - self.mode) / self.widths[side]
+        above, (s0, s1), (a0, a1) = x >= self.mode, self.widths, self.tails
+        a = np.where(above, a1, a0)
+        t = (x - self.mode) * np.where(above, a1 / s1, a0 / s0)
         n = np.arcsinh(t) / a
         constant = np.log(2.0 / self.widths.sum()) - HALF_LOG_2PI
         return n, constant - 0.5 * (n * n + np.log1p(t * t))
