@@ -37,7 +37,9 @@ def measured(m, engine):
 
 def main():
     importance_sampling.LARGEST = 10**6
-    print("groups slopes coordinates | k-hat efficiency worth CPU | NUTS: ESS CPU | draws per second")
+    print(
+        "groups slopes coordinates | k-hat efficiency worth CPU | NUTS: ESS CPU | draws per second"
+    )
     for groups in [int(word) for word in sys.argv[1:]] or [10, 40, 200]:
         for bar, sizes in (("|", CORRELATED), ("||", UNCORRELATED)):
             for q in sizes:

@@ -19,7 +19,6 @@ from ..stats.weights import limit
 from ..types import Array
 from .adaptation import Values, adapted
 from .advice import advice
-from .convergence import ESS_PER_CHAIN
 from .endings import Verdict, joined
 from .engine import Outcome, check_integers, exact_draws
 from .improper import refuse_improper
@@ -31,7 +30,8 @@ from .replicates import Replicates, agreed, replicates
 from .size import operations
 
 LARGEST = 20  # coordinates from which NUTS takes fewer evaluations (benchmarks/coordinates.py)
-ROUND = 1024  # points of a round of the adaptation
+ROUND, EACH = 1024, 128  # points of a round of the adaptation: in all, and for each coordinate
+WORTH = 0.5  # share of the draws that they have to be worth
 TIMES = 2.0  # points for each draw
 DEAR = 4e10  # multiplications of all of them from which there is one for each draw
 TRIES = 3  # samples that are taken, each from a proposal fitted to all points before it
@@ -123,7 +123,7 @@ def _sampled(model: Model, shape: tuple[int, int], rng: np.random.Generator) -> 
     pilot = Pilot([(z, curved(target, z)) for z in modes[:MODES]])
     value, chains_draws = values(model, target), float(np.prod(shape))
     times = TIMES if operations(model) * TIMES * chains_draws < DEAR else 1.0
-    cloud = adapted(value, pilot, ROUND, rng)
+    cloud = adapted(value, pilot, max(ROUND, EACH * model.space.size), rng)
     for _ in range(TRIES):
         law = cloud.fit(pilot).guarded()
         found, z, logs = replicates(value, law, shape, times, rng)
@@ -156,9 +156,9 @@ def _failed(found: Replicates, shape: tuple[int, int]) -> str:
     most = limit(found.points)
     if not found.khat <= most:
         return f"importance weights have k-hat {found.khat:.2f}, above {most:.2f}"
-    least = min(shape[1], ESS_PER_CHAIN) * shape[0] / 2
-    if found.effective < least:
-        return f"importance weights leave {found.effective:.0f} independent draws"
+    asked = shape[0] * shape[1]
+    if found.effective < WORTH * asked:
+        return f"importance weights leave {found.effective:.0f} independent draws of {asked:,}"
     return ""
 
 

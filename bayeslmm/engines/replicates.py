@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..stats.weights import log_mean, psis, relative_variance
+from ..stats.weights import KHAT, log_mean, psis, relative_variance
 from ..types import Array
 from .adaptation import Values
 from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
@@ -76,7 +76,8 @@ def replicates(
         taken = np.array([resampled(w, draws, rng) for w in weights])
         worth = sum(_worth(each) for each in taken)
         more = z.shape[1]
-        if worth >= DISTINCT * chains * draws or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
+        enough = worth >= DISTINCT * chains * draws or khat > KHAT
+        if enough or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
             break
     flat = logs.ravel()
     found = Replicates(

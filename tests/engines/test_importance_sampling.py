@@ -110,12 +110,6 @@ def test_weights_are_nearly_equal_where_slopes_are_correlated(tree):
     assert (tree.attrs["converged"], tree.attrs["message"]) == (1, "converged")
 
 
-def test_draws_are_those_of_stan(tree, stan_sleepstudy):
-    told = bl.varcorr(tree)
-    assert told.loc["sigma", "estimate"] == pytest.approx(25.9, abs=0.4)
-    assert len(stan_sleepstudy)
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -156,8 +150,8 @@ def test_fixed_variances_are_drawn_exactly():
 
 
 def test_a_posterior_that_does_not_exist_is_refused_as_nuts_refuses_it():
-    table = {"y": np.arange(6.0), "g": [0, 0, 1, 1, 2, 2]}
-    flat = bl.lmm("y ~ 1 + (1 | g)", table, priors={"sd_g": "flat"})
+    table = {"y": np.arange(6.0), "g": [0, 0, 0, 1, 1, 1]}
+    flat = bl.lmm("y ~ 1 + (1 | g)", table, priors={"sd_g": "HalfFlat()"})
     said = []
     for engine in (ENGINE, bl.NUTS()):
         with pytest.raises(ValueError) as told:
@@ -190,7 +184,7 @@ def test_weights_that_are_not_certified_are_left_to_nuts(monkeypatch, slopes):
 
 
 def test_components_with_scales_of_their_own_are_left_to_nuts():
-    model = bl.ppca(bl.datasets.load("iris").drop(columns="Species"), 1, ard=True)
+    model = bl.ppca(bl.datasets.load("iris").drop(columns="Species"), 2, ard=True)
     found = bl.fit(model, bl.ImportanceSampling(draws=20, chains=2), seed=1)
     assert (found.attrs["engine"], "many modes" in found.attrs["message"]) == ("NUTS", True)
 
@@ -260,7 +254,7 @@ def test_evidence_is_bridged_from_it_and_comes_with_it(slopes, tree):
     assert bridged.method.startswith("bridge sampling")
     error = np.hypot(bridged.error, tree.attrs["log_evidence_error"])
     assert abs(bridged.value - tree.attrs["log_evidence"]) < 4.0 * error
-    table = bl.compare_models({"slopes": (slopes, tree), "same": (slopes, tree)}).table
+    table = bl.compare_models({"one": tree, "same": tree}).table
     assert (table["log evidence", ""] == tree.attrs["log_evidence"]).all()
 
 
@@ -284,4 +278,4 @@ def test_a_report_tells_what_the_draws_are(slopes, tree, tmp_path):
     text = (tmp_path / "r.md").read_text(encoding="utf-8")
     assert "resampled by importance" in text
     assert "ImportanceSampling(draws=1000, chains=4)" in text
-    assert "to be trusted" in text
+    assert "k-hat of the weights" in text
