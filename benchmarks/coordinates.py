@@ -45,16 +45,14 @@ def main():
             for q in sizes:
                 m = model(q, groups, bar)
                 ours, theirs = measured(m, bl.ImportanceSampling()), measured(m, bl.NUTS())
-                own = f"{ours.get('fallback', '')[:60]:>30}"
+                own = f"{ours.get('fallback', '')[:40]:>40}"
                 if "fallback" not in ours:
                     own = f"{ours['khat']:5.2f} {ours['efficiency']:6.2f} {ours['ess_min']:6.0f}"
-                ratio = ours["ess_min"] / ours["cpu_seconds"]
-                ratio /= theirs["ess_min"] / theirs["cpu_seconds"]
-                print(
-                    f"{groups:6} {q:3} {bar:2} {m.space.size:4} | {own} {ours['cpu_seconds']:6.2f} | "
-                    f"{theirs['ess_min']:6.0f} {theirs['cpu_seconds']:6.2f} | {ratio:5.1f} times",
-                    flush=True,
-                )
+                one, other = ours["cpu_seconds"], theirs["cpu_seconds"]
+                ratio = (ours["ess_min"] / one) / (theirs["ess_min"] / other)
+                told = f"{groups:6} {q:3} {bar:2} {m.space.size:4} | {own} {one:6.2f} | "
+                told += f"{theirs['ess_min']:6.0f} {other:6.2f} | {ratio:5.1f} times"
+                print(told, flush=True)
 
 
 if __name__ == "__main__":

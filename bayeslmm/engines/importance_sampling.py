@@ -29,7 +29,7 @@ from .proposal import Pilot
 from .replicates import Replicates, agreed, replicates
 from .size import operations
 
-LARGEST = 20  # coordinates from which NUTS takes fewer evaluations (benchmarks/coordinates.py)
+LARGEST = 25  # coordinates above which NUTS takes fewer evaluations (benchmarks/coordinates.py)
 ROUND, EACH = 1024, 128  # points of a round of the adaptation: in all, and for each coordinate
 WORTH = 0.5  # share of the draws that they have to be worth
 TIMES = 2.0  # points for each draw
@@ -53,7 +53,7 @@ class ImportanceSampling:
 
     Notes
     -----
-    ``attrs["khat"]`` is the certificate. Above 0.7, or with more than 20 coordinates, NUTS draws in
+    ``attrs["khat"]`` is the certificate. Above 0.7, or with more than 25 coordinates, NUTS draws in
     its place: ``attrs["engine"]`` is then ``"NUTS"``, and ``attrs["fallback"]`` and the message
     say why. ``attrs["effective_draws"]`` is how many independent draws the draws are worth, some of
     them being repeated; ``sample_stats["log_ratio"]`` holds log p / q of each, which has been

@@ -79,18 +79,18 @@ def replicates(
         enough = worth >= DISTINCT * chains * draws or khat > KHAT
         if enough or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
             break
-    flat = logs.ravel()
+    every = logs.ravel()
     found = Replicates(
         np.take_along_axis(z, taken[:, :, None], axis=1),
         np.take_along_axis(logs, taken, axis=1),
         khat,
         worth,
-        flat.size,
-        1.0 / float((weights**2).sum() * flat.size),
-        float(log_mean(flat)),
-        float(np.sqrt(relative_variance(flat))),
+        every.size,
+        1.0 / float((weights**2).sum() * every.size),
+        float(log_mean(every)),
+        float(np.sqrt(relative_variance(every))),
     )
-    return found, z.reshape(flat.size, -1), heights.ravel()
+    return found, z.reshape(every.size, -1), heights.ravel()
 
 
 def agreed(found: Replicates) -> dict[str, Any]:

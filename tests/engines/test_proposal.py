@@ -1,4 +1,4 @@
-"""What importance sampling draws from: laws that integrate to one, fitted to what they stand for."""
+"""What importance sampling draws from: laws that integrate to one, fitted to what is there."""
 
 import numpy as np
 import pytest
