@@ -6,13 +6,13 @@ sampling: Cornuet, Marin, Mira & Robert 2012). Where few points hold all weight,
 tempered, w^t, with the largest t that leaves enough of them.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..stats.weights import KHAT, log_sum, normalised, psis
 from ..types import Array
+from .many_points import Values
 from .proposal import Pilot, Proposal, fitted, sobol, uniforms
 
 ROUNDS = 8
@@ -20,8 +20,6 @@ FITS = 0.6  # share of effective points of a round from which its proposal is ke
 GAIN = 1.1  # times that a round has to be better than the best before it, for another one
 ENOUGH = 10  # effective points for each coordinate that a fit takes
 CURVES = 100  # the same for bends
-
-type Values = Callable[[Array], Array]
 
 
 @dataclass(frozen=True, repr=False)

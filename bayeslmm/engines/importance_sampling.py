@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 
 from ..model.model import Model
-from ..solvers.threads import pieces, run
 from ..stats.weights import limit
 from ..types import Array
-from .adaptation import Values, adapted
+from .adaptation import adapted
 from .advice import advice
 from .endings import Verdict, joined
 from .engine import Outcome, check_integers, exact_draws
 from .improper import refuse_improper
 from .integral import MODES, curved, high
+from .many_points import values, watched
 from .mode import posterior_modes
 from .nuts import APART, NUTS
 from .proposal import Pilot
@@ -85,7 +85,7 @@ class ImportanceSampling:
             return exact_draws(model, self.chains, self.draws)
         why = unfit(model)
         if not why:
-            found = _sampled(model, (self.chains, self.draws), rng)
+            found = _sampled(model, (self.chains, self.draws), rng, progress)
             why = _failed(found, (self.chains, self.draws))
             if not why:
                 return _outcome(model, found)
@@ -113,7 +113,9 @@ def unfit(model: Model) -> str:
     return ""
 
 
-def _sampled(model: Model, shape: tuple[int, int], rng: np.random.Generator) -> Replicates:
+def _sampled(
+    model: Model, shape: tuple[int, int], rng: np.random.Generator, progress: bool
+) -> Replicates:
     """Replicates from the first proposal that k-hat certifies, or from the last."""
     target = model.target()
     modes: list[Array] = []
@@ -121,34 +123,17 @@ def _sampled(model: Model, shape: tuple[int, int], rng: np.random.Generator) -> 
         if all(np.abs(z - other).max() > APART for other in modes):
             modes.append(z)
     pilot = Pilot([(z, curved(target, z)) for z in modes[:MODES]])
-    value, chains_draws = values(model, target), float(np.prod(shape))
-    times = TIMES if operations(model) * TIMES * chains_draws < DEAR else 1.0
-    cloud = adapted(value, pilot, max(ROUND, EACH * model.space.size), rng)
-    for _ in range(TRIES):
-        law = cloud.fit(pilot).guarded()
-        found, z, logs = replicates(value, law, shape, times, rng)
-        if not _failed(found, shape):
-            break
-        cloud = cloud.joined(law, z, logs)
+    each = operations(model)
+    times = TIMES if each * TIMES * shape[0] * shape[1] < DEAR else 1.0
+    with watched(values(model, target), each, progress) as value:
+        cloud = adapted(value, pilot, max(ROUND, EACH * model.space.size), rng)
+        for _ in range(TRIES):
+            law = cloud.fit(pilot).guarded()
+            found, z, logs = replicates(value, law, shape, times, rng)
+            if not _failed(found, shape):
+                break
+            cloud = cloud.joined(law, z, logs)
     return found
-
-
-def values(model: Model, target: Any) -> Values:
-    """Log densities at many points, in threads where one is dear; minus infinity for none.
-
-    A factorisation of as many multiplications has about the cube root of them columns.
-    """
-    columns = int(operations(model) ** (1.0 / 3.0))
-
-    def value(z: Array) -> Array:
-        slices = pieces(len(z), columns)
-        own = [target] if len(slices) == 1 else [target.fresh() for _ in slices]
-        each = dict(zip([s.start for s in slices], own))
-        found = run(lambda s: each[s.start].many(np.ascontiguousarray(z[s])), slices)
-        logs = np.concatenate(found)
-        return np.where(np.isfinite(logs), logs, -np.inf)
-
-    return value
 
 
 def _failed(found: Replicates, shape: tuple[int, int]) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 
 from ..stats.weights import KHAT, log_mean, psis, relative_variance
 from ..types import Array
-from .adaptation import Values
 from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
 from .endings import joined
+from .many_points import Values
 from .proposal import Proposal, sobol, uniforms
 
 FEWEST_POINTS = 256  # points of a replicate, whatever the draws

@@ -5,7 +5,7 @@ import pymc as pm
 import pytest
 
 import bayeslmm as bl
-from bayeslmm.engines import importance_sampling
+from bayeslmm.engines import importance_sampling, many_points
 from bayeslmm.engines.integral import quadrature
 from bayeslmm.posterior.recover import coordinates
 from bayeslmm.testing import check_engine
@@ -189,13 +189,15 @@ def test_components_with_scales_of_their_own_are_left_to_nuts():
     assert (found.attrs["engine"], "many modes" in found.attrs["message"]) == ("NUTS", True)
 
 
-def test_threads_change_nothing(monkeypatch, slopes):
+def test_threads_and_batches_change_nothing(monkeypatch, slopes, capsys):
     target = slopes.target()
     z = np.random.default_rng(0).normal([3.2, 1.8, 3.2, 0.0], 0.1, size=(301, 4))
-    whole = importance_sampling.values(slopes, target)(z)
-    parts = [slice(0, 100), slice(100, 200), slice(200, 301)]
-    monkeypatch.setattr(importance_sampling, "pieces", lambda count, columns: parts)
-    assert np.array_equal(importance_sampling.values(slopes, target)(z), whole)
+    whole = many_points.values(slopes, target)(z)
+    monkeypatch.setattr(many_points, "pieces", lambda n, columns: [slice(0, 1), slice(1, n)])
+    for progress in (False, True):
+        with many_points.watched(many_points.values(slopes, target), 2e7, progress) as value:
+            assert np.array_equal(value(z), whole)
+        assert ("301 points" in capsys.readouterr().err) == progress
 
 
 # --- who reads such a fit ---
