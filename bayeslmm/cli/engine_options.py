@@ -30,7 +30,8 @@ def engines_of(asked: Asked, page: bool) -> list[EngineName]:
     elif asked.model is ModelName.rvm:
         names = [EngineName.eb]
     else:
-        usual = EngineName.independent
+        tuned = "tune" in asked.said(("tune",))  # only chains are tuned
+        usual = EngineName.nuts if tuned else EngineName.independent
         names = [usual, EngineName.eb] if page else [usual]
     if len(names) > 1 and not page:
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")

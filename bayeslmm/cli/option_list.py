@@ -75,7 +75,7 @@ class Asked:
             "--engine",
             "-e",
             help="May be repeated for report. By default is (importance sampling, or nuts where it "
-            "cannot be certified), for report also eb; --ard: nuts; --model rvm: eb.",
+            "cannot be certified), for report also eb; --ard, --tune: nuts; --model rvm: eb.",
         ),
     ] = None
     criterion: Annotated[

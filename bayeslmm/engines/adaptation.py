@@ -49,7 +49,13 @@ class Cloud:
     def begun(cls, value: Values, pilot: Pilot, size: int, rng: np.random.Generator) -> "Cloud":
         """The points of a pilot."""
         z = pilot.sample(size, rng)
-        return cls(z, value(z), (pilot,), np.array([float(size)]), pilot.log_density(z)[None])
+        logs = value(z)
+        if not np.isfinite(logs).any():
+            raise ArithmeticError(
+                "the log posterior is finite at its mode but nowhere around it: rescale y and the "
+                "columns, or look for a prior that excludes what the data say"
+            )
+        return cls(z, logs, (pilot,), np.array([float(size)]), pilot.log_density(z)[None])
 
     def joined(self, law: Proposal, z: Array, logs: Array) -> "Cloud":
         """With the points of one more law."""
