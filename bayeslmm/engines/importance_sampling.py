@@ -29,7 +29,7 @@ from .proposal import Pilot
 from .replicates import Replicates, agreed, replicates
 from .size import operations
 
-LARGEST = 25  # coordinates above which NUTS takes fewer evaluations (benchmarks/coordinates.py)
+LARGEST = 25  # coordinates above which NUTS is the faster one (benchmarks/coordinates.py)
 ROUND, EACH = 1024, 128  # points of a round of the adaptation: in all, and for each coordinate
 WORTH = 0.5  # share of the draws that they have to be worth
 TIMES = 2.0  # points for each draw
