@@ -25,7 +25,7 @@ from .integral import MODES, curved, high
 from .many_points import values, watched
 from .mode import posterior_modes
 from .nuts import APART, NUTS
-from .proposal import Pilot
+from .proposal import Pilot, even
 from .replicates import Replicates, agreed, replicates
 from .size import operations
 
@@ -126,7 +126,7 @@ def _sampled(
     each = operations(model)
     times = TIMES if each * TIMES * shape[0] * shape[1] < DEAR else 1.0
     with watched(values(model, target), each, progress) as value:
-        cloud = adapted(value, pilot, max(ROUND, EACH * model.space.size), rng)
+        cloud = adapted(value, pilot, even(max(ROUND, EACH * model.space.size)), rng)
         for _ in range(TRIES):
             law = cloud.fit(pilot).guarded()
             found, z, logs = replicates(value, law, shape, times, rng)

@@ -95,6 +95,11 @@ def sobol(columns: int, rng: np.random.Generator) -> Any:
     return qmc.Sobol(columns, scramble=True, rng=rng)
 
 
+def even(size: float) -> int:
+    """The power of two from `size` on: of so many Sobol points every face holds its share."""
+    return 1 << int(np.ceil(np.log2(max(size, 1.0))))
+
+
 def uniforms(sequence: Any, size: int) -> Array:
     """The next `size` points (size, columns), none on an edge."""
     return np.asarray(sequence.random(size)) + FINEST

@@ -16,7 +16,7 @@ from ..types import Array
 from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
 from .endings import joined
 from .many_points import Values
-from .proposal import Proposal, sobol, uniforms
+from .proposal import Proposal, even, sobol, uniforms
 
 FEWEST_POINTS = 256  # points of a replicate, whatever the draws
 MOST_TIMES = 8  # points for each draw
@@ -59,7 +59,7 @@ def replicates(
     """
     chains, draws = shape
     sequences = [sobol(proposal.columns, rng) for _ in range(chains)]
-    size = max(FEWEST_POINTS, 1 << int(np.ceil(np.log2(times * draws))))
+    size = max(FEWEST_POINTS, even(times * draws))
     z = np.empty((chains, 0, proposal.laws[0].centre.size))
     logs, heights = np.empty((chains, 0)), np.empty((chains, 0))
     more = size

@@ -110,6 +110,23 @@ def test_weights_are_nearly_equal_where_slopes_are_correlated(tree):
     assert (tree.attrs["converged"], tree.attrs["message"]) == (1, "converged")
 
 
+def test_eleven_coordinates_are_no_trouble():
+    """Four correlated slopes in forty groups; of the sds and sigma the truth is known."""
+    rng = np.random.default_rng(3)
+    g, X = np.repeat(np.arange(40), 12), rng.normal(size=(480, 4))
+    y = (X * rng.normal(size=(40, 4))[g]).sum(axis=1) + rng.normal(size=480)
+    names = ["a", "b", "c", "d"]
+    table = {"y": y, "g": g, **dict(zip(names, X.T))}
+    model = bl.lmm("y ~ 1 + (0 + a + b + c + d | g)", table)
+    found = bl.fit(model, seed=1)
+    assert (model.space.size, found.attrs["engine"]) == (11, ENGINE.name)
+    assert found.attrs["khat"] < 0.7
+    assert found.attrs["effective_draws"] > 3000
+    for name in ("sd_g", "sigma"):
+        draws = found["posterior"][name].values.reshape(4000, -1)
+        assert (np.abs(draws.mean(axis=0) - 1.0) < 4.0 * draws.std(axis=0)).all()
+
+
 @pytest.mark.parametrize(
     "make",
     [
