@@ -298,3 +298,21 @@ def test_a_report_tells_what_the_draws_are(slopes, tree, tmp_path):
     assert "resampled by importance" in text
     assert "ImportanceSampling(draws=1000, chains=4)" in text
     assert "k-hat of the weights" in text
+
+
+def test_an_estimator_takes_it_by_name():
+    from bayeslmm.sklearn import BayesianLasso
+
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(60, 3))
+    found = BayesianLasso(engine="is", random_state=1).fit(X, 2.0 * X[:, 0] + rng.normal(size=60))
+    assert found.tree_.attrs["engine"] == ENGINE.name
+    assert found.coef_ == pytest.approx([2.0, 0.0, 0.0], abs=0.5)
+
+
+def test_a_page_has_the_ranks_of_replicates(slopes, tree, tmp_path):
+    eb = bl.fit(slopes, bl.EmpiricalBayes("reml"), seed=1)
+    bl.report(slopes, {"IS": tree, "EB": eb}, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "k-hat of the weights" in text
+    assert "Ranks of" in text
