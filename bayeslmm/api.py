@@ -14,6 +14,7 @@ from .engines.advi import ADVI
 from .engines.cavi import CAVI
 from .engines.evidence import EmpiricalBayes
 from .engines.gibbs import Gibbs
+from .engines.importance_sampling import ImportanceSampling
 from .engines.integral import LogEvidence, log_evidence
 from .engines.nuts import NUTS
 from .engines.profile import confint
@@ -44,6 +45,7 @@ __all__ = [
     "EngineComparison",
     "FormulaError",
     "Gibbs",
+    "ImportanceSampling",
     "LogEvidence",
     "Model",
     "ModelComparison",

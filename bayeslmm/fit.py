@@ -9,6 +9,7 @@ import numpy as np
 from .design.visible import visible
 from .engines.endings import Ending, Message
 from .engines.engine import Engine, Outcome
+from .engines.importance_sampling import ImportanceSampling
 from .engines.size import refuse_too_many
 from .engines.spans import Dependence, dependences
 from .host.arithmetic import arithmetic
@@ -28,7 +29,7 @@ from .posterior.tree import VARIABLES, build, recorded
 
 def fit(
     model: Model,
-    engine: Engine,
+    engine: Engine | None = None,
     *,
     seed: int | None = None,
     keep: Collection[str] = (),
@@ -42,8 +43,10 @@ def fit(
     ----------
     model : Model
         What `bayeslmm.lmm` or a sibling returned.
-    engine : NUTS, EmpiricalBayes, ...
-        The algorithm, a value such as ``NUTS(draws=1000)``.
+    engine : NUTS, EmpiricalBayes, ..., optional
+        The algorithm, a value such as ``NUTS(draws=1000)``. By default ``ImportanceSampling()``,
+        which leaves it to NUTS where its own draws cannot be certified; ``attrs["engine"]`` says
+        which it was, ``attrs["fallback"]`` why.
     seed : int, optional
         Seed of all random numbers, of any size; without one a seed is drawn. It is stored in
         ``attrs["seed"]``, as text from 2^63 on, which no file holds as a number.
@@ -77,6 +80,7 @@ def fit(
     >>> round(-2 * eb.attrs["log_marginal"], 4)
     319.6543
     """
+    engine = ImportanceSampling() if engine is None else engine
     _check(model, engine, keep)
     keep = (keep,) if isinstance(keep, str) else keep
     seed = given_or_drawn(seed)
@@ -88,14 +92,14 @@ def fit(
             tree = _tree(model, outcome, rng, keep)
             noted = _noted(model, outcome.attrs)
     tree.attrs |= {
-        "engine": engine.name,
+        "engine": engine.name,  # an engine that asked another one says so itself
         "options": repr(engine),
         "seed": stored(seed),
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
         **noted,
     }
-    tree["posterior"].attrs["engine"] = engine.name
+    tree["posterior"].attrs["engine"] = tree.attrs["engine"]
     with held():
         if posterior_predictive:
             tree = add_posterior_predictive(model, tree, seed=int(rng.integers(2**31)))

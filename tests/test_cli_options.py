@@ -79,6 +79,9 @@ def engine_of(found):
 @pytest.mark.parametrize(
     ("options", "engine"),
     [
+        (["-e", "is"], bl.ImportanceSampling()),
+        (["-e", "is", "--draws", 11], bl.ImportanceSampling(draws=11)),
+        (["-e", "is", "--chains", 3], bl.ImportanceSampling(chains=3)),
         (["-e", "nuts"], bl.NUTS()),
         (["-e", "nuts", "--draws", 11], bl.NUTS(draws=11)),
         (["-e", "nuts", "--tune", 12], bl.NUTS(tune=12)),
@@ -128,8 +131,13 @@ def test_the_usual_criterion_is_that_of_the_model(shell, command, words, criteri
 @pytest.mark.parametrize(
     ("words", "for_fit", "for_report"),
     [
-        ([FORMULA], [bl.NUTS], [bl.NUTS, bl.EmpiricalBayes]),
-        (["y ~ x", "--model", "lasso"], [bl.NUTS], [bl.NUTS, bl.EmpiricalBayes]),
+        ([FORMULA], [bl.ImportanceSampling], [bl.ImportanceSampling, bl.EmpiricalBayes]),
+        (
+            ["y ~ x", "--model", "lasso"],
+            [bl.ImportanceSampling],
+            [bl.ImportanceSampling, bl.EmpiricalBayes],
+        ),
+        ([FORMULA, "--tune", 100], [bl.NUTS], [bl.NUTS, bl.EmpiricalBayes]),
         (["y ~ x", *RVM], [bl.EmpiricalBayes], [bl.EmpiricalBayes]),
     ],
 )
@@ -332,11 +340,11 @@ def test_the_help_tells_the_engines_own_defaults():
     commands = typer.main.get_command(app).commands
     told = {p.name: (getattr(p, "help", None) or "") for p in commands["fit"].params}
     nuts, gibbs, advi, cavi = bl.NUTS(), bl.Gibbs(), bl.ADVI(), bl.CAVI()
-    assert bl.EmpiricalBayes().draws == nuts.draws
+    assert bl.EmpiricalBayes().draws == bl.ImportanceSampling().draws == nuts.draws
     assert advi.draws == cavi.draws
     words = f"{nuts.draws}, of gibbs {gibbs.draws}, of advi and cavi {advi.draws} by default"
     assert words in told["draws"]
     assert f"{nuts.tune} and {gibbs.tune} by default" in told["tune"]
-    assert nuts.chains == gibbs.chains
+    assert bl.ImportanceSampling().chains == nuts.chains == gibbs.chains
     assert f"{nuts.chains} by default" in told["chains"]
     assert f"{advi.steps} and {cavi.steps}" in told["steps"]

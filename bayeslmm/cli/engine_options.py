@@ -11,6 +11,7 @@ from .option_list import Asked
 from .parameter_names import EngineName, ModelName
 
 USES = {
+    EngineName.independent: ("chains",),
     EngineName.nuts: ("tune", "chains"),
     EngineName.eb: ("criterion",),
     EngineName.advi: ("steps", "full_rank", "marginal"),
@@ -29,7 +30,9 @@ def engines_of(asked: Asked, page: bool) -> list[EngineName]:
     elif asked.model is ModelName.rvm:
         names = [EngineName.eb]
     else:
-        names = [EngineName.nuts, EngineName.eb] if page else [EngineName.nuts]
+        tuned = "tune" in asked.said(("tune",))  # only chains are tuned
+        usual = EngineName.nuts if tuned else EngineName.independent
+        names = [usual, EngineName.eb] if page else [usual]
     if len(names) > 1 and not page:
         raise typer.BadParameter("fit takes one --engine and writes one file; run it once for each")
     return names
@@ -44,9 +47,11 @@ def makers(asked: Asked, page: bool) -> list[Callable[[], Any]]:
     from ..engines.cavi import CAVI
     from ..engines.evidence import EmpiricalBayes
     from ..engines.gibbs import Gibbs
+    from ..engines.importance_sampling import ImportanceSampling
     from ..engines.nuts import NUTS
 
     kinds: dict[EngineName, Any] = {
+        EngineName.independent: ImportanceSampling,
         EngineName.nuts: NUTS,
         EngineName.eb: EmpiricalBayes,
         EngineName.advi: ADVI,

@@ -74,8 +74,8 @@ class Asked:
         typer.Option(
             "--engine",
             "-e",
-            help="May be repeated for report. By default nuts, for report also eb; "
-            "--model rvm: eb.",
+            help="May be repeated for report. By default is (importance sampling, or nuts where it "
+            "cannot be certified), for report also eb; --ard, --tune: nuts; --model rvm: eb.",
         ),
     ] = None
     criterion: Annotated[
@@ -101,7 +101,7 @@ class Asked:
         ),
     ] = None
     chains: Annotated[
-        int | None, typer.Option(min=1, help="--engine nuts, gibbs: chains; 4 by default.")
+        int | None, typer.Option(min=1, help="--engine is, nuts, gibbs: chains; 4 by default.")
     ] = None
     steps: Annotated[
         int | None,

@@ -6,6 +6,7 @@ from enum import StrEnum
 class EngineName(StrEnum):
     """Engines that a shell can name."""
 
+    independent = "is"  # a word that Python keeps for itself
     nuts = "nuts"
     eb = "eb"
     advi = "advi"

@@ -30,10 +30,11 @@ def chained(tree: Any, count: int) -> Iterator[Check]:
             if measure not in worst or _rank(measure, value) < _rank(measure, worst[measure][0]):
                 worst[measure] = value, name
     least = ESS_PER_CHAIN * count
-    longer = "draw longer: NUTS(draws=...)"
+    independent = "effective_draws" in tree.attrs
+    longer = "draw more: raise draws=" if independent else "draw longer: NUTS(draws=...)"
     if "R-hat" in worst:
         value, name = worst["R-hat"]
-        advice = "tune and draw longer, or simplify the model"
+        advice = longer if independent else "tune and draw longer, or simplify the model"
         ok = value <= RHAT
         yield Check("largest R-hat", f"{value:.4f} ({name})", f"at most {RHAT}", ok, advice)
     elif count == 1:

@@ -2,7 +2,8 @@
 
 Markov chains: rank-normalised R-hat, bulk and tail effective sample sizes (Vehtari, Gelman,
 Simpson, Carpenter & Buerkner 2021), divergences and energy (Betancourt 2017). Approximations:
-k-hat, widths, the share of the posterior found (`engines.approximation`). A maximum: did it
+k-hat, widths, the share of the posterior found (`engines.approximation`). Importance sampling: the
+k-hat of its weights, and R-hat of its replicates as of chains. A maximum: did it
 converge, is a variance at its boundary, how much was plugged in.
 """
 
@@ -113,6 +114,7 @@ def check(tree: Any) -> Checks:
     if chains(tree):
         rows += chained(tree, chains(tree))
         rows += _sampler(stats, int(tree.attrs.get("divergences", 0)))
+        rows += _certified(tree.attrs)
     elif count < FEWEST:
         rows.append(_few(count))
     elif "effective_draws" in tree.attrs:
@@ -213,6 +215,15 @@ def _sampler(stats: Any, diverged: int) -> Iterator[Check]:
         advice = "heavy tails: give tighter priors to the variances"
         text = f"at least {ENERGY}"
         yield Check("energy explored a step", f"{share:.2f}", text, share >= ENERGY, advice)
+
+
+def _certified(attrs: Any) -> Iterator[Check]:
+    """Weights that have been spent on the draws: were they equal enough?"""
+    if "khat" not in attrs or "effective_draws" not in attrs:
+        return
+    k, most = float(attrs["khat"]), float(attrs["khat_limit"])
+    yield Check("k-hat of the weights", f"{k:.2f}", f"at most {most:.2f}", k <= most, "use NUTS()")
+    yield Check("worth of the draws", f"{float(attrs['effective_draws']):,.0f} independent ones")
 
 
 def _approximated(attrs: Any) -> Iterator[Check]:

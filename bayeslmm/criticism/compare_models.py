@@ -20,7 +20,7 @@ from ..engines.integral import BRIDGED, FEWEST, MOST, check_proper, log_evidence
 from ..host.arithmetic import tiny_is_zero
 from ..host.warned import ignored
 from ..model.model import Model
-from ..posterior.tree import any_tree, model_of, read_tree
+from ..posterior.tree import any_tree, model_of, of_posterior, read_tree
 from ..stats.weights import KHAT
 from . import frames as tables
 from .check import check
@@ -188,7 +188,7 @@ def _evidence(model: Model, tree: Any) -> float:
     except ValueError:
         return float("nan")
     enough = tree["posterior"]["sigma"].size >= BRIDGED * model.space.size
-    if model.space.size > MOST and enough and "diverging" in tree.get("sample_stats", {}):
+    if model.space.size > MOST and enough and of_posterior(tree):
         with ignored("the log evidence"):  # `check` is where a fit is judged
             return log_evidence(model, tree, seed=0).value
     if model.space.size and affordable(model) < FEWEST:

@@ -37,11 +37,11 @@ def loo(
         "row", or the name of a grouping factor: all rows of one level are left out at once, and
         predicted as a new group.
     refit : bool, optional
-        Of draws, True samples the variances again, by NUTS, without each unit whose k-hat is above
-        ``good_k``. Its value then comes from both sets of draws (bridge sampling), and its k-hat is
-        zero where the standard error is below 0.2. Takes as long as one fit for each. What was
-        plugged in (empirical Bayes) is estimated anew without what is left out, unless False: see
-        the notes.
+        Of draws, True samples the variances again, by ``ImportanceSampling()``, without each unit
+        whose k-hat is above ``good_k``. Its value then comes from both sets of draws (bridge
+        sampling), and its k-hat is zero where the standard error is below 0.2. Takes as long as
+        one fit for each. What was plugged in (empirical Bayes) is estimated anew without what is
+        left out, unless False: see the notes.
     seed : int, optional
         Seed of the refits.
 

@@ -59,7 +59,8 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     logs = log_weights(tree)
     if "effective_draws" in tree.attrs:
         raise ValueError(
-            "this fit was resampled by importance already; there is nothing to correct"
+            "the draws of this fit were resampled by importance already: there is nothing to "
+            "correct"
         )
     if logs is None:
         raise ValueError(

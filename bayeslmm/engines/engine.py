@@ -24,7 +24,8 @@ class Outcome:
     sample_stats : dict
         Name -> array (chains, draws, ...).
     attrs : dict
-        Flat strings and numbers that describe the run.
+        Flat strings and numbers that describe the run; `engine` and `options` too where it left
+        the work to another engine.
     fixed : tuple of str
         Hyperparameters that were plugged in, not drawn.
     criterion : str

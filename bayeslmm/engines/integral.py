@@ -23,7 +23,7 @@ from ..model.declared import model_first
 from ..model.handed_out import refuse_changed
 from ..model.model import Model
 from ..posterior.recover import coordinates
-from ..posterior.tree import read_tree
+from ..posterior.tree import of_posterior, read_tree
 from ..stats.weights import KHAT, log_mean, log_sum, normalised, psis, relative_variance
 from ..types import Array
 from . import start
@@ -82,8 +82,8 @@ def log_evidence(
     ----------
     model : Model
     tree : DataTree, optional
-        A fit of this model by NUTS, whose draws are then bridged to a multivariate t: more precise
-        and more robust above three free variance parameters.
+        A fit of this model by NUTS or ImportanceSampling, whose draws are then bridged to a
+        multivariate t: more precise and more robust above three free variance parameters.
     seed : int, optional
         Seed of the importance sampler (used above three free variance parameters).
     draws : int
@@ -218,13 +218,13 @@ def _box(target: Any, mode: Array, width: Array, modes: Array) -> list[tuple[flo
     return [(float(low), float(high)) for low, high in limits]
 
 
-def _high(target: Any, modes: list[Array]) -> list[Array]:
+def high(target: Any, modes: list[Array]) -> list[Array]:
     """The modes that are not much lower than the highest; the others hold next to nothing."""
     top = target(modes[0])[0]
     return [z for z in modes if target(z)[0] > top - LOW]
 
 
-def _curved(target: Any, z: Array) -> Array:
+def curved(target: Any, z: Array) -> Array:
     """A root of the covariance of the Gaussian approximation at a mode."""
     values, vectors = np.linalg.eigh(-start.hessian(target, z))
     return vectors / np.sqrt(np.maximum(values, 0.05))
@@ -237,9 +237,7 @@ def sampled(model: Model, rng: np.random.Generator, draws: int) -> LogEvidence:
     The first draws come from a t around every mode, so that the fitted one holds them all.
     """
     target = model.target()
-    places = [
-        (z, _curved(target, z)) for z in _high(target, posterior_modes(model, target))[:MODES]
-    ]
+    places = [(z, curved(target, z)) for z in high(target, posterior_modes(model, target))[:MODES]]
     for size in (draws // 4, draws // 4, draws):
         z, log_q = mixture(places, size, rng)
         logs = target.many(z) - log_q
@@ -278,10 +276,10 @@ def bridged(model: Model, z: Array, rng: np.random.Generator) -> LogEvidence:
 def _sampled_tree(model: Model, tree: Any) -> Any:
     """The tree, where it holds draws of this model's posterior."""
     tree = read_tree(model, tree)
-    if "diverging" not in tree.get("sample_stats", {}):
+    if not of_posterior(tree):
         raise ValueError(
             f"log_evidence(model, tree) bridges draws of the posterior, but this tree is by "
-            f"{tree.attrs.get('engine')}; give a fit by NUTS(), or no tree"
+            f"{tree.attrs.get('engine')}; give a fit by ImportanceSampling() or NUTS(), or no tree"
         )
     return tree
 

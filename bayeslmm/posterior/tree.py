@@ -241,6 +241,16 @@ def inherit(other: Any, tree: Any) -> Any:
     return other
 
 
+def of_posterior(tree: Any) -> bool:
+    """Whether theta's draws have the posterior's own law.
+
+    They come from a Markov chain that told of its divergences, or were taken by weights that were
+    spent on it.
+    """
+    stats = tree.get("sample_stats", {})
+    return any(name in stats for name in ("diverging", "log_ratio"))
+
+
 def model_of(tree: Any) -> Model | None:
     """The model that a tree is a fit of: its own, or where it was read, one of this process."""
     wanted = tree.attrs.get("model_digest")

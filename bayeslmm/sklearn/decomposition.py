@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from ..engines.evidence import EmpiricalBayes
+from ..engines.importance_sampling import ImportanceSampling
 from ..engines.nuts import NUTS
 from ..models.ppca import ppca
 from ..posterior.matrix_rows import density_at, means_of
@@ -22,7 +23,11 @@ from ..solvers.expectation import expected_scores
 from ..types import Array
 from .common import infer, named
 
-ENGINES: dict[str, Callable[[], Any]] = {"eb": lambda: EmpiricalBayes("ml"), "nuts": NUTS}
+ENGINES: dict[str, Callable[[], Any]] = {
+    "eb": lambda: EmpiricalBayes("ml"),
+    "nuts": NUTS,
+    "is": ImportanceSampling,
+}
 
 
 class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -34,9 +39,10 @@ class PPCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         q, below the number of features.
     scale : {None, "sd"}
         Take the columns as they are, or each divided by its standard deviation.
-    engine : {"eb", "nuts"} or engine
+    engine : {"eb", "nuts", "is"} or engine
         "eb" maximises the likelihood: in closed form where nothing is missing, else by EM; the
-        loadings are then those of classical PCA. "nuts" draws from the posterior. Or a value such
+        loadings are then those of classical PCA. "nuts" and "is" (independent draws,
+        or NUTS where they cannot be had) draw from the posterior. Or a value such
         as ``bl.NUTS(draws=2000)``.
     random_state : int, RandomState or None
 

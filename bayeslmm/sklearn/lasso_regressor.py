@@ -21,9 +21,9 @@ class BayesianLasso(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[
     lam : float, optional
         The penalty, for centred columns of unit length; by default lam^2 has a Gamma(1, 1.78)
         prior.
-    engine : {"gibbs", "nuts", "eb"} or engine
-        "gibbs" and "nuts" draw from the posterior, which is one; "eb" takes lam at its marginal
-        maximum. Or a value such as ``bl.Gibbs(draws=10_000)``.
+    engine : {"gibbs", "nuts", "is", "eb"} or engine
+        "gibbs", "nuts" and "is" draw from the posterior, which is one; "eb" takes lam at its
+        marginal maximum. Or a value such as ``bl.Gibbs(draws=10_000)``.
     random_state : int, RandomState or None
 
     Attributes

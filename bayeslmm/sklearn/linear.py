@@ -15,6 +15,7 @@ from scipy.linalg import solve_triangular
 
 from ..engines.evidence import EmpiricalBayes
 from ..engines.gibbs import Gibbs
+from ..engines.importance_sampling import ImportanceSampling
 from ..engines.nuts import NUTS
 from ..model.model import Model
 from ..model.terms import BlockTerm
@@ -30,7 +31,12 @@ ALONE = (
     "left to predict from"
 )
 NUMBERS = 10_000_000  # (draws, rows) held at a time
-ENGINES: dict[str, Callable[[], Any]] = {"eb": EmpiricalBayes, "gibbs": Gibbs, "nuts": NUTS}
+ENGINES: dict[str, Callable[[], Any]] = {
+    "eb": EmpiricalBayes,
+    "gibbs": Gibbs,
+    "nuts": NUTS,
+    "is": ImportanceSampling,
+}
 
 
 @dataclass(frozen=True, eq=False)

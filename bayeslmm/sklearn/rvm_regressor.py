@@ -40,7 +40,7 @@ class RVMRegressor(ScoresRows, RegressorMixin, BaseEstimator):  # type: ignore[m
         Add a function at each new point when predicting (Rasmussen & Quinonero-Candela 2005), so
         that the standard deviation grows away from the data, to that of y. For a kernel, and scales
         that were plugged in.
-    engine : {"eb", "nuts", "gibbs"} or engine
+    engine : {"eb", "nuts", "is", "gibbs"} or engine
         "eb" maximises the evidence, which leaves few columns (the relevance vectors); the others
         integrate over the scales, under their half-t prior. Or a value such as
         ``bl.NUTS(draws=2000)``.

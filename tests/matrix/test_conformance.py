@@ -48,6 +48,7 @@ def test_solver_graphs_and_recovery_say_the_same(case, missing):
 def test_results_of_engines_are_alike(missing):
     model = bl.ppca(table(missing), 2)
     check_engine(bl.NUTS(draws=50, tune=100, chains=2), model)
+    check_engine(bl.ImportanceSampling(draws=50, chains=2), model)
     for criterion in ("ml", "reml", "evidence"):
         check_engine(bl.EmpiricalBayes(criterion, draws=50), model)
     fixed = bl.ppca(table(missing), 2, priors={"sd_W": 1.0})

@@ -206,7 +206,7 @@ def _refitted(
             values.khat[j] = 0.0
     note = f"The variances were sampled again without {name_some(units.labels[found.bad])}."
     if failed:
-        note += f" NUTS did not converge without {name_some(units.labels[failed])}."
+        note += f" Draws did not converge without {name_some(units.labels[failed])}."
     notes = "\n".join(n for n in (found.note, note) if n)
     advice = "sampling again did not help: they lie where the model hardly ever draws"
     return replace(found, values=values, note=notes, advice=advice)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...engines.nuts import NUTS
+from ...engines.importance_sampling import ImportanceSampling
 from ...model.model import Model
 from ...model.space import flattened
 from ...model.terms import GroupTerm
@@ -81,7 +81,7 @@ def draws_without(
 
     Also their effective over actual number, and whether they converged.
     """
-    outcome = NUTS().run(without(model, inside, once), rng, False)
+    outcome = ImportanceSampling().run(without(model, inside, once), rng, False)
     if outcome.theta is None:
         raise RuntimeError("the sampler returned no draws of the variances")
     scales, sigma = model.roots(flattened(outcome.theta))
