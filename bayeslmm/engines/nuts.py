@@ -101,8 +101,9 @@ class NUTS:
             return exact_draws(model, self.chains, self.draws)
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
-        target = replace(model.target(), repeated=True)
-        z, stats, attrs = _sample(target, self, _around(model, target), rng, progress)
+        target = model.target()
+        begins, repeated = _around(model, target), replace(target, repeated=True)
+        z, stats, attrs = _sample(repeated, self, begins, rng, progress)
         with held():
             thetas = model.space.constrain(z)
             judged = judge(compared(model, thetas, z), stats, ("z", *model.moving))

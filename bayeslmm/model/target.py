@@ -134,7 +134,9 @@ class Target:
                 total += value
             elif scale.free and scale.law is not None:
                 with np.errstate(all="ignore"):
-                    value, slope[:] = density_at(scale.code, *scale.table.T, h)
+                    value, slope[:] = density_at(
+                        scale.code, scale.table[:, 0], scale.table[:, 1], scale.table[:, 2], h
+                    )
                 total += float(np.sum(np.broadcast_to(value, h.shape)))
             slopes[scale.name] = slope.reshape(scale.shape)
         return total, slopes

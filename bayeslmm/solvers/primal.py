@@ -248,7 +248,7 @@ class Primal:
 
         columns = self.data.C.shape[0]
         totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
-        return _mean_and_sd(*totals, sigma.size)
+        return _mean_and_sd(totals[0], totals[1], sigma.size)
 
     def _draw(
         self, scales: Array, sigma: Array, normals: Array, more: Array, remainder: Array, u: Array

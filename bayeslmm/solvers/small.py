@@ -9,6 +9,7 @@ and the groups lie on the last two axes; the q random effects of a group are few
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -81,8 +82,7 @@ class Solved:
     W: Array  # (k, m + 1, q, groups)
     S: Array  # (k, m + 1, m + 1)
     Lambda: Array  # (k, m, m)
-    half: Array  # (k, m, m): Cov(scaled remainder) = half half'
-    root: Array  # (k, m, m) = Lambda half: that of the remainder itself
+    chol: Array  # (k, m, m) of the scaled normal equations
     scaled: Array  # (k, m) solution before it is scaled
     mean: Array  # (k, m) the remainder's: other effects, gamma
     residual: Array  # (k, q, groups)
@@ -95,6 +95,26 @@ class Solved:
         delta = self.mean.copy()
         delta[:, : self.data.shift.size] -= self.data.shift
         return delta
+
+    @cached_property
+    def half(self) -> Array:
+        """Cov(scaled remainder) = half half', (k, m, m)."""
+        k, m = self.scaled.shape
+        half = np.broadcast_to(np.eye(m), (k, m, m)).copy()
+        with np.errstate(all="ignore"):
+            for i in range(m):  # C^-1, row by row
+                if i:
+                    half[:, i] -= (self.chol[:, i, None, :i] @ half[:, :i])[:, 0]
+                half[:, i] /= self.chol[:, i, i, None]
+        half = half.transpose(0, 2, 1)
+        if not self.data.prior.integrate:  # beta is where it is
+            half[:, :, self.data.shift.size :] = 0.0
+        return half
+
+    @cached_property
+    def root(self) -> Array:
+        """Cov(remainder) = root root', (k, m, m)."""
+        return self.Lambda @ self.half if self.data.shift.size else self.half
 
 
 def solve(scales: Array, sigma: Array, data: SmallData) -> Solved:
@@ -111,44 +131,67 @@ def _solve(scales: Array, sigma: Array, data: SmallData) -> Solved:
     V, log_det = factor_groups(data.R, L, noise)
     W = np.empty((k, m + 1, q, groups))
     for i in range(q):
-        own = np.broadcast_to(data.B[None, :, i], (k, m + 1, groups)).copy()
+        own = W[:, :, i]
+        own[:] = data.B[:, i]
         for t in range(i):
             own -= V[i][t][:, None] * W[:, :, t]
-        W[:, :, i] = own * V[i][i][:, None]
+        own *= V[i][i][:, None]
     flat = W.reshape(k, m + 1, q * groups)
-    S = flat @ flat.transpose(0, 2, 1) + data.C / noise[:, None, None]
+    S = flat @ flat.transpose(0, 2, 1)
+    S += data.C / noise[:, None, None]
     Lambda = scaling(scales[:, q * q :], data)
-    M = Lambda.transpose(0, 2, 1) @ S[:, :m, :m] @ Lambda
+    M = S[:, :m, :m].copy()
+    if m2:
+        M = Lambda.transpose(0, 2, 1) @ M @ Lambda
     M[:, np.arange(m2), np.arange(m2)] += 1.0
     M[:, m2:, m2:] += data.prior.P0
     right = S[:, :m, m] + S[:, :m, :m2] @ data.shift
-    right = (Lambda.transpose(0, 2, 1) @ right[:, :, None])[:, :, 0]
+    if m2:
+        right = (Lambda.transpose(0, 2, 1) @ right[:, :, None])[:, :, 0]
     right[:, m2:] += data.prior.h0
     chol = _cholesky(M)
-    inverse = _solved(chol, np.broadcast_to(np.eye(m), M.shape))
-    scaled = (inverse.transpose(0, 2, 1) @ (inverse @ right[:, :, None]))[:, :, 0]
-    if m:  # once more: what the inverse has rounded off
-        gap = right - (M @ scaled[:, :, None])[:, :, 0]
-        scaled += (inverse.transpose(0, 2, 1) @ (inverse @ gap[:, :, None]))[:, :, 0]
-    mean = (Lambda @ scaled[:, :, None])[:, :, 0]
+    scaled = _normal(chol, right)
+    if m:  # once more: what the first time has rounded off
+        scaled += _normal(chol, right - _times(M, scaled))
+    mean = _times(Lambda, scaled) if m2 else scaled
     delta = mean.copy()
     delta[:, :m2] -= data.shift
-    residual = W[:, m] - (delta[:, None] @ flat[:, :m]).reshape(k, q, groups)
+    residual = W[:, m].copy()
+    for j in range(m):
+        residual -= delta[:, j, None, None] * W[:, j]
     away = np.column_stack([-delta, np.ones(k)])
-    rest = np.einsum("ki,ij,kj->k", away, data.C, away)
-    quad = (residual**2).sum(axis=(1, 2)) + rest / noise + (scaled[:, :m2] ** 2).sum(axis=1)
+    rest = ((away @ data.C) * away).sum(axis=1)
+    quad = (residual**2).reshape(k, q * groups).sum(axis=1) + rest / noise
+    quad += (scaled[:, :m2] ** 2).sum(axis=1)
     gap = scaled[:, m2:] @ data.prior.K.T - data.prior.known
     logs = 2.0 * np.log(np.diagonal(chol, axis1=1, axis2=2))
     total = data.n * np.log(noise) + log_det + logs[:, :m2].sum(axis=1) + quad
     total += (gap**2).sum(axis=1)
-    half = inverse.transpose(0, 2, 1).copy()
     if data.prior.integrate:
         total += logs[:, m2:].sum(axis=1)
-    else:  # beta is where it is
-        half[:, :, m2:] = 0.0
     value = data.constant - 0.5 * total
-    factors = (L, V, W, S, Lambda, half, Lambda @ half)
-    return Solved(data, sigma, *factors, scaled, mean, residual, quad, value)
+    return Solved(data, sigma, L, V, W, S, Lambda, chol, scaled, mean, residual, quad, value)
+
+
+def _normal(chol: Array, right: Array) -> Array:
+    """(C C')^-1 right (k, m), by substitution at all points."""
+    x = right.copy()
+    m = x.shape[1]
+    for i in range(m):
+        if i:
+            x[:, i] -= (chol[:, i, :i] * x[:, :i]).sum(axis=1)
+        x[:, i] /= chol[:, i, i]
+    for i in range(m - 1, -1, -1):
+        if i + 1 < m:
+            x[:, i] -= (chol[:, i + 1 :, i] * x[:, i + 1 :]).sum(axis=1)
+        x[:, i] /= chol[:, i, i]
+    return x
+
+
+def _times(A: Array, x: Array) -> Array:
+    """A x at every point."""
+    found: Array = (A * x[:, None, :]).sum(axis=2)
+    return found
 
 
 def factor_groups(R: Array, L: Array, noise: Array) -> tuple[Rows, Array]:
@@ -219,13 +262,3 @@ def _one_cholesky(M: Array) -> Array:
         return np.linalg.cholesky(M)
     except np.linalg.LinAlgError:
         return np.full(M.shape, np.nan)
-
-
-def _solved(chol: Array, right: Array) -> Array:
-    """C^-1 right, by forward substitution on all points."""
-    found = np.array(right)
-    for i in range(chol.shape[1]):
-        if i:
-            found[:, i] -= (chol[:, i, None, :i] @ found[:, :i])[:, 0]
-        found[:, i] /= chol[:, i, i, None]
-    return found

@@ -1,6 +1,6 @@
 """The coefficients given the scales, on whole arrays: `recovery`'s laws at many points at once.
 
-    u_g | remainder ~ N(Psi E_g' r_g, half_g' half_g),    half' half = L (I + L'R'R L / sigma^2)^-1 L'
+    u_g | remainder ~ N(Psi E_g' r_g, H_g' H_g),    H'H = L (I + L'R'R L / sigma^2)^-1 L'
 
 with E_g = C_g^-1 R_g and r_g the whitened residual: a draw is a mean and a root times normals.
 """

@@ -124,7 +124,7 @@ class SmallPrimal:
         return u
 
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
-        """Sums over the points of the mean (groups, q) of the groups' effects, and of its square's."""
+        """Sums over the points of the groups' means (groups, q), and of their second moments."""
         _, q, G = self.data.B.shape
         mean, square = np.zeros((2, G, q))
         for s in self._pieces(sigma.size):
