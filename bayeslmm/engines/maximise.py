@@ -1,11 +1,13 @@
-"""Maximise a criterion over the variances by a trust-region Newton method, boundary included.
+"""Maximise a criterion over the variances by Newton's method from many starts, boundary included.
 
-The gradient is exact and the Hessian its difference (`newton`). A variance of zero is a stationary point whatever the data say, so the search never
-starts there, and a zero is accepted only if no direction of Psi in its null space ascends: with J
-the derivative in Psi, n'J n <= 0 for every n with Psi n = 0 (the Karush-Kuhn-Tucker condition).
+The gradient is exact and the Hessian its difference (`newton`). A variance of zero is a stationary
+point whatever the data say, so the search never starts there, and a zero is accepted only if no
+direction of Psi in its null space ascends: with J the derivative in Psi, n'J n <= 0 for every n
+with Psi n = 0 (the Karush-Kuhn-Tucker condition).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,6 +39,7 @@ class Optimum:
     distance: float  # expected gain of one more Newton step
     rounding: float  # to which the value itself is known
     hessian: Array  # of the negative criterion, along the free coordinates
+    known: dict[str, Any] = field(default_factory=dict, compare=False)  # what was found of it
 
     @property
     def converged(self) -> bool:
@@ -74,9 +77,8 @@ def maximise(model: Model, criterion: str, begin: Theta | None = None) -> Optimu
         )
     best = max((_climbed(counted, top) for top in tops), key=lambda peak: peak.value)
     rounding = _rounding(chart, best.x)
-    H = _curved(counted, best, rounding)
+    value, grad, H = _curved(counted, best, rounding)
     free = free_coordinates(chart, best.x)
-    value, grad = chart.value(best.x)
     H = H[np.ix_(free, free)]
     distance = _distance(grad[free], H, best.x[free])
     return Optimum(chart, criterion, best.x, value, counted.count, distance, rounding, H)
@@ -146,20 +148,18 @@ def _climbed(counted: _Counted, peak: Peak) -> Peak:
     return peak
 
 
-def _curved(counted: _Counted, peak: Peak, rounding: float) -> Array:
-    """Hessian of the negative criterion at a maximum, by differences of its gradient."""
-    x = peak.x
+def _curved(counted: _Counted, peak: Peak, rounding: float) -> tuple[float, Array, Array]:
+    """Value, gradient, and Hessian of the negative criterion at a maximum, by differences."""
+    x, rare = peak.x, dear(counted.chart.model)
     if not x.size:
-        return np.zeros((0, 0))
-    if dear(counted.chart.model):  # forward, from where the gradient is zero but for rounding
-        h = max(1e-6, rounding**0.5) * np.maximum(1.0, np.abs(x))
-        slopes = counted.slopes(np.vstack([x, x + np.diag(h)]))[1]
-        H = (slopes[1:] - slopes[0]) / h[:, None]
-    else:
-        h = step_for(rounding) * np.maximum(1.0, np.abs(x))
-        slopes = counted.slopes(np.vstack([x + np.diag(h), x - np.diag(h)]))[1]
-        H = (slopes[: x.size] - slopes[x.size :]) / (2.0 * h[:, None])
-    return -0.5 * (H + H.T)
+        return peak.value, np.zeros(0), np.zeros((0, 0))
+    # Where a gradient is dear, forward only: it is zero here but for rounding.
+    step = max(1e-6, rounding**0.5) if rare else step_for(rounding)
+    h = np.diag(step * np.maximum(1.0, np.abs(x)))
+    values, slopes = counted.slopes(np.vstack([x, x + h, *([] if rare else [x - h])]))
+    ahead, behind = slopes[1 : x.size + 1], slopes[0] if rare else slopes[x.size + 1 :]
+    H = (ahead - behind) / (np.diag(h) * (1.0 if rare else 2.0))[:, None]
+    return float(values[0]), slopes[0], -0.5 * (H + H.T)
 
 
 def _rounding(chart: Chart, x: Array) -> float:
@@ -258,6 +258,8 @@ def _snap(counted: _Counted, peak: Peak) -> Array:
 
 def _ascend(chart: Chart, x: Array) -> Array | None:
     """A higher point off the boundary in the steepest direction that ascends, or None."""
+    if not any(_null(b.relative(x)).shape[1] for b in chart.blocks):
+        return None
     theta = chart.theta(x)
     sigma = float(theta["sigma"])
     J = chart.target.solver.score(*chart.model.roots(theta))[1]
@@ -284,14 +286,20 @@ def _parts(b: Free) -> list[np.ndarray]:
 
 def _climb(J: Array, L: Array) -> Array | None:
     """A unit vector in the null space of L L' along which the criterion rises, or None."""
-    values, vectors = np.linalg.eigh(L @ L.T)
-    null = vectors[:, values < ZERO**2]
+    null = _null(L)
     if null.shape[1] == 0:
         return None
     slopes, turns = np.linalg.eigh(null.T @ J @ null)
     if slopes[-1] <= 1e-6 * max(1.0, np.abs(J).max()):
         return None
     return null @ turns[:, -1]
+
+
+def _null(L: Array) -> Array:
+    """Directions along which L L' is zero, one a column."""
+    values, vectors = np.linalg.eigh(L @ L.T)
+    found: Array = vectors[:, values < ZERO**2]
+    return found
 
 
 def _raised(b: Free, x: Array, part: np.ndarray, direction: Array) -> Array:

@@ -25,6 +25,7 @@ GAIN = 1e-9  # nats: where less is foretold a search has come to its end
 MOST = 60  # steps
 FLAT = 1e-10  # share of the largest curvature below which a direction has none
 SAME = 1e-2  # relative distance within which two searches are one
+BESIDE = 0.3  # the same of a search's next point and a maximum
 FEWEST = 3  # steps that every search may take
 BELOW, LEAP = 4.0, 10.0  # nats below the highest, and gains foretold that would not bring it there
 
@@ -83,13 +84,15 @@ def ascend(
         going = _apart(going, ended)
         if not going.value.size:
             break
-        trial, foretold = _proposed(going)
+        trial, foretold, concave = _proposed(going)
         top = max([*going.value, *(peak.value for peak in ended)])
         worth = going.value + LEAP * foretold > top - BELOW
-        if steps >= FEWEST and not worth.all():  # left far below, on ground that hardly rises
-            going, trial, foretold = going.only(worth), trial[worth], foretold[worth]
-            if not going.value.size:
-                break
+        worth |= steps < FEWEST  # else left far below, on ground that hardly rises
+        for peak in ended:  # a step away from one on a hill of the same form
+            worth &= ~(concave & (_length(trial - peak.x, peak.x) < BESIDE))
+        going, trial, foretold = going.only(worth), trial[worth], foretold[worth]
+        if not going.value.size:
+            break
         values, grads, H = _told(slopes, going, trial, step, dear)
         last = foretold < gain
         higher = values >= going.value - np.where(last, 1e-12 * np.abs(going.value), 0.0)
@@ -112,8 +115,8 @@ def ascend(
     return _distinct(ended)
 
 
-def _proposed(at: _Searches) -> tuple[Array, Array]:
-    """The next points (k, d), and what they should gain (k,)."""
+def _proposed(at: _Searches) -> tuple[Array, Array, NDArray]:
+    """The next points (k, d), what they should gain (k,), and whether the ground is concave."""
     unit = np.maximum(1.0, np.abs(at.x))
     values, vectors = np.linalg.eigh(at.hessian * unit[:, :, None] * unit[:, None, :])
     size = np.abs(values)
@@ -123,7 +126,7 @@ def _proposed(at: _Searches) -> tuple[Array, Array]:
     length = np.sqrt((move**2).sum(axis=1))
     shrink = np.minimum(1.0, at.radius / np.maximum(length, 1e-300))
     foretold = shrink * (1.0 - 0.5 * shrink) * (along**2 / size).sum(axis=1)
-    return at.x + shrink[:, None] * move * unit, foretold
+    return at.x + shrink[:, None] * move * unit, foretold, values[:, -1] < 0.0
 
 
 def _told(

@@ -96,7 +96,7 @@ class Grid:
         values, Z = self.at(points)
         V = values.reshape((levels.size,) * k)
         around = np.pad(V, 1, constant_values=-np.inf)
-        summit = V > -np.inf
+        summit = -np.inf < V
         for move in product((0, 1, 2), repeat=k):
             summit &= around[tuple(slice(m, m + levels.size) for m in move)] <= V
         chosen = set(np.flatnonzero(summit.ravel()).tolist())

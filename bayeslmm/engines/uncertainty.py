@@ -97,6 +97,13 @@ class Curvature:
 
 def curvature(best: Optimum) -> Curvature:
     """Eigenvalues of the Hessian, and what the parameters do along its directions."""
+    if "curvature" not in best.known:
+        best.known["curvature"] = _curvature(best)
+    found: Curvature = best.known["curvature"]
+    return found
+
+
+def _curvature(best: Optimum) -> Curvature:
     model, chart, x = best.model, best.chart, best.x
     free = free_coordinates(chart, x)
     slopes = np.zeros((len(labels(model)), free.size))

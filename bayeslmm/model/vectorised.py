@@ -149,7 +149,11 @@ def _pull_product(layout: Layout, b: int, h: Array, slopes: Array, by_scale: Arr
     along, columns = slopes * value, np.arange(count)
     for begin, step, exponent in layout.factors[first:last]:
         places = (begin + columns * step).astype(np.int64)
-        np.add.at(by_scale, (slice(None), places), exponent * along * share)
+        moved = exponent * along * share
+        if step:  # each column has a factor of its own
+            by_scale[:, places] += moved
+        else:
+            by_scale[:, places[0]] += moved.sum(axis=1)
     if slab >= 0:
         by_scale[:, slab] += (0.5 * along * (1.0 - share)).sum(axis=1)
     if noise > 0:
