@@ -6,6 +6,7 @@ exact mean and sd, averaged over theta instead of over draws of the block.
 """
 
 from collections.abc import Collection
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..solvers.solver import Moments
 from ..types import Array, Coefficients, Named, Theta
 from .covariances import covariances
 from .named import Recovered, passes
+from .when_read import WhenRead
 
 
 def recover(
@@ -48,7 +50,12 @@ def recover(
     more: dict[str, Any] = {}
     if once:
         more = {"draws": count, "known": theta["mu"][0] if "mu" in theta else None}
-    drawn = model.coefficients(*solver.draws(*point, rng, groups=every, **more))
+    later = first is not None and model.axes is None and every and repeats(theta)
+    beta, effects = solver.draws(*point, rng, groups=every and not later, **more)
+    drawn: Any = model.coefficients(beta, effects)
+    if first is not None and later:
+        make = partial(_effects, first, solver, point, (beta, *effects[1:]), rng.spawn(1)[0])
+        drawn[first.coefficients] = WhenRead((*shape, *first.shape), make)
     moments = covariances(model, theta, count)
     told = {n: (t.dims, drawn[n]) for t in model.terms if (n := t.coefficients) not in large}
     if once:
@@ -70,6 +77,18 @@ def recover(
     return Recovered(shaped, moments)
 
 
+def repeats(theta: Theta) -> bool:
+    """Whether all points (k, *shape), more than one, are the same."""
+    return theta["sigma"].size > 1 and all((v == v[:1]).all() for v in theta.values())
+
+
+def _effects(term: Any, solver: Any, point: Any, others: Any, rng: np.random.Generator) -> Array:
+    """The effects of the first factor, drawn given draws of all else."""
+    beta, *rest = others
+    found: Array = term.told(solver.redraws(*point, beta, tuple(rest), rng))
+    return found
+
+
 def _exact(model: Model, point: Any, solver: Any, known: Array | None) -> Named:
     """Exact moments at one point that stands for all draws."""
     found: Named = {}
@@ -86,8 +105,10 @@ def _moments(term: Any, mean: Array, sd: Array) -> Named:
     return {f"{name}_mean": (term.dims, mean), f"{name}_sd": (term.dims, sd)}
 
 
-def _spread(values: Array, shape: tuple[int, ...]) -> Array:
+def _spread(values: Any, shape: tuple[int, ...]) -> Any:
     """Draws (k, ...) by chains; one that stands for all is shown at every draw."""
+    if isinstance(values, WhenRead):
+        return values
     if values.shape[0] == 1 and int(np.prod(shape)) > 1:
         return np.broadcast_to(values[0], (*shape, *values.shape[1:]))
     return values.reshape(*shape, *values.shape[1:])

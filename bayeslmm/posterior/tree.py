@@ -19,6 +19,7 @@ from ..types import Group
 from .covariances import COVARIANCE
 from .labelled import READ, Wanted, in_order
 from .recover import large
+from .when_read import WhenRead
 
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
@@ -306,9 +307,9 @@ def _dataset(name: str, group: Group, labels: Labels) -> Any:
     sampled = name in SAMPLED or name.endswith("_predictive")
     arrays, own = {}, {}
     for variable, (dims, values) in group.items():
-        values = np.asarray(values)
+        values = values if isinstance(values, WhenRead) else np.asarray(values)
         full = ("chain", "draw", *dims) if sampled else tuple(dims)
-        arrays[variable] = (full, values)
+        arrays[variable] = full, values.for_xarray() if isinstance(values, WhenRead) else values
         for dim, size in zip(full, values.shape):
             own[dim] = labels.of(dim, size)
     return xr.Dataset(arrays, own)

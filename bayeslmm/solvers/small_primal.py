@@ -98,8 +98,7 @@ class SmallPrimal:
         k, m = sigma.size, self.data.C.shape[0] - 1
         _, q, G = self.data.B.shape
         remainder, u = np.empty((k, m)), np.empty((k, G if groups else 0, q))
-        same = k > 0 and bool((sigma == sigma[0]).all() and (scales == scales[0]).all())
-        once = self._one(scales[0], float(sigma[0])) if same else None
+        once = self._once(scales, sigma)
         law = Groups.of(once) if once and groups else None
         for s in self._pieces(k):
             at = once or solve(scales[s], sigma[s], self.data)
@@ -116,12 +115,18 @@ class SmallPrimal:
     ) -> Array:
         """Draws of the groups' effects (k, groups, q) given draws of the remainder (k, m)."""
         _, q, G = self.data.B.shape
-        u = np.empty((sigma.size, G, q))
+        u, once = np.empty((sigma.size, G, q)), self._once(scales, sigma)
+        law = Groups.of(once) if once else None
         for s in self._pieces(sigma.size):
-            at = solve(scales[s], sigma[s], self.data)
-            more = rng.standard_normal((at.sigma.size, q, G))
-            u[s] = Groups.of(at).draw(remainder[s], more)
+            more = rng.standard_normal((u[s].shape[0], q, G))
+            own = law or Groups.of(solve(scales[s], sigma[s], self.data))
+            u[s] = own.draw(remainder[s], more)
         return u
+
+    def _once(self, scales: Array, sigma: Array) -> Solved | None:
+        """The point that all are, if they are one."""
+        same = sigma.size > 0 and (sigma == sigma[0]).all() and (scales == scales[0]).all()
+        return self._one(scales[0], float(sigma[0])) if same else None
 
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Sums over the points of the groups' means (groups, q), and of their second moments."""
