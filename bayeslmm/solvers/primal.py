@@ -16,6 +16,7 @@ from .compiled import frozen
 from .equations import PrimalData, PrimalWork, scratch
 from .problem import MatrixProblem, Problem
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
+from .scaling import unscale_both
 from .score import evaluate, just_value, value_and_score
 from .solver import Moments
 from .sums import Sums, accumulate, with_response
@@ -125,13 +126,14 @@ class Primal:
         turned = T @ work.F
         G = self.sums.groups
         mean, own, total = np.zeros((G, q)), np.zeros((G, q, q)), np.zeros((G, q, q))
-        group_moments(L, sigma, self.data, work, delta, mean, own, total)
+        group_moments(L, factors, sigma, self.data, work, delta, mean, own, total)
         means, covs = [mean], [total]
+        crossed = self._crossed_covariance(factors, work)
         for start, levels, width in self.sums.factors:
             at = start + np.arange(levels * width).reshape(levels, width)
             means.append(work.mean[at])
             more = (work.H.T @ work.F)[at]
-            covs.append(work.cov[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
+            covs.append(crossed[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
         return Moments(
             log_density=value,
             beta=T @ (self.sums.origin + work.mean[self.sums.random :]),
@@ -149,11 +151,18 @@ class Primal:
         The remainder is the other factors' effects, and gamma with beta = T (origin + gamma).
         """
         work, q = work or self.work(), self.sums.effects
-        prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
+        factors = scales[q * q :]
+        prepare(scales[: q * q].reshape(q, q), factors, sigma, self.data, work)
         spread = np.vstack([-work.H.T @ work.F, work.F])
         cov = spread @ spread.T
-        cov[: self.sums.random, : self.sums.random] += work.cov
+        cov[: self.sums.random, : self.sums.random] += self._crossed_covariance(factors, work)
         return work.mean.copy(), cov
+
+    def _crossed_covariance(self, factors: Array, work: PrimalWork) -> Array:
+        """Covariance (m2, m2) of the other factors' effects given beta, after `prepare`."""
+        cov: Array = np.tril(work.cov) + np.tril(work.cov, -1).T
+        unscale_both(factors, self.sums.layout, cov)
+        return cov
 
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True

@@ -96,7 +96,7 @@ def correct(L, R, V, a, u):
 
 
 @jit
-def group_moments(L, sigma, data, work, delta, mean, own, total):
+def group_moments(L, factors, sigma, data, work, delta, mean, own, total):
     """Mean (groups, q) and covariances (groups, q, q) of u: given beta (`own`), and with it free.
 
     The conditional covariance is L (I + L'R'R L / sigma^2)^-1 L', in which nothing cancels.
@@ -113,7 +113,7 @@ def group_moments(L, sigma, data, work, delta, mean, own, total):
             weights[f, j] = work.F[j, f]
     T = np.empty((p + 1, q, lanes))
     if m2 > 0:
-        crossed_shares(data, work)
+        crossed_shares(factors, data, work)
     for c in range(chunks):
         groups = min(lanes, mean.shape[0] - c * lanes)
         for i in range(q):
@@ -256,7 +256,7 @@ def moments_many(scales, sigma, data, work, mean, square, own, total, one):
     for i in range(scales.shape[0]):
         L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
         _, delta = prepare(L, factors, sigma[i], data, work)
-        group_moments(L, sigma[i], data, work, delta, one, own, total)
+        group_moments(L, factors, sigma[i], data, work, delta, one, own, total)
         for g in range(mean.shape[0]):
             for j in range(q):
                 mean[g, j] += one[g, j]
