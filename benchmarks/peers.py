@@ -207,7 +207,10 @@ def show(case: str, lines: dict[str, dict]) -> None:
         if line["status"] != "ok":
             print(f"| {name} | | | | | | | {line['status']}: {line['reason']} |")
             continue
-        cells = [f"{line[c]:.3g} ({line[c] / best[c]:.2g})" for c in columns]
+        cells = [
+            "" if math.isnan(line[c]) else f"{line[c]:.3g} ({line[c] / best[c]:.2g})"
+            for c in columns
+        ]
         criterion = f"{line['minus_2_log']:.8f}" if "minus_2_log" in line else ""
         note = f"min ESS {line['ess']:.0f}" if "ess" in line else line.get("note", "")
         cells += [str(line.get("evaluations", "")), criterion, f"{line['memory']:.0f}", note]

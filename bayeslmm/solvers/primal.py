@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from ..stats.normal import LOG_2PI
-from ..types import Array
+from ..types import Array, Index
 from .beta import Beta, InBasis
 from .compiled import frozen
 from .equations import PrimalData, PrimalWork, scratch
@@ -171,10 +171,15 @@ class Primal:
         k, q, m2 = sigma.size, self.sums.effects, self.sums.random
         remainder = np.empty((k, self.data.C.shape[0]))
         u = np.empty((k, self.sums.groups if groups else 0, q))
+        order = _repeats_together(np.column_stack([scales, sigma]))
+        scales, sigma = scales[order], sigma[order]
         for part in self._batches(k, groups):
             normals = rng.standard_normal(remainder[part].shape)
             more = self._normals(rng, normals.shape[0] if groups else 0)
             self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
+        if (np.diff(order) != 1).any():
+            back = np.argsort(order)
+            remainder, u = remainder[back], u[back]
         effects = [u]
         for start, levels, width in self.sums.factors:
             effects.append(remainder[:, start : start + levels * width].reshape(k, levels, width))
@@ -205,16 +210,19 @@ class Primal:
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
         G, q = self.sums.groups, self.sums.effects
+        points, counts = np.unique(np.column_stack([scales, sigma]), axis=0, return_counts=True)
+        shares = counts / sigma.size
 
         def add_up(s: slice) -> Array:
             mean, square, one = np.zeros((3, G, q))
             own, total = np.zeros((2, G, q, q))
-            moments_many(scales[s], sigma[s], self.data, self.work(), mean, square, own, total, one)
+            moments_many(
+                points[s], shares[s], self.data, self.work(), mean, square, own, total, one
+            )
             return np.stack([mean, square])
 
         columns = self.data.C.shape[0]
-        totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
-        mean, square = totals / sigma.size
+        mean, square = np.sum(run(add_up, pieces(shares.size, columns)), axis=0)
         return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
     def _draw(
@@ -244,3 +252,13 @@ class Primal:
     def _normals(self, rng: np.random.Generator, k: int) -> Array:
         chunks, q, _, lanes = self.data.R.shape
         return rng.standard_normal((k, 2, chunks, q, lanes))
+
+
+def _repeats_together(points: Array) -> Index:
+    """An order of the points (k, .) in which equal ones are neighbours, else as they come.
+
+    Points that were drawn again, as importance weights have it, then share a factorisation.
+    """
+    _, first, which = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order: Index = np.argsort(first[which.ravel()], kind="stable")
+    return order

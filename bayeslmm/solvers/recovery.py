@@ -250,14 +250,18 @@ def redraw_many(scales, sigma, data, work, remainder, group_normals, u):
 
 
 @jit
-def moments_many(scales, sigma, data, work, mean, square, own, total, one):
-    """Add to `mean` and `square` (groups, q) the conditional mean and second moment of u."""
+def moments_many(points, shares, data, work, mean, square, own, total, one):
+    """Add to `mean` and `square` (groups, q) the conditional mean and second moment of u.
+
+    Points (k, .) are the scales and sigma; each counts as much as its share.
+    """
     q = data.R.shape[1]
-    for i in range(scales.shape[0]):
-        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
-        _, delta = prepare(L, factors, sigma[i], data, work)
-        group_moments(L, factors, sigma[i], data, work, delta, one, own, total)
+    for i in range(points.shape[0]):
+        L, factors = points[i, : q * q].copy().reshape(q, q), points[i, q * q : -1]
+        sigma = points[i, -1]
+        _, delta = prepare(L, factors, sigma, data, work)
+        group_moments(L, factors, sigma, data, work, delta, one, own, total)
         for g in range(mean.shape[0]):
             for j in range(q):
-                mean[g, j] += one[g, j]
-                square[g, j] += one[g, j] ** 2 + total[g, j, j]
+                mean[g, j] += shares[i] * one[g, j]
+                square[g, j] += shares[i] * (one[g, j] ** 2 + total[g, j, j])
