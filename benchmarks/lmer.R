@@ -28,10 +28,10 @@ if (args[3] != "fresh") {
     if (length(x)) paste(format(x, digits = 12, trim = TRUE), collapse = ", ") else ""
   }
   cat(sprintf(paste0(
-    '{"status": "ok", "cpu_s": %s, "wall_s": %s, "repeats": %d, "criterion": "reml", ',
+    '{"status": "ok", "cpu_s": %s, "least_cpu_s": %s, "wall_s": %s, "repeats": %d, "criterion": "reml", ',
     '"minus_2_log": %s, "versions": {"R": "%s", "lme4": "%s"}, "groups": [%s], ',
     '"estimates": {"beta": [%s], "sd": [%s], "corr": [%s], "sigma": [%s]}}\n'),
-    number(mean(cpu)), number(mean(wall)), length(cpu), number(REMLcrit(fit)),
+    number(mean(cpu)), number(min(cpu)), number(mean(wall)), length(cpu), number(REMLcrit(fit)),
     paste(R.version$major, R.version$minor, sep = "."), packageVersion("lme4"),
     paste(sprintf('"%s"', names(groups)), collapse = ", "),
     number(fixef(fit)), number(sd), number(corr), number(sigma(fit))))

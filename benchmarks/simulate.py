@@ -68,6 +68,23 @@ def crossed(
     return pd.DataFrame({"y": y, "service": service, "x": x, "s": s, "d": d, "dept": dept})
 
 
+def ratings(
+    rows: int = 1_000_000, users: int = 6_040, items: int = 3_706, seed: int = 1998
+) -> pd.DataFrame:
+    """Columns y, u, i: users rate items, as many as in MovieLens 1M; a pair may come twice."""
+    rng = np.random.default_rng(seed)
+    u = rng.choice(users, size=rows, p=_shares(rng, users))
+    i = rng.choice(items, size=rows, p=_shares(rng, items))
+    u[:users], i[-items:] = np.arange(users), np.arange(items)
+    y = 3.6 + 0.45 * rng.standard_normal(users)[u] + 0.6 * rng.standard_normal(items)[i]
+    return pd.DataFrame({"y": y + 0.9 * rng.standard_normal(rows), "u": u, "i": i})
+
+
+def _shares(rng: np.random.Generator, count: int) -> np.ndarray:
+    often = rng.gamma(1.0, size=count) + 0.05
+    return often / often.sum()
+
+
 def sinc(rows: int, seed: int, sd: float = 0.1) -> pd.DataFrame:
     """Columns x, y: sin(x) / x at uniform points of [-10, 10], with normal noise (Tipping 2001)."""
     rng = np.random.default_rng(seed)

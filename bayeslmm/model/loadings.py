@@ -117,20 +117,16 @@ def add_prior(chart, T, h, mode, slope, by_h):
     for j in range(q):
         k = j if own else 0
         s = h[k]
-        count = 0.0
-        square = 0.0
-        for i in range(d):
-            if mode == 1 and not chart.full and i <= j:
-                if i < j:
-                    continue
-                x, degrees = T[i, j] / s, q - j
-                total += chart.constants[j] + (degrees - 1.0) * np.log(x) - 0.5 * x * x
-                total -= np.log(s)
-                slope[i, j] += (degrees - 1.0) / T[i, j] - x / s
-                by_h[k] += (x * x - degrees) / s
-                continue
-            count += 1.0
+        first = 0  # of the entries that are normal
+        if mode == 1 and not chart.full:
+            x, degrees, first = T[j, j] / s, q - j, j + 1
+            total += chart.constants[j] + (degrees - 1.0) * np.log(x) - 0.5 * x * x - np.log(s)
+            slope[j, j] += (degrees - 1.0) / T[j, j] - x / s
+            by_h[k] += (x * x - degrees) / s
+        count, square = d - first, 0.0
+        for i in range(first, d):
             square += T[i, j] * T[i, j]
+        for i in range(first, d):
             slope[i, j] -= T[i, j] / (s * s)
         total -= count * (np.log(s) + 0.5 * np.log(2.0 * np.pi)) + 0.5 * square / (s * s)
         by_h[k] += (square / (s * s) - count) / s

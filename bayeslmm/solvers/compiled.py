@@ -12,6 +12,10 @@ import numpy as np
 
 # Sums may be reordered and fused, but NaN and infinity keep their meaning: they are how a kernel
 # says that it was asked for something outside float64.
+#
+# A loop that writes to an array is compiled twice, in vectors and one by one, and which of them
+# runs depends on how far in memory that array lies from those that are read: chance. So no such
+# loop also adds up, or the sum's last digit were chance too (`tests/test_loops.py`).
 OPTIONS: Any = {
     "nogil": True,
     "error_model": "numpy",

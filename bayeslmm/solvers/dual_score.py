@@ -205,8 +205,10 @@ def share_fixed(data, work, integrate):
         invert_lower(work.M, work.F)
     for f in range(data.h0.size):
         work.R[f] = 0.0
+        total = work.R[f]
         for j in range(f + 1):
-            work.R[f] += work.F[j, f] * work.white[j]
+            total += work.F[j, f] * work.white[j]
+        work.R[f] = total
 
 
 @jit

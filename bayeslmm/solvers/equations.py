@@ -21,7 +21,7 @@ from .crossed import absorb, eliminate_crossed
 from .lanes import cholesky, log_diagonal, outer_plus, solve_lower
 from .pair import factor_pair, solve_pair
 from .scaling import scale, scale_both, unscale
-from .triangular import SMALL, backward, factor_lower, forward, mirror
+from .triangular import SMALL, backward, factor_lower, forward, symmetric_times
 
 
 class PrimalWork(NamedTuple):
@@ -31,10 +31,10 @@ class PrimalWork(NamedTuple):
     W: Array  # (chunks, p + 1, q, lanes) whitened X and y
     U: Array  # (entries, q) whitened crossed columns
     M: Array  # (q, q, lanes) in passing
-    S: Array  # (m + 1, m + 1)
+    S: Array  # (m + 1, m + 1) lower triangle
     chol: Array  # (m, m) lower factor of the scaled normal equations
     F: Array  # (p, p): Cov(gamma | theta, y) = F F'
-    cov: Array  # (m2, m2): Cov(b2 | gamma, theta, y)
+    cov: Array  # (m2, m2) lower triangle: Cov(v | gamma, theta, y)
     H: Array  # (p, m2): E(b2 | gamma, theta, y) falls by H'gamma
     K: Array  # (chunks, q, q, lanes) what cov adds to each group; only with other factors
     mean: Array  # (m,) scaled solution, then coefficients (b2, gamma)
@@ -142,26 +142,27 @@ def gram(A, S):
 def normal_equations(factors, sigma, data, work):
     """Solve the remainder; returns (log|M_vv|, log|M_xx.v|, ok). Leaves chol, v and mean."""
     m, m2 = data.C.shape[0], data.shift.size
-    noise = sigma * sigma
+    weight = 1.0 / (sigma * sigma)
     for i in range(m):
         for j in range(i + 1):
-            work.S[i, j] += data.C[i, j] / noise
-        work.S[m, i] += data.g[i] / noise
-    mirror(work.S)
+            work.S[i, j] += data.C[i, j] * weight
+        work.S[m, i] += data.g[i] * weight
     M, x = work.chol, work.mean
-    M[:] = work.S[:m, :m]
-    for i in range(m):
-        x[i] = work.S[i, m]
-        for j in range(m2):
-            x[i] += work.S[i, j] * data.shift[j]
     if m2 > 0:
-        scale_both(factors, data.layout, M)
+        symmetric_times(work.S[:m, :m], data.shift, x)
+        x += work.S[m, :m]
+        scale_both(factors, data.layout, work.S, M)
         scale(factors, data.layout, x)
+    else:
+        x[:] = work.S[m, :m]
+        for i in range(m):
+            for j in range(i + 1):
+                M[i, j] = work.S[i, j]
     for i in range(m2):
         M[i, i] += 1.0
     for i in range(m - m2):
         x[m2 + i] += data.h0[i]
-        for j in range(m - m2):
+        for j in range(i + 1):
             M[m2 + i, m2 + j] += data.P0[i, j]
     if not factor_lower(M):
         return np.nan, np.nan, False
@@ -220,9 +221,10 @@ def log_density(L, factors, sigma, data, work):
         delta[j] -= data.shift[j]
     rest = rss
     for i in range(m):
-        rest -= 2.0 * delta[i] * data.g[i]
-        for j in range(m):
-            rest += delta[i] * data.C[i, j] * delta[j]
+        total = 0.5 * data.C[i, i] * delta[i] - data.g[i]
+        for j in range(i):
+            total += data.C[i, j] * delta[j]
+        rest += 2.0 * delta[i] * total
     quad = residual(data, work, delta) + rest / noise
     for j in range(m2):
         quad += work.v[j] * work.v[j]

@@ -37,6 +37,7 @@ def _pull(B, x, features, mu, gap, out):
     square = 0.0
     for j in range(k):
         gap[j] = x[features[j]] - mu[features[j]]
+    for j in range(k):
         square += gap[j] * gap[j]
     for a in range(q):
         total = 0.0
@@ -91,9 +92,10 @@ def add_moments(W, sigma, X, there, order, fresh, mu, V, mean, square):
                     for c in range(a, b):
                         total -= L[b, c] * e[c]
                     e[b] = total / L[b, b]
-                variance[a] = 0.0
+                value = 0.0
                 for b in range(a, q):
-                    variance[a] += sigma * sigma * e[b] * e[b]
+                    value += sigma * sigma * e[b] * e[b]
+                variance[a] = value
                 A[a] = 0.0
                 for b in range(a, q):
                     for j in range(k):

@@ -26,9 +26,10 @@ def factor(B, s, L):
             L[a, b] = total
     for a in range(q):
         for b in range(a):
+            value = L[a, b]
             for c in range(b):
-                L[a, b] -= L[a, c] * L[b, c]
-            L[a, b] /= L[b, b]
+                value -= L[a, c] * L[b, c]
+            L[a, b] = value / L[b, b]
             L[a, a] -= L[a, b] * L[a, b]
         if not L[a, a] > 0.0:
             return np.nan
@@ -71,6 +72,7 @@ def solve(B, s, x, out):
     total = 0.0
     for i in range(k):
         out[i] /= s
+    for i in range(k):
         total += x[i] * out[i]
     return total
 
@@ -111,6 +113,7 @@ def diagonal_score(W, s, count, squares, weight, gap, slope):
         along = 0.0
         for i in range(k):
             along += gap[i] * K[b, i]
+        for i in range(k):
             part[i] = squares[i] * K[b, i]
         for a in range(q):
             inner = 0.0

@@ -260,6 +260,7 @@ def _add_slope(B, s, K, n, features, inner, line, slope_t):
     for b in range(q):
         for i in range(k):
             line[i] = inner[b, i]
+        for i in range(k):
             free -= B[b, i] * B[b, i]
         for a in range(q):
             dot = 0.0

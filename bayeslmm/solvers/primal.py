@@ -11,12 +11,13 @@ from functools import cached_property
 import numpy as np
 
 from ..stats.normal import LOG_2PI
-from ..types import Array
+from ..types import Array, Index
 from .beta import Beta, InBasis
 from .compiled import frozen
 from .equations import PrimalData, PrimalWork, scratch
 from .problem import MatrixProblem, Problem
 from .recovery import draw_many, group_moments, moments_many, prepare, redraw_many
+from .scaling import unscale_both
 from .score import evaluate, just_value, value_and_score
 from .small import is_small
 from .small_primal import SmallPrimal
@@ -153,13 +154,14 @@ class Primal:
         turned = T @ work.F
         G = self.sums.groups
         mean, own, total = np.zeros((G, q)), np.zeros((G, q, q)), np.zeros((G, q, q))
-        group_moments(L, sigma, self.data, work, delta, mean, own, total)
+        group_moments(L, factors, sigma, self.data, work, delta, mean, own, total)
         means, covs = [mean], [total]
+        crossed = self._crossed_covariance(factors, work)
         for start, levels, width in self.sums.factors:
             at = start + np.arange(levels * width).reshape(levels, width)
             means.append(work.mean[at])
             more = (work.H.T @ work.F)[at]
-            covs.append(work.cov[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
+            covs.append(crossed[at[:, :, None], at[:, None, :]] + more @ more.transpose(0, 2, 1))
         return Moments(
             log_density=value,
             beta=T @ (self.sums.origin + work.mean[self.sums.random :]),
@@ -177,11 +179,18 @@ class Primal:
         if self.small:
             return self.small.remainder(scales, sigma)
         work, q = self.work(), self.sums.effects
-        prepare(scales[: q * q].reshape(q, q), scales[q * q :], sigma, self.data, work)
+        factors = scales[q * q :]
+        prepare(scales[: q * q].reshape(q, q), factors, sigma, self.data, work)
         spread = np.vstack([-work.H.T @ work.F, work.F])
         cov = spread @ spread.T
-        cov[: self.sums.random, : self.sums.random] += work.cov
+        cov[: self.sums.random, : self.sums.random] += self._crossed_covariance(factors, work)
         return work.mean.copy(), cov
+
+    def _crossed_covariance(self, factors: Array, work: PrimalWork) -> Array:
+        """Covariance (m2, m2) of the other factors' effects given beta, after `prepare`."""
+        cov: Array = np.tril(work.cov) + np.tril(work.cov, -1).T
+        unscale_both(factors, self.sums.layout, cov)
+        return cov
 
     def draws(
         self, scales: Array, sigma: Array, rng: np.random.Generator, groups: bool = True
@@ -204,10 +213,15 @@ class Primal:
         """The remainder (k, m), and the groups' effects."""
         remainder = np.empty((sigma.size, self.data.C.shape[0]))
         u = np.empty((sigma.size, self.sums.groups if groups else 0, self.sums.effects))
+        order = _repeats_together(np.column_stack([scales, sigma]))
+        scales, sigma = scales[order], sigma[order]
         for part in self._batches(sigma.size, groups):
             normals = rng.standard_normal(remainder[part].shape)
             more = self._normals(rng, normals.shape[0] if groups else 0)
             self._draw(scales[part], sigma[part], normals, more, remainder[part], u[part])
+        if (np.diff(order) != 1).any():
+            back = np.argsort(order)
+            remainder, u = remainder[back], u[back]
         return remainder, u
 
     def redraws(
@@ -236,19 +250,22 @@ class Primal:
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
         """Exact mean and sd (groups, q) of the eliminated factor's u, averaged over the points."""
         if self.small:
-            return _mean_and_sd(*self.small.averaged(scales, sigma), sigma.size)
+            return self.small.averaged(scales, sigma)
         G, q = self.sums.groups, self.sums.effects
+        points, counts = np.unique(np.column_stack([scales, sigma]), axis=0, return_counts=True)
+        shares = counts / sigma.size
 
         def add_up(s: slice) -> Array:
             mean, square, one = np.zeros((3, G, q))
             own, total = np.zeros((2, G, q, q))
-            work = self.work()
-            moments_many(scales[s], sigma[s], self.data, work, mean, square, own, total, one)
+            moments_many(
+                points[s], shares[s], self.data, self.work(), mean, square, own, total, one
+            )
             return np.stack([mean, square])
 
         columns = self.data.C.shape[0]
-        totals = np.sum(run(add_up, pieces(sigma.size, columns)), axis=0)
-        return _mean_and_sd(totals[0], totals[1], sigma.size)
+        mean, square = np.sum(run(add_up, pieces(shares.size, columns)), axis=0)
+        return mean, np.sqrt(np.maximum(square - mean**2, 0.0))
 
     def _draw(
         self, scales: Array, sigma: Array, normals: Array, more: Array, remainder: Array, u: Array
@@ -279,7 +296,11 @@ class Primal:
         return rng.standard_normal((k, 2, chunks, q, lanes))
 
 
-def _mean_and_sd(mean: Array, square: Array, count: int) -> tuple[Array, Array]:
-    """From sums of means and of second moments."""
-    mean = mean / count
-    return mean, np.sqrt(np.maximum(square / count - mean**2, 0.0))
+def _repeats_together(points: Array) -> Index:
+    """An order of the points (k, .) in which equal ones are neighbours, else as they come.
+
+    Points that were drawn again, as importance weights have it, then share a factorisation.
+    """
+    _, first, which = np.unique(points, axis=0, return_index=True, return_inverse=True)
+    order: Index = np.argsort(first[which.ravel()], kind="stable")
+    return order

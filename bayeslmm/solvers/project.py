@@ -9,6 +9,8 @@ rows of D_rest say nothing about them. Nothing is squared here, so no digits are
 import numpy as np
 
 from .compiled import jit
+from .lapack import add_outer
+from .triangular import mirror
 
 
 @jit
@@ -59,7 +61,8 @@ def project(Z, starts, X, y, columns, values, begin, used, lanes, R, B, U, C, g)
 
     `columns`, `values` (n x k) are the nonzero entries of the other factors' columns by row, and
     `used[begin[group] : begin[group + 1]]` those columns that a group has rows in; their rotated
-    rows go to U, those of X and y to B. The remainder is D = [the other factors' columns, X].
+    rows go to U, those of X and y to B. The remainder is D = [the other factors' columns, X]. Where
+    another response stands beside the same columns their products are known: C is then empty.
     """
     q, p, wide = Z.shape[1], X.shape[1], columns.shape[1]
     m2 = g.size - p
@@ -94,10 +97,15 @@ def project(Z, starts, X, y, columns, values, begin, used, lanes, R, B, U, C, g)
                 for j in range(p + 1):
                     B[chunk, j, i, lane] = A[i, q + count + j]
         D = np.ascontiguousarray(A[top:, q:])
-        products = np.dot(D.T, D)
+        own = np.dot(D.T, D[:, count + p].copy())
         for i in range(count + p):
-            for j in range(count + p):
-                C[whole[i], whole[j]] += products[i, j]
-            g[whole[i]] += products[i, count + p]
-        rss += products[count + p, count + p]
+            g[whole[i]] += own[i]
+        rss += own[count + p]
+        if C.size > 0:
+            products = np.zeros((count + p + 1, count + p + 1))
+            add_outer(D, D.shape[0], products)
+            for i in range(count + p):  # columns of a group are in order: below the diagonal too
+                for j in range(i + 1):
+                    C[whole[i], whole[j]] += products[i, j]
+    mirror(C)
     return rss

@@ -96,7 +96,7 @@ def correct(L, R, V, a, u):
 
 
 @jit
-def group_moments(L, sigma, data, work, delta, mean, own, total):
+def group_moments(L, factors, sigma, data, work, delta, mean, own, total):
     """Mean (groups, q) and covariances (groups, q, q) of u: given beta (`own`), and with it free.
 
     The conditional covariance is L (I + L'R'R L / sigma^2)^-1 L', in which nothing cancels.
@@ -113,7 +113,7 @@ def group_moments(L, sigma, data, work, delta, mean, own, total):
             weights[f, j] = work.F[j, f]
     T = np.empty((p + 1, q, lanes))
     if m2 > 0:
-        crossed_shares(data, work)
+        crossed_shares(factors, data, work)
     for c in range(chunks):
         groups = min(lanes, mean.shape[0] - c * lanes)
         for i in range(q):
@@ -250,14 +250,18 @@ def redraw_many(scales, sigma, data, work, remainder, group_normals, u):
 
 
 @jit
-def moments_many(scales, sigma, data, work, mean, square, own, total, one):
-    """Add to `mean` and `square` (groups, q) the conditional mean and second moment of u."""
+def moments_many(points, shares, data, work, mean, square, own, total, one):
+    """Add to `mean` and `square` (groups, q) the conditional mean and second moment of u.
+
+    Points (k, .) are the scales and sigma; each counts as much as its share.
+    """
     q = data.R.shape[1]
-    for i in range(scales.shape[0]):
-        L, factors = scales[i, : q * q].copy().reshape(q, q), scales[i, q * q :]
-        _, delta = prepare(L, factors, sigma[i], data, work)
-        group_moments(L, sigma[i], data, work, delta, one, own, total)
+    for i in range(points.shape[0]):
+        L, factors = points[i, : q * q].copy().reshape(q, q), points[i, q * q : -1]
+        sigma = points[i, -1]
+        _, delta = prepare(L, factors, sigma, data, work)
+        group_moments(L, factors, sigma, data, work, delta, one, own, total)
         for g in range(mean.shape[0]):
             for j in range(q):
-                mean[g, j] += one[g, j]
-                square[g, j] += one[g, j] ** 2 + total[g, j, j]
+                mean[g, j] += shares[i] * one[g, j]
+                square[g, j] += shares[i] * (one[g, j] ** 2 + total[g, j, j])

@@ -12,9 +12,12 @@ from .compiled import jit
 from .crossed import absorb_fixed, add_shares, crossed_shares
 from .equations import log_density, scratch
 from .lanes import solve_lower
+from .lapack import whiten_rows
 from .pair import score_pair
-from .scaling import scale, unscale, unscale_both
-from .triangular import SMALL, backward_many, inverse_from, invert_lower
+from .scaling import scale, unscale
+from .triangular import SMALL, backward_many, inverse_from, invert_lower, mirror
+
+CANCELS = 1e-2  # of v's variance: where less of it is lost, its distance from one loses digits
 
 
 @jit
@@ -38,8 +41,7 @@ def crossed_covariance(data, work):
 
 @jit
 def unscale_crossed(factors, data, work, delta):
-    """From v to the crossed effects; X becomes what they leave of it."""
-    unscale_both(factors, data.layout, work.cov)
+    """H from v to the crossed effects; X becomes what they leave of it."""
     for x in range(work.H.shape[0]):
         unscale(factors, data.layout, work.H[x])
     absorb_fixed(data, work, delta)
@@ -63,7 +65,7 @@ def combine(weights, W, out):
 
 
 @jit
-def group_score(L, data, work, delta, J):
+def group_score(L, factors, data, work, delta, J):
     """J += sum_g E_g'(r r' - I + T T')E_g: twice the derivative in the covariance of u."""
     chunks, q, _, lanes = data.R.shape
     m2 = data.shift.size
@@ -76,7 +78,7 @@ def group_score(L, data, work, delta, J):
         for f in range(p):
             weights[1 + f, j] = work.F[j, f]
     if m2 > 0:
-        crossed_shares(data, work)
+        crossed_shares(factors, data, work)
     for c in range(chunks):
         combine(weights, work.W[c].reshape(p + 1, q * lanes), T.reshape(p + 1, q * lanes))
         if q == 2:
@@ -134,10 +136,10 @@ def score_lanes(R, V, T, J):
 def remainder_score(factors, data, work, delta, J):
     """The same for the other factors (J flat, after one another), from the scaled cov and H.
 
-    Two exact forms: from the conditional moments of v where the scale is large against what the
-    data say (nothing cancels), from the score where it is small (nothing is divided by it).
+    Two exact forms: from the conditional moments of v, where nothing cancels while the scale is not
+    small against what the data say; and from the score where it is (nothing is divided by it).
     """
-    m, m2, S = data.C.shape[0], data.shift.size, work.S
+    S, m = work.S, data.C.shape[0]
     spread = np.dot(work.F.T, work.H)  # (p, m2) what the uncertainty of gamma adds
     offset = 0
     for f in range(data.layout.shape[0]):
@@ -150,33 +152,34 @@ def remainder_score(factors, data, work, delta, J):
         for i in range(q):
             smallest = min(smallest, abs(L[i, i]))
         N = np.zeros((q, q))
-        if smallest * smallest * information > 1.0:
+        if smallest * smallest * information > CANCELS:
             inverse = np.empty((q, q))  # L^-T
             invert_lower(L, inverse)
             for at in range(start, start + levels * q, q):
                 for i in range(q):
                     N[i, i] -= 1.0
                     for j in range(q):
-                        N[i, j] += work.cov[at + i, at + j] + work.v[at + i] * work.v[at + j]
+                        total = work.cov[at + max(i, j), at + min(i, j)]
+                        total += work.v[at + i] * work.v[at + j]
                         for x in range(spread.shape[0]):
-                            N[i, j] += spread[x, at + i] * spread[x, at + j]
+                            total += spread[x, at + i] * spread[x, at + j]
+                        N[i, j] += total
             N = np.dot(np.dot(inverse, N), inverse.T)
         else:
+            mirror(S)
             rows = S[start : start + levels * q, :m].copy()
             score = S[start : start + levels * q, m] - np.dot(rows, delta)
             for i in range(rows.shape[0]):
                 scale(factors, data.layout, rows[i])
-            random = rows[:, :m2].copy()
-            half = np.dot(random, work.cov)
-            left = np.dot(rows[:, m2:] - np.dot(random, work.H.T), work.F)
+            whiten_rows(work.chol, rows)
+            known = m if data.constants[4] > 0.0 else data.shift.size  # gamma is, where maximised
             for at in range(0, levels * q, q):
                 for i in range(q):
                     for j in range(q):
-                        N[i, j] += score[at + i] * score[at + j] - S[start + at + i, start + at + j]
-                        for t in range(m2):
-                            N[i, j] += half[at + i, t] * random[at + j, t]
-                        for x in range(left.shape[1]):
-                            N[i, j] += left[at + i, x] * left[at + j, x]
+                        total = score[at + i] * score[at + j] - S[start + at + i, start + at + j]
+                        for t in range(known):
+                            total += rows[at + i, t] * rows[at + j, t]
+                        N[i, j] += total
         for i in range(q):
             for j in range(q):
                 J[offset + i * q + j] = 0.5 * (N[i, j] + N[j, i])
@@ -226,7 +229,7 @@ def value_and_score(scales, sigma, data, work, J):
         crossed_covariance(data, work)
         remainder_score(factors, data, work, delta, J[q * q :])
         unscale_crossed(factors, data, work, delta)
-    group_score(L, data, work, delta, J[: q * q].reshape(q, q))
+    group_score(L, factors, data, work, delta, J[: q * q].reshape(q, q))
     n, integrate = data.constants[1], data.constants[4]
     slope = quad - n
     if integrate > 0.0:

@@ -129,7 +129,7 @@ class SmallPrimal:
         return self._one(scales[0], float(sigma[0])) if same else None
 
     def averaged(self, scales: Array, sigma: Array) -> tuple[Array, Array]:
-        """Sums over the points of the groups' means (groups, q), and of their second moments."""
+        """Exact mean and sd (groups, q) of the groups' effects, averaged over the points."""
         _, q, G = self.data.B.shape
         mean, square = np.zeros((2, G, q))
         for s in self._pieces(sigma.size):
@@ -139,4 +139,5 @@ class SmallPrimal:
             total = groups.covariance()[1]
             mean += own.sum(axis=0)
             square += (own**2 + np.diagonal(total, axis1=2, axis2=3)).sum(axis=0)
-        return mean, square
+        mean /= sigma.size
+        return mean, np.sqrt(np.maximum(square / sigma.size - mean**2, 0.0))

@@ -125,7 +125,7 @@ def accumulate(problem: Problem) -> Sums:
         layout=layout,
         rows=rows,
     )
-    return with_response(sums, problem.y)
+    return with_response(sums, problem.y, known=False)
 
 
 def by_level(factor: Factor) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
@@ -135,8 +135,8 @@ def by_level(factor: Factor) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     return np.argsort(factor.codes, kind="stable"), starts
 
 
-def with_response(sums: Sums, y: Array) -> Sums:
-    """The same rows with another response; the design is not read again."""
+def with_response(sums: Sums, y: Array, known: bool = True) -> Sums:
+    """The same rows with another response; the design's products are `known` already."""
     rows = sums.rows
     distance = (y[rows.order] - rows.offset) * rows.root
     gamma = np.zeros(sums.fixed)
@@ -144,14 +144,14 @@ def with_response(sums: Sums, y: Array) -> Sums:
         step = _fit(rows, distance)
         distance = distance - rows.X @ step
         gamma += step
-    sums = _project(sums, distance)
+    sums = _project(sums, distance, known)
     shift = np.zeros(sums.random)
     if sums.random:
         joint = _basic_solution(sums.C, sums.g, _norms(rows, sums.random))
         shift, step = joint[: sums.random], joint[sums.random :]
         gamma += step
         distance = distance - rows.X @ step - (rows.values * shift[rows.columns]).sum(axis=1)
-        sums = _project(sums, distance)
+        sums = _project(sums, distance, known=True)
     return replace(sums, shift=shift, origin=gamma)
 
 
@@ -189,15 +189,16 @@ def _pattern(rows: Rows, m2: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return np.concatenate([[0], np.cumsum(counts)]), pairs % max(m2, 1)
 
 
-def _project(sums: Sums, y: Array) -> Sums:
+def _project(sums: Sums, y: Array, known: bool) -> Sums:
     """The sums with y as the response."""
     if sums.rows.few:
         return _project_few(sums, y)
-    R, B, values, C, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.values, sums.C, sums.g))
+    R, B, values, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.values, sums.g))
+    C = np.zeros((0, 0)) if known else np.zeros_like(sums.C)
     rows, lanes = sums.rows, max(sums.R.shape[-1], 1)
     design = (rows.Z, rows.starts, rows.X, y, rows.columns, rows.values)
     rss = project(*design, sums.starts, sums.columns, lanes, R, B, values, C, g)
-    return replace(sums, R=R, B=B, values=values, C=C, g=g, rss=rss)
+    return replace(sums, R=R, B=B, values=values, C=sums.C if known else C, g=g, rss=rss)
 
 
 def _project_few(sums: Sums, y: Array) -> Sums:

@@ -92,14 +92,27 @@ def invert_lower(chol, inverse):
 
 
 @jit
+def symmetric_times(A, x, out):
+    """out = A x from A's lower triangle, for an x that may be shorter than A is wide."""
+    out[:] = 0.0
+    for i in range(out.size):
+        total = 0.0
+        for j in range(min(i, x.size)):
+            total += A[i, j] * x[j]
+        out[i] += total
+        if i < x.size:
+            for j in range(i + 1):
+                out[j] += A[i, j] * x[i]
+
+
+@jit
 def inverse_from(chol, out):
-    """out (n, n) = (C C')^-1 of the leading n rows and columns of C."""
+    """Lower triangle of out (n, n) = (C C')^-1 of the leading n rows and columns of C."""
     n = out.shape[0]
     if n > LOOPS:
         for i in range(n):
             out[i, : i + 1] = chol[i, : i + 1]
         invert_factored(out)
-        mirror(out)
         return
     F = np.empty((n, n))
     invert_lower(chol[:n, :n], F)
@@ -109,7 +122,6 @@ def inverse_from(chol, out):
             for t in range(i, n):
                 total += F[i, t] * F[j, t]
             out[i, j] = total
-            out[j, i] = total
 
 
 @jit

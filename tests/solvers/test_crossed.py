@@ -137,6 +137,22 @@ def test_draws_have_the_moments_of_the_conditional(criterion):
     np.testing.assert_allclose(sd[..., 0] ** 2, truth.effects_cov[0][:, 0, 0], atol=1e-9)
 
 
+def test_points_that_repeat_in_any_order_are_drawn_and_averaged_where_they_stand():
+    p = rows(((60, 1), (52, 1)), n=150)
+    solver, none = p.solver("reml"), p.scales * np.array([1.0, 0.0])
+    scales = np.array([p.scales, none, p.scales, none, none])
+    sigma = np.full(5, p.sigma)
+    _, effects = solver.draws(scales, sigma, np.random.default_rng(5))
+    assert [not draw.any() for draw in effects[1]] == [False, True, False, True, True]
+    assert not np.array_equal(effects[1][0], effects[1][2])
+    alone = [solver.averaged(s[None], sigma[:1]) for s in (p.scales, none)]
+    mean = 0.4 * alone[0][0] + 0.6 * alone[1][0]
+    square = sum(w * (m**2 + sd**2) for w, (m, sd) in zip((0.4, 0.6), alone))
+    found = solver.averaged(scales, sigma)
+    np.testing.assert_allclose(found[0], mean, atol=1e-12)
+    np.testing.assert_allclose(found[1] ** 2, square - mean**2, atol=1e-12)
+
+
 def test_draws_and_averages_do_not_depend_on_the_number_of_threads(monkeypatch):
     p = rows(((60, 1), (52, 1)), n=150)
     solver, k = p.solver("reml"), 7
@@ -196,16 +212,20 @@ def test_another_response_gives_the_same_as_a_new_problem():
     agrees(at(p, y=y), ("reml",))
 
 
+def whole(lower):
+    return np.tril(lower) + np.tril(lower, -1).T
+
+
 @pytest.mark.parametrize("m", [3, LOOPS, LOOPS + 1, 130])
 def test_the_inverse_from_a_factor(m):
     A = np.random.default_rng(9).normal(size=(m, 2 * m))
     M, out = A @ A.T, np.empty((m, m))
     chol = np.linalg.cholesky(M) + np.triu(np.full((m, m), 9.0), 1)  # what is above is not read
     inverse_from(chol, out)
-    np.testing.assert_allclose(out @ M, np.eye(m), atol=1e-9)
+    np.testing.assert_allclose(whole(out) @ M, np.eye(m), atol=1e-9)
     smaller = np.empty((m - 1, m - 1))
     inverse_from(chol, smaller)
-    np.testing.assert_allclose(smaller @ M[:-1, :-1], np.eye(m - 1), atol=1e-9)
+    np.testing.assert_allclose(whole(smaller) @ M[:-1, :-1], np.eye(m - 1), atol=1e-9)
 
 
 def test_no_more_threads_than_fit_in_memory(monkeypatch):

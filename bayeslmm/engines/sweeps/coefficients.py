@@ -130,8 +130,10 @@ def residual(data, beta, u, out):
     """out (m,) <- z - X beta - A u."""
     for i in range(out.size):
         out[i] = data.z[i] - np.dot(data.A[i], u)
+        total = out[i]
         for k in range(beta.size):
-            out[i] -= data.X[i, k] * beta[k]
+            total -= data.X[i, k] * beta[k]
+        out[i] = total
 
 
 @jit
@@ -164,8 +166,10 @@ def draw_coefficients(rng, data, work, S, sigma, beta, u):
     if few(data):
         for i in range(u.size):
             u[i] = work.solved[i] + sigma * rng.standard_normal()
+            total = u[i]
             for k in range(p):
-                u[i] -= beta[k] * work.effects[k, i]
+                total -= beta[k] * work.effects[k, i]
+            u[i] = total
         backward(work.factor, u)
         for i in range(u.size):
             u[i] *= S[i]

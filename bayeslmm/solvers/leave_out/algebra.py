@@ -41,8 +41,10 @@ def factor(A, floor):
         A[j, j] = np.sqrt(pivot)
         half += np.log(A[j, j])
         for i in range(j + 1, n):
+            total = A[i, j]
             for t in range(j):
-                A[i, j] -= A[i, t] * A[j, t]
+                total -= A[i, t] * A[j, t]
+            A[i, j] = total
             A[i, j] /= A[j, j]
     return half
 
@@ -52,8 +54,10 @@ def squared(C, r):
     """r'(C C')^-1 r for a lower factor C; r is overwritten."""
     total = 0.0
     for i in range(r.size):
+        value = r[i]
         for t in range(i):
-            r[i] -= C[i, t] * r[t]
+            value -= C[i, t] * r[t]
+        r[i] = value
         r[i] /= C[i, i]
         total += r[i] * r[i]
     return total
@@ -78,31 +82,37 @@ def whitener(R, L, sigma, S):
     V = np.zeros((q, q))
     for i in range(q):
         for j in range(q):
+            total = 0.0
             for t in range(j, q):
-                A[i, j] += R[i, t] * L[t, j]
+                total += R[i, t] * L[t, j]
+            A[i, j] = total
     for i in range(q):
         V[i, i] = sigma * sigma
         for j in range(i + 1):
+            value = V[i, j]
             for t in range(q):
-                V[i, j] += A[i, t] * A[j, t]
+                value += A[i, t] * A[j, t]
+            V[i, j] = value
     factor(V, np.zeros(q))
     for j in range(q):
         for i in range(q):
             S[i, j] = 0.0
         S[j, j] = sigma / V[j, j]
         for i in range(j + 1, q):
+            entry = 0.0
             for t in range(j, i):
-                S[i, j] -= V[i, t] * S[t, j]
-            S[i, j] /= V[i, i]
+                entry -= V[i, t] * S[t, j]
+            S[i, j] = entry / V[i, i]
 
 
 @jit
 def lower(S, x, out):
     """out = S x for a lower triangular S."""
     for i in range(x.size):
-        out[i] = 0.0
+        total = 0.0
         for t in range(i + 1):
-            out[i] += S[i, t] * x[t]
+            total += S[i, t] * x[t]
+        out[i] = total
 
 
 @jit
@@ -114,11 +124,12 @@ def residuals(mean, rot, r, w):
     w[:] = 0.0
     for g in range(rot.starts.size - 1):
         for i in range(rot.starts[g], rot.starts[g + 1]):
-            r[i] = rot.y[i]
+            total = rot.y[i]
             for j in range(wide):
-                r[i] -= rot.values[i, j] * mean[rot.columns[i, j]]
+                total -= rot.values[i, j] * mean[rot.columns[i, j]]
             for j in range(p):
-                r[i] -= rot.X[i, j] * mean[m2 + j]
+                total -= rot.X[i, j] * mean[m2 + j]
+            r[i] = total
             for t in range(q):
                 w[g, t] += rot.C[i, t] * r[i]
 

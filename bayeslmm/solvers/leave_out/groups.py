@@ -68,13 +68,15 @@ def leave_groups(L, sigma, mean, cov, condition, rot, own_rest, found):
             half += np.log(S[i, i])
             t[i] = a[i] / sigma
             for j in range(k):
-                T[i, j] = 0.0
+                total = 0.0
                 for v in range(i + 1):
-                    T[i, j] += S[i, v] * rot.E[rot.first[g] + j, v]
+                    total += S[i, v] * rot.E[rot.first[g] + j, v]
+                T[i, j] = total
         for i in range(lines):
             value = triangle[starts[g] + i, k]
             for j in range(k):
                 T[q + i, j] = triangle[starts[g] + i, j]
+            for j in range(k):
                 value -= T[q + i, j] * mean[used[j]]
             t[q + i] = value / sigma
         P = -sandwich(T, own) / (sigma * sigma)

@@ -141,8 +141,10 @@ def products(starts, C, rest, X, values, place, first, E, X_rest):
             whole = left = 0.0
             for i in range(a, b):
                 X_rest[i, j] = X[i, j]
+                total = X_rest[i, j]
                 for t in range(q):
-                    X_rest[i, j] -= C[i, t] * E[at + j, t]
+                    total -= C[i, t] * E[at + j, t]
+                X_rest[i, j] = total
                 if rest[i] == 0.0:
                     X_rest[i, j] = 0.0
                 whole += X[i, j] ** 2

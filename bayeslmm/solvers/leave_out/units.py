@@ -74,21 +74,24 @@ def fill_rows(rows, group, S, w, r, sigma, rot, a, d, whole, rho, b):
         outside = rot.rest[i] > 0.0  # else all of the row lies in its group's columns
         score, total = r[i] if outside else 0.0, rot.rest[i]
         for t in range(q):
-            a[at, t] = b[t] = 0.0
+            b[t] = 0.0
         for t in range(q):
+            value = 0.0
             for v in range(t + 1):
-                a[at, t] += S[g, t, v] * rot.C[i, v]
+                value += S[g, t, v] * rot.C[i, v]
+            a[at, t] = value
             for v in range(t + 1):
                 b[v] += S[g, t, v] * a[at, t]
             total += a[at, t] ** 2
         for t in range(q):
             score += (b[t] - rot.C[i, t] if outside else b[t]) * w[g, t]
         for j in range(k):
-            d[at, j] = 0.0
+            value = 0.0
             for t in range(q):
-                d[at, j] += rot.E[first + j, t] * b[t]
+                value += rot.E[first + j, t] * b[t]
                 if outside:
-                    d[at, j] += rot.E[first + j, q + t] * rot.C[i, t]
+                    value += rot.E[first + j, q + t] * rot.C[i, t]
+            d[at, j] = value
         if outside:
             for j in range(wide):
                 d[at, rot.place[i, j]] += rot.values[i, j]
