@@ -24,19 +24,31 @@ def _is_the_command() -> bool:
     return os.path.basename("".join(first)) in ("bayeslmm", "bayeslmm.exe")
 
 
-if TYPE_CHECKING or not _is_the_command():
+if TYPE_CHECKING:
     from .api import *  # noqa: F403
     from .api import __all__ as __all__
-else:  # `cli.main` loads the names as soon as Ctrl-C is one line
+else:
 
     def __getattr__(name: str) -> object:
+        """A public name; those of the first fit are there unless `cli.main` is to load them."""
         from importlib import import_module
 
         api = import_module(".api", __name__)
         names = getattr(api, "__all__", ())  # none yet while it loads
-        if name == "__all__":  # `from bayeslmm import *` in a script of this name
+        if name == "__all__":  # `from bayeslmm import *`
             return names
         if name not in names:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        globals().update({each: getattr(api, each) for each in names})
-        return globals()[name]
+        globals().update({each: vars(api)[each] for each in names if each in vars(api)})
+        value = globals()[name] = getattr(api, name)
+        return value
+
+    def __dir__() -> list[str]:
+        from .api import __all__ as names
+
+        return sorted({*globals(), *names})
+
+    if not _is_the_command():  # as soon as Ctrl-C is one line, there
+        from . import api
+
+        globals().update({each: vars(api)[each] for each in api.__all__ if each in vars(api)})

@@ -27,11 +27,9 @@ from .endings import Ending, Loose, Message, joined
 from .engine import Outcome, check_integers
 from .exact import refuse_exact
 from .identified import refuse_unidentified
-from .lam import lam_maximised
 from .loadings_maximum import maximum, plugged_in
 from .maximise import Optimum, maximise
 from .mode import posterior_mode
-from .selection import keep_columns, widened
 from .start import hessian
 from .uncertainty import estimates
 
@@ -97,8 +95,12 @@ class EmpiricalBayes:
         refuse_unidentified(model, self.criterion)
         self._refuse_beside_blocks(model)
         if any(block.law.mixes for block in model.blocks):
+            from .lam import lam_maximised
+
             return lam_maximised(model, self.criterion, self.draws, rng)
         if any(block.law.selects for block in model.blocks):
+            from .selection import keep_columns, widened
+
             small, best, kept = keep_columns(model, self.criterion)
             return widened(model, small, kept, self._around(small, best, rng), rng)
         return self._around(model, maximise(model, self.criterion), rng)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..stats.rank_rhat import rank_rhat
 from ..stats.weights import KHAT, log_mean, psis, relative_variance
 from ..types import Array
 from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
@@ -99,14 +100,11 @@ def agreed(found: Replicates) -> dict[str, Any]:
     R-hat is that of chains; the draws are independent, so their effective size is what repeats
     leave of them.
     """
-    from arviz_stats.base import array_stats
-
-    chains, draws, d = found.z.shape
+    chains, draws, _ = found.z.shape
     least, told = ESS_PER_CHAIN * chains, []
     attrs: dict[str, Any] = {"ess_min": found.effective, "tail_ess_min": found.effective}
     if chains > 1 and draws >= FEWEST:
-        each = [float(array_stats.rhat(found.z[:, :, i])) for i in range(d)]
-        attrs["rhat_max"] = float(np.max(each))
+        attrs["rhat_max"] = float(np.max(rank_rhat(found.z)))
         if not attrs["rhat_max"] <= RHAT:
             told.append(f"R-hat is {attrs['rhat_max']:.4f}, above {RHAT}: draw more")
     if not found.effective >= least:

@@ -5,11 +5,14 @@ bar, markup, a link or an HTML tag. GitHub's and plain CommonMark's readers show
 """
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from ..design.visible import visible
 from ..results.show import label
-from .content import Content
 from .tables import Row
+
+if TYPE_CHECKING:
+    from .content import Content  # all the panels, which only a page needs
 
 SPECIAL = {c: f"&#{ord(c)};" for c in "&<>|`*\\~$@"}
 
@@ -36,12 +39,12 @@ def escaped(text: object) -> str:
     return "".join(out)
 
 
-def markdown(page: Content) -> str:
+def markdown(page: "Content") -> str:
     """The whole report."""
     return "\n".join(_lines(page)) + "\n"
 
 
-def _lines(page: Content) -> Iterator[str]:
+def _lines(page: "Content") -> Iterator[str]:
     yield f"# {escaped(page.title)}"
     yield from ("", escaped(page.model.kind))
     yield from ("", "## Model", "")

@@ -13,7 +13,6 @@ from ..model.model import Model
 from ..posterior.tree import read_tree
 from ..results.drawing import key
 from ..results.show import label
-from .content import content
 from .files import check_writable, write
 from .markdown import markdown
 from .view import View
@@ -29,62 +28,21 @@ def report(
     *,
     title: str | None = None,
 ) -> Path:
-    """Write one page about a model and its results.
+    """See `bayeslmm.report`."""
+    from .content import content  # all the panels, which only a page needs
 
-    The page needs nothing but itself: no script, no font, no address. It is written whole or not at
-    all. What it shows follows from the results: the model, its priors and data; whether each engine
-    can be trusted, and what to do where not; all estimates; engines compared, densities, random
-    effects, coefficients of blocks of columns, the curve of a kernel of one input, residuals,
-    calibration, scores and loadings, eigenvalues, covariances, missing entries, chains and bounds,
-    where there are any.
-
-    Parameters
-    ----------
-    model : Model
-        What `bayeslmm.lmm`, or another maker of models, returned.
-    results : DataTree, or dict of str to DataTree
-        What `bayeslmm.fit` returned for this model; several under the names that the page shows.
-    path : path-like
-        The file, overwritten where it exists. Its ending decides: .html or .htm for one HTML page,
-        .md for the same sections in Markdown, each figure replaced by what it shows, in words.
-    title : str, optional
-        The heading; by default the formula.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    TypeError
-        Where `model` is no model, or a result no tree with a posterior.
-    ValueError
-        Where there is no result, or one of another model, or `path` ends in something else.
-    OSError
-        Where the file cannot be written; nothing has been computed then.
-
-    Examples
-    --------
-    >>> import bayeslmm as bl, tempfile, pathlib
-    >>> m = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
-    >>> eb = bl.fit(m, bl.EmpiricalBayes("reml"), seed=1)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = bl.report(m, {"EB": eb}, pathlib.Path(folder) / "report.html")
-    ...     page.read_text(encoding="utf-8")[:15]
-    '<!doctype html>'
-    """
     view = View(model, _check(model, results))
     form = ENDINGS.get(Path(path).suffix.lower())
     if form is None and not Path(path).is_dir():
         raise ValueError(f"a report ends in {', '.join(ENDINGS)}; got {Path(path).name!r}")
     target = check_writable(path)
-    text = markdown(content(view, title)) if form == "markdown" else render(view, title)
+    page = content(view, title)
+    text = markdown(page) if form == "markdown" else render(page, view)
     write(target, text.encode("utf-8", "backslashreplace"))
     return target
 
 
-def render(view: View, title: str | None = None) -> str:
+def render(page: Any, view: View) -> str:
     """The page as text. Everything that comes from data is escaped by the template."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -98,7 +56,7 @@ def render(view: View, title: str | None = None) -> str:
         finalize=lambda value: visible(value) if type(value) is str else value,
     )
     env.filters["label"] = breakable
-    text = env.get_template("page.html").render(page=content(view, title), key=key(view.trees))
+    text = env.get_template("page.html").render(page=page, key=key(view.trees))
     return text.lstrip()
 
 

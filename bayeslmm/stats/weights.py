@@ -58,8 +58,6 @@ def psis(log_ratios: Array, r_eff: float = 1.0) -> tuple[Array, float]:
     r_eff
         Effective over actual draws.
     """
-    from arviz_stats.base import array_stats
-
     count = log_ratios.size
     if np.isnan(log_ratios).any() or not np.isfinite(top := log_ratios.max()):
         return np.full(count, -np.log(count)), float("inf")
@@ -67,6 +65,8 @@ def psis(log_ratios: Array, r_eff: float = 1.0) -> tuple[Array, float]:
     tail = int(min(0.2 * count, 3.0 * np.sqrt(count / r_eff)))  # what the Pareto law is fitted to
     if tail < 1 or (weights[-tail:] - weights[-tail - 1]).sum() < SLIGHT:
         return plain, 0.0
+    from arviz_stats.base import array_stats  # not where nothing is to be smoothed
+
     try:  # it takes minus the log ratios
         smooth, k = array_stats.psislw(top - log_ratios, r_eff=r_eff)
     except ValueError:  # all ratios of the tail are equal: repeated draws, which tell nothing
