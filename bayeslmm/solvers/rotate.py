@@ -23,6 +23,9 @@ def triangles(A: Array, starts: NDArray[np.int64]) -> Array:
 def _stacks(A: Array, starts: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.intp], Array]]:
     """Groups of about one size, and their rows (groups, size, c)."""
     counts, columns = np.diff(starts), A.shape[1]
+    if counts.size and counts.min() == counts.max() >= columns:
+        yield np.arange(counts.size), A.reshape(counts.size, counts[0], columns)
+        return
     sizes = np.maximum(2 ** np.ceil(np.log2(np.maximum(counts, 1))).astype(int), columns)
     for size in np.unique(sizes):
         groups = np.flatnonzero(sizes == size)
@@ -40,15 +43,3 @@ def rest_triangles(Z: Array, starts: NDArray[np.int64], X: Array) -> Array:
     q, p = Z.shape[1], X.shape[1]
     rest = triangles(np.hstack([Z, X]), starts)[:, q:, q:]
     return np.ascontiguousarray(rest).reshape(rest.shape[0] * p, p)
-
-
-def projected(
-    Z: Array,
-    starts: NDArray[np.int64],
-    D: Array,
-) -> tuple[Array, Array, Array]:
-    """R (groups, q, q), the rotated rows B (groups, q, c) of D (n, c), and the rest's products."""
-    q = Z.shape[1]
-    found = triangles(np.hstack([Z, D]), starts)
-    rest = found[:, q:, q:].reshape(-1, D.shape[1])
-    return found[:, :q, :q], found[:, :q, q:], rest.T @ rest

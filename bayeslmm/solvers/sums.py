@@ -23,10 +23,10 @@ from scipy.linalg.lapack import dpstrf as pstrf
 from ..types import Array
 from .problem import Columns, Factor, Problem
 from .project import project, rest_of
-from .rotate import projected, rest_triangles
+from .rotate import rest_triangles, triangles
 
 LOST = 1e-12  # a column with less than this share outside the others depends on them
-FEW = 1_000_000  # numbers of the whole design up to which LAPACK's stacked QR takes the sums
+FEW = 20_000_000  # numbers of the whole design up to which LAPACK's stacked QR takes the sums
 NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
 
 
@@ -139,6 +139,8 @@ def with_response(sums: Sums, y: Array, known: bool = True) -> Sums:
     """The same rows with another response; the design's products are `known` already."""
     rows = sums.rows
     distance = (y[rows.order] - rows.offset) * rows.root
+    if rows.few:
+        return _at_once(sums, distance)
     gamma = np.zeros(sums.fixed)
     for _ in range(2):  # twice is enough: the second pass removes the rounding of the first
         step = _fit(rows, distance)
@@ -191,8 +193,6 @@ def _pattern(rows: Rows, m2: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 def _project(sums: Sums, y: Array, known: bool) -> Sums:
     """The sums with y as the response."""
-    if sums.rows.few:
-        return _project_few(sums, y)
     R, B, values, g = (np.zeros_like(a) for a in (sums.R, sums.B, sums.values, sums.g))
     C = np.zeros((0, 0)) if known else np.zeros_like(sums.C)
     rows, lanes = sums.rows, max(sums.R.shape[-1], 1)
@@ -201,14 +201,32 @@ def _project(sums: Sums, y: Array, known: bool) -> Sums:
     return replace(sums, R=R, B=B, values=values, C=sums.C if known else C, g=g, rss=rss)
 
 
-def _project_few(sums: Sums, y: Array) -> Sums:
-    """The same with every column of the remainder at once."""
-    rows, m2, m = sums.rows, sums.random, sums.C.shape[0]
-    D = np.zeros((y.size, m + 1))
-    np.add.at(D, (np.arange(y.size)[:, None], rows.columns), rows.values)
-    D[:, m2:m], D[:, m] = rows.X, y
-    R, B, products = projected(rows.Z, rows.starts, D)
+def _at_once(sums: Sums, distance: Array) -> Sums:
+    """The same with every column of the remainder, and all groups rotated in one go.
+
+    Rotated rows have the products of the rows, so that they are fitted in place of these; what is
+    rotated is already the distance from a fit, so that it is small.
+    """
+    rows, m2, m, q = sums.rows, sums.random, sums.C.shape[0], sums.effects
+    gamma = rows.X.T @ distance / max(rows.X.shape[0], 1)  # X'X = n I
+    D = np.zeros((distance.size, m + 1))
+    np.add.at(D, (np.arange(distance.size)[:, None], rows.columns), rows.values)
+    D[:, m2:m], D[:, m] = rows.X, distance - rows.X @ gamma
+    turned = triangles(np.hstack([rows.Z, D]), rows.starts)
+    R, D = turned[:, :q, :q], turned[:, :, q:]
+    for _ in range(2):  # twice is enough: the second pass removes the rounding of the first
+        step = _least_squares(D[:, q:, m2:], D[:, :, m2:])
+        D[:, :, m] -= D[:, :, m2:m] @ step
+        gamma += step
+    shift, products = np.zeros(m2), _products(D[:, q:])
+    if m2:
+        norms = np.sqrt((D[:, :, :m] ** 2).sum(axis=(0, 1)))
+        joint = _basic_solution(products[:m, :m], products[:m, m], norms)
+        D[:, :, m] -= D[:, :, :m] @ joint
+        shift, gamma = joint[:m2], gamma + joint[m2:]
+        products = _products(D[:, q:])
     group = np.repeat(np.arange(sums.starts.size - 1), np.diff(sums.starts))
+    B = D[:, :q]
     return replace(
         sums,
         R=_chunked(R.transpose(1, 2, 0), sums.R),
@@ -217,7 +235,15 @@ def _project_few(sums: Sums, y: Array) -> Sums:
         C=products[:m, :m].copy(),
         g=products[:m, m].copy(),
         rss=float(products[m, m]),
+        shift=shift,
+        origin=gamma,
     )
+
+
+def _products(D: Array) -> Array:
+    flat = D.reshape(D.shape[0] * D.shape[1], D.shape[2])
+    found: Array = flat.T @ flat
+    return found
 
 
 def _chunked(A: Array, like: Array) -> Array:
@@ -240,12 +266,22 @@ def _fit(rows: Rows, y: Array) -> Array:
     if rows.X.shape[1] == 0:
         return np.zeros(0)
     rest = _rest(rows.Z, rows.starts, np.column_stack([rows.X, y]))
+    return _least_squares(rest, np.column_stack([rows.X, y]))
+
+
+def _least_squares(rest: Array, whole: Array) -> Array:
+    """The last column's fit by the others, from what groups leave of the rows, and from the rows.
+
+    Any number of axes before the columns; the columns are diagonal within groups.
+    """
+    rest, whole = (A.reshape(-1, A.shape[-1]) for A in (rest, whole))
     information = np.einsum("ij,ij->j", rest[:, :-1], rest[:, :-1])
-    within = information > NULL**2 * rows.X.shape[0]
-    step = np.zeros(rows.X.shape[1])
+    within = information > NULL**2 * (whole[:, :-1] ** 2).sum(axis=0)
+    step = np.zeros(information.size)
     step[within] = rest[:, :-1][:, within].T @ rest[:, -1] / information[within]
-    between = rows.X[:, ~within]
-    step[~within] = np.linalg.lstsq(between, y - rows.X @ step, rcond=None)[0]
+    if not within.all():
+        left = whole[:, -1] - whole[:, :-1] @ step
+        step[~within] = np.linalg.lstsq(whole[:, :-1][:, ~within], left, rcond=None)[0]
     return step
 
 
