@@ -21,6 +21,7 @@ from ..types import Array
 
 RELATIVE = 1e-12  # of y's spread that a remainder may be, beside the rounding of its parts
 CANCELLED = 1e-6  # of it, beyond which rounding could hide any noise
+NOISY = 1e-6  # share of y's squares that is no rounding
 SUBSETS = 4  # terms up to which every choice of them is tried
 WORK = 1e8  # multiplications up to which columns are solved for at once
 STEPS = 200  # of an iteration where there are more
@@ -75,6 +76,8 @@ def exact_fit(model: Model, integrated: bool = True) -> Exact | None:
     """
     if not model.space.sigma.free:
         return None
+    if _noisy(model):
+        return None
     y = np.sqrt(model.residual.precision) * (model.design.y - model.design.offset)
     count = float(model.design.frequency.sum())
     parts = tuple(p for p in model.columns if _counts(p))
@@ -88,6 +91,15 @@ def exact_fit(model: Model, integrated: bool = True) -> Exact | None:
         if rank is not None and rank < count:
             return Exact(tuple(p.name for p in chosen), count - rank)
     return None
+
+
+def _noisy(model: Model) -> bool:
+    """Whether what all columns leave of y is known already, and is far more than rounding."""
+    left = getattr(model.solver(), "left", None)
+    if left is None:
+        return False
+    y = np.sqrt(model.residual.precision) * (model.design.y - model.design.offset)
+    return bool(left > NOISY * float(model.design.frequency @ y**2))
 
 
 def _choices(parts: Parts) -> list[Parts]:

@@ -85,6 +85,17 @@ class Grid:
         ]
         return [[point] for point in [*((level,) * k for level in (0.0, high, low)), *apart][:most]]
 
+    def levels(self, light: bool, most: int) -> Array | None:
+        """Log relative scales of a full grid, the same for every axis; None where it is too large.
+
+        A fine one where values cost next to nothing, else all points of the cells.
+        """
+        k = len(self.axes)
+        if k > len(FINE):
+            return None
+        levels = FINE[k - 1] if light else np.concatenate(CELLS[k - 1])
+        return levels if light or levels.size**k <= most else None
+
     def summits(self, levels: Array) -> list[Array]:
         """Points of a full grid from which to search, the highest first.
 
@@ -165,8 +176,9 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
     grid = Grid(likelihood, target, centre(model), axes, ray, count)
     allowed = int(np.clip(WORK / operations(model), LEAST, MOST))
     tops: list[Array] = []
-    if likelihood.light and len(axes) <= len(FINE):
-        tops = grid.summits(FINE[len(axes) - 1])[:SUMMITS]
+    levels = grid.levels(likelihood.light, allowed // 2)
+    if levels is not None:
+        tops = grid.summits(levels)[:SUMMITS]
         tops += _turned(model.space, tops[:TURNED])
         if tops and len(axes) < len(FINE):
             return tops

@@ -57,3 +57,47 @@ def score_pair(R, V, T, J):
     J[0, 0] += s00
     J[1, 0] += s10
     J[1, 1] += s11
+
+
+@jit
+def moments_pair(L, noise, R, V, W, F, delta, share, mean, square):
+    """Add a share of the conditional mean and second moment of u to `mean`, `square` (groups, 2).
+
+    E'r of the whitened residual, times Psi; the variance is that given gamma, in which nothing
+    cancels, and what gamma's covariance F F' adds.
+    """
+    p = F.shape[0]
+    l00, l10, l11 = L[0, 0], L[1, 0], L[1, 1]
+    p00, p10, p11 = l00 * l00, l10 * l00, l10 * l10 + l11 * l11
+    for k in range(mean.shape[0]):
+        r00, r01, r11 = R[0, 0, k], R[0, 1, k], R[1, 1, k]
+        e00, e01 = r00 * V[0, 0, k], r01 * V[0, 0, k]
+        e10 = -V[1, 0, k] * e00 * V[1, 1, k]
+        e11 = (r11 - V[1, 0, k] * e01) * V[1, 1, k]
+        t0, t1 = W[p, 0, k], W[p, 1, k]
+        for j in range(p):
+            t0 -= W[j, 0, k] * delta[j]
+            t1 -= W[j, 1, k] * delta[j]
+        s0, s1 = e00 * t0 + e10 * t1, e01 * t0 + e11 * t1
+        mean0, mean1 = p00 * s0 + p10 * s1, p10 * s0 + p11 * s1
+        a, b = r00 * l00 + r01 * l10, r01 * l11
+        c, d = r11 * l10, r11 * l11
+        c00 = (a * a + c * c + noise) ** 0.5
+        c10 = (a * b + c * d) / c00
+        c11 = (b * b + d * d + noise - c10 * c10) ** 0.5
+        h0, g0 = l00 / c00, l10 / c00
+        h1, g1 = -c10 * h0 / c11, (l11 - c10 * g0) / c11
+        square0 = mean0 * mean0 + noise * (h0 * h0 + h1 * h1)
+        square1 = mean1 * mean1 + noise * (g0 * g0 + g1 * g1)
+        for f in range(p):
+            t0 = t1 = 0.0
+            for j in range(p):
+                t0 += F[j, f] * W[j, 0, k]
+                t1 += F[j, f] * W[j, 1, k]
+            s0, s1 = e00 * t0 + e10 * t1, e01 * t0 + e11 * t1
+            square0 += (p00 * s0 + p10 * s1) ** 2
+            square1 += (p10 * s0 + p11 * s1) ** 2
+        mean[k, 0] += share * mean0
+        mean[k, 1] += share * mean1
+        square[k, 0] += share * square0
+        square[k, 1] += share * square1

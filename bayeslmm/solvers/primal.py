@@ -108,6 +108,11 @@ class Primal:
         m, q = sums.random + sums.fixed, sums.effects
         return float(m**3 + sums.groups * q * (q + sums.fixed + 1) ** 2)
 
+    @property
+    def left(self) -> float | None:
+        """Sum of squares of what all columns leave of y; None where they are not taken together."""
+        return self.sums.rss if not self.sums.random else None
+
     def work(self) -> PrimalWork:
         """Scratch memory for one thread."""
         return scratch(self.data)

@@ -11,6 +11,7 @@ from .compiled import jit
 from .crossed import crossed_shares, subtract_crossed
 from .equations import factor_groups, log_density
 from .lanes import cholesky, solve_lower, solve_upper
+from .pair import moments_pair
 from .scaling import unscale
 from .score import combine, covariance_factor, crossed_covariance, unscale_crossed
 from .triangular import backward_many
@@ -260,6 +261,23 @@ def moments_many(points, shares, data, work, mean, square, own, total, one):
         L, factors = points[i, : q * q].copy().reshape(q, q), points[i, q * q : -1]
         sigma = points[i, -1]
         _, delta = prepare(L, factors, sigma, data, work)
+        if q == 2 and data.shift.size == 0:
+            lanes = data.R.shape[3]
+            for c in range(data.R.shape[0]):
+                to = slice(c * lanes, (c + 1) * lanes)
+                moments_pair(
+                    L,
+                    sigma * sigma,
+                    data.R[c],
+                    work.V[c],
+                    work.W[c],
+                    work.F,
+                    delta,
+                    shares[i],
+                    mean[to],
+                    square[to],
+                )
+            continue
         group_moments(L, factors, sigma, data, work, delta, one, own, total)
         for g in range(mean.shape[0]):
             for j in range(q):
