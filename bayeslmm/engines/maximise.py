@@ -149,16 +149,19 @@ def _climbed(counted: _Counted, peak: Peak) -> Peak:
 
 
 def _curved(counted: _Counted, peak: Peak, rounding: float) -> tuple[float, Array, Array]:
-    """Value, gradient, and Hessian of the negative criterion at a maximum, by differences."""
-    x, rare = peak.x, dear(counted.chart.model)
+    """Value, gradient, and Hessian of the negative criterion at a maximum, by differences.
+
+    Where a gradient is dear the search's own Hessian serves, taken a step from here and updated.
+    """
+    x = peak.x
     if not x.size:
         return peak.value, np.zeros(0), np.zeros((0, 0))
-    # Where a gradient is dear, forward only: it is zero here but for rounding.
-    step = max(1e-6, rounding**0.5) if rare else step_for(rounding)
-    h = np.diag(step * np.maximum(1.0, np.abs(x)))
-    values, slopes = counted.slopes(np.vstack([x, x + h, *([] if rare else [x - h])]))
-    ahead, behind = slopes[1 : x.size + 1], slopes[0] if rare else slopes[x.size + 1 :]
-    H = (ahead - behind) / (np.diag(h) * (1.0 if rare else 2.0))[:, None]
+    known = dear(counted.chart.model) and bool(np.isfinite(peak.hessian).all())
+    h = np.diag(step_for(rounding) * np.maximum(1.0, np.abs(x)))
+    values, slopes = counted.slopes(np.vstack([x, *([] if known else [x + h, x - h])]))
+    H = peak.hessian
+    if not known:
+        H = (slopes[1 : x.size + 1] - slopes[x.size + 1 :]) / (2.0 * np.diag(h)[:, None])
     return float(values[0]), slopes[0], -0.5 * (H + H.T)
 
 

@@ -32,7 +32,7 @@ WIDE = 12  # scales of one name from which they move together
 WORK = 2e8  # multiplications that starts may cost
 SEARCH = 15  # evaluations of one search from a start, and two more for each coordinate
 SECOND = 20  # coordinates up to which searches are of second order
-ROUGH = 1e-3  # nats: where less is foretold, a rough maximum is reached
+ROUGH, NEAR = 1e-3, 1e-6  # nats: where less is foretold, a rough maximum is reached
 DEAR = 2e7  # multiplications
 LEAST, MOST = 45, 650  # evaluations, whatever the work allows
 
@@ -49,7 +49,9 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
         likely = rough_maxima(model, likelihood, likelihood)
         begins += [np.clip(z, middle - ZERO, middle + 40.0) for z in likely]
     if model.space.size <= SECOND:
-        found = ascend(target.slopes, np.array(begins), dear=dear(model), gain=ROUGH)
+        rare = dear(model)  # then the careful search is to begin where its Hessian holds
+        gain = NEAR if rare else ROUGH
+        found = ascend(target.slopes, np.array(begins), dear=rare, gain=gain)
         return [peak.x for peak in found] or begins[:1]
     ends = [mode(target, z) for z in begins]
     values = np.array([target(z)[0] for z in ends])
