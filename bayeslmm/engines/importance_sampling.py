@@ -18,6 +18,7 @@ from ..stats.weights import limit
 from ..types import Array
 from .adaptation import adapted
 from .advice import advice
+from .convergence import ESS_PER_CHAIN
 from .endings import Verdict, joined
 from .engine import Outcome, check_integers, exact_draws
 from .improper import refuse_improper
@@ -26,14 +27,15 @@ from .many_points import values, watched
 from .mode import posterior_modes
 from .nuts import APART, NUTS
 from .proposal import Pilot, even
-from .replicates import Replicates, agreed, replicates
+from .replicates import DISTINCT, FEWEST_POINTS, Plan, Replicates, agreed, replicates
 from .size import operations
 
 LARGEST = 25  # coordinates above which NUTS is the faster one (benchmarks/coordinates.py)
 ROUND, EACH = 1024, 128  # points of a round of the adaptation: in all, and for each coordinate
 WORTH = 0.5  # share of the draws that they have to be worth
 TIMES = 2.0  # points for each draw
-DEAR = 4e10  # multiplications of all of them from which there is one for each draw
+BUDGET = 1e12  # multiplications of all points; beyond, there are fewer of them
+LEAST = 128  # points of a round, and of a replicate, whatever they cost
 TRIES = 3  # samples that are taken, each from a proposal fitted to all points before it
 
 
@@ -85,8 +87,7 @@ class ImportanceSampling:
             return exact_draws(model, self.chains, self.draws)
         why = unfit(model)
         if not why:
-            found = _sampled(model, (self.chains, self.draws), rng, progress)
-            why = _failed(found, (self.chains, self.draws))
+            found, why = _sampled(model, (self.chains, self.draws), rng, progress)
             if not why:
                 return _outcome(model, found)
         return self._by_nuts(model, rng, progress, why)
@@ -115,34 +116,51 @@ def unfit(model: Model) -> str:
 
 def _sampled(
     model: Model, shape: tuple[int, int], rng: np.random.Generator, progress: bool
-) -> Replicates:
-    """Replicates from the first proposal that k-hat certifies, or from the last."""
+) -> tuple[Replicates, str]:
+    """Replicates from the first proposal that k-hat certifies; or from the last, and what fails."""
     target = model.target()
     modes: list[Array] = []
     for z in high(target, posterior_modes(model, target)):
         if all(np.abs(z - other).max() > APART for other in modes):
             modes.append(z)
     pilot = Pilot([(z, curved(target, z)) for z in modes[:MODES]])
-    each = operations(model)
-    times = TIMES if each * TIMES * shape[0] * shape[1] < DEAR else 1.0
-    with watched(values(model, target), each, progress) as value:
-        cloud = adapted(value, pilot, even(max(ROUND, EACH * model.space.size)), rng)
+    size, plan = _plan(model, shape)
+    with watched(values(model, target), operations(model), progress) as value:
+        cloud = adapted(value, pilot, size, rng)
         for _ in range(TRIES):
             law = cloud.fit(pilot).guarded()
-            found, z, logs = replicates(value, law, shape, times, rng)
-            if not _failed(found, shape):
+            found, z, logs = replicates(value, law, shape, plan, rng)
+            why = _failed(found, shape, plan)
+            if not why:
                 break
             cloud = cloud.joined(law, z, logs)
-    return found
+    return found, why
 
 
-def _failed(found: Replicates, shape: tuple[int, int]) -> str:
+def _plan(model: Model, shape: tuple[int, int]) -> tuple[int, Plan]:
+    """Points of a round of the adaptation, and of the sample.
+
+    Where all that one would like pass the budget, draws repeat, as long as they are worth what a
+    sampler's draws have to be.
+    """
+    chains, draws = shape
+    wanted = max(FEWEST_POINTS, even(TIMES * draws))
+    afford = BUDGET / operations(model) / chains
+    if wanted <= afford:
+        size = even(max(ROUND, EACH * model.space.size))
+        return size, Plan(wanted, DISTINCT * chains * draws)
+    points = LEAST * 2 ** int(np.log2(max(1.0, afford / LEAST)))
+    enough = min(DISTINCT * draws, ESS_PER_CHAIN) * chains
+    return even(max(LEAST, EACH // 2 * model.space.size)), Plan(min(points, wanted), enough)
+
+
+def _failed(found: Replicates, shape: tuple[int, int], plan: Plan) -> str:
     """Why draws cannot be had from weights like these; empty where they can."""
     most = limit(found.points)
     if not found.khat <= most:
         return f"importance weights have k-hat {found.khat:.2f}, above {most:.2f}"
     asked = shape[0] * shape[1]
-    if found.effective < WORTH * asked:
+    if found.effective < min(WORTH * asked, plan.enough):
         return f"importance weights leave {found.effective:.0f} independent draws of {asked:,}"
     return ""
 

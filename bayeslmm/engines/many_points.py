@@ -14,6 +14,7 @@ from ..solvers.threads import pieces, run
 from ..types import Array
 from .size import operations
 
+FEWEST = 16  # points of a batch, so that every thread has some
 BATCH = 2e9  # multiplications between two looks at an interrupt: about a second
 
 type Values = Callable[[Array], Array]
@@ -48,7 +49,7 @@ def watched(value: Values, each: float, progress: bool) -> Iterator[Values]:
     progress
         Whether somebody can see a bar.
     """
-    size = max(1, int(BATCH / each))
+    size = max(FEWEST, int(BATCH / each))
 
     def batches(z: Array, done: Callable[[int], Any]) -> Array:
         found = []

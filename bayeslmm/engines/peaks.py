@@ -41,10 +41,10 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
     """Distinct maxima of a log density of theta's coordinates, roughly; the highest comes first.
 
     Where more than the likelihood enters, and no full grid shows what that makes of it, the
-    likelihood's own maxima are starts too.
+    likelihood's own maxima are starts too, unless they are too dear.
     """
     begins = starts(model, likelihood, target)
-    if target is not likelihood and not likelihood.light:
+    if target is not likelihood and not (likelihood.light or dear(model)):
         middle = centre(model)
         likely = rough_maxima(model, likelihood, likelihood)
         begins += [np.clip(z, middle - ZERO, middle + 40.0) for z in likely]

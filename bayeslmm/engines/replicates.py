@@ -17,11 +17,19 @@ from ..types import Array
 from .convergence import ESS_PER_CHAIN, FEWEST, RHAT
 from .endings import joined
 from .many_points import Values
-from .proposal import Proposal, even, sobol, uniforms
+from .proposal import Proposal, sobol, uniforms
 
 FEWEST_POINTS = 256  # points of a replicate, whatever the draws
 MOST_TIMES = 8  # points for each draw
 DISTINCT = 0.9  # share of draws that a replicate's draws are to be worth
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Points of each replicate to begin with, and what all draws are to be worth."""
+
+    points: int
+    enough: float
 
 
 @dataclass(frozen=True, repr=False)
@@ -42,7 +50,7 @@ def replicates(
     value: Values,
     proposal: Proposal,
     shape: tuple[int, int],
-    times: float,
+    plan: Plan,
     rng: np.random.Generator,
 ) -> tuple[Replicates, Array, Array]:
     """Replicates of a proposal; more points where draws would repeat too often.
@@ -51,8 +59,8 @@ def replicates(
     ----------
     shape
         Chains and draws.
-    times
-        Points for each draw to begin with.
+    plan
+        How many points, and what for.
 
     Returns
     -------
@@ -60,7 +68,7 @@ def replicates(
     """
     chains, draws = shape
     sequences = [sobol(proposal.columns, rng) for _ in range(chains)]
-    size = max(FEWEST_POINTS, even(times * draws))
+    size = plan.points
     z = np.empty((chains, 0, proposal.laws[0].centre.size))
     logs, heights = np.empty((chains, 0)), np.empty((chains, 0))
     more = size
@@ -77,7 +85,7 @@ def replicates(
         taken = np.array([resampled(w, draws, rng) for w in weights])
         worth = sum(_worth(each) for each in taken)
         more = z.shape[1]
-        enough = worth >= DISTINCT * chains * draws or khat > KHAT
+        enough = worth >= plan.enough or khat > KHAT
         if enough or 2 * more > MOST_TIMES * max(draws, FEWEST_POINTS):
             break
     every = logs.ravel()
