@@ -19,7 +19,6 @@ import numpy as np
 import pymc as pm
 import pytensor
 import pytest
-from numba.core.dispatcher import Dispatcher
 
 import bayeslmm as bl
 from bayeslmm.host import kept, places
@@ -29,6 +28,7 @@ from bayeslmm.host.figures import styled
 from bayeslmm.host.kept import Kept
 from bayeslmm.host.warned import ignored
 from bayeslmm.results.drawing import draw, key
+from bayeslmm.solvers.compiled import Compiled
 
 # A density that another function calls, as the laws are called from the coordinates.
 LAW = """
@@ -96,8 +96,8 @@ def test_what_is_no_code_compiles_nothing(folder, old, new):
     assert value() == 8.0
     made = written(LAW.replace(old, new))
     assert made.total(made.Point(3.0, 5.0)) == 8.0
-    assert made.total.stats.cache_hits
-    assert not made.total.stats.cache_misses
+    assert made.total.made.stats.cache_hits
+    assert not made.total.made.stats.cache_misses
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_all_machine_code_of_the_package_can_be_kept():
             with suppress(*(() if find_spec("sklearn") else (ImportError,))):
                 importlib.import_module(found.name)
     own = [m for name, m in sys.modules.items() if name.startswith("bayeslmm.")]
-    functions = {f for m in own for f in vars(m).values() if isinstance(f, Dispatcher)}
+    functions = {f for m in own for f in vars(m).values() if isinstance(f, Compiled)}
     assert len(functions) > 150
-    assert all(isinstance(f._cache, Kept) for f in functions)
+    assert all(isinstance(f.made._cache, Kept) for f in functions)
     # Two that differ in nothing but what they are called have two digests, too.
     assert len({digest(f) for f in functions}) == len(functions)
 

@@ -70,7 +70,7 @@ def test_slopes_in_its_root_are_pulled_back_to_its_coordinate(model):
         vector, sigma = model.roots(model.space.constrain(z))
         return slopes @ vector + 0.7 * sigma
 
-    found, h = model.target().pulled(z, slopes, 0.7), 1e-6
+    found, h = model.target().pulled(z[None], slopes[None], np.array([0.7]))[0], 1e-6
     for i, e in enumerate(h * np.eye(z.size)):
         assert found[i] == pytest.approx((linear(z + e) - linear(z - e)) / (2 * h), abs=1e-7)
 

@@ -295,7 +295,7 @@ def test_solvers_know_neither_pymc_nor_names():
         assert "Theta" not in source, path.name
 
 
-KNOW_THE_LAYOUT = ("model.space", "model.coordinates", "model.loadings")
+KNOW_THE_LAYOUT = ("model.space", "model.coordinates", "model.vectorised", "model.loadings")
 
 
 def fields(module, name):

@@ -57,6 +57,7 @@ class _Searches:
         return [Peak(*each) for each in zip(self.x, self.value.tolist(), self.hessian)]
 
 
+@np.errstate(all="ignore")
 def ascend(
     slopes: Slopes, starts: Array, dear: bool = False, step: float = STEP, gain: float = GAIN
 ) -> list[Peak]:

@@ -87,7 +87,7 @@ def starts(model: Any, likelihood: Any, target: Any) -> list[Array]:
         if tops and len(axes) < FULL:
             return tops
     cells = grid.cells(allowed // 2)
-    values, Z = grid.at(np.array([point for cell in cells for point in cell]))
+    values, Z, _ = grid.at(np.array([point for cell in cells for point in cell]))
     best, at = [], 0
     for cell in cells:
         own = at + int(np.argmax(values[at : at + len(cell)]))

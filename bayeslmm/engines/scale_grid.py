@@ -88,20 +88,16 @@ class Grid:
     def summits(self, levels: Array) -> list[Array]:
         """Points of a full grid from which to search, the highest first.
 
-        Those that are no lower than any point beside them. Where correlations are zero throughout,
+        Those that are no lower than any point beside them, by the target or by the likelihood
+        alone. Where correlations are zero throughout,
         another may make a maximum: then the best of every choice of small or large, too.
         """
         k, turned = len(self.axes), self.sides if self.whole else self.sides[:0]
         steps = [levels] * k + [SIDES] * turned.size
         points = np.array(list(product(*steps)))
-        values, Z = self.at(points[:, :k], turned, points[:, k:])
-        V = values.reshape([each.size for each in steps])
-        around = np.pad(V, 1, constant_values=-np.inf)
-        summit = -np.inf < V
-        for move in product((0, 1, 2), repeat=len(steps)):
-            shifted = tuple(slice(m, m + each.size) for m, each in zip(move, steps))
-            summit &= around[shifted] <= V
-        chosen = set(np.flatnonzero(summit.ravel()).tolist())
+        values, Z, likely = self.at(points[:, :k], turned, points[:, k:])
+        shape = [each.size for each in steps]
+        chosen = _summits(values.reshape(shape)) | _summits(likely.reshape(shape))
         if not self.whole:
             cell = (points > SMALL) @ (2 ** np.arange(k))
             for each in range(2**k):
@@ -112,8 +108,8 @@ class Grid:
 
     def at(
         self, offsets: Array, turned: np.ndarray | None = None, sides: Array | None = None
-    ) -> tuple[Array, Array]:
-        """Values (k,) and coordinates (k, d) at points of the grid, sigma at its best."""
+    ) -> tuple[Array, Array, Array]:
+        """Values (k,), coordinates (k, d) and values of the likelihood, sigma at its best for it."""
         Z = np.repeat(self.centre[None], len(offsets), axis=0)
         if turned is not None:
             Z[:, turned] = sides
@@ -127,6 +123,17 @@ class Grid:
             share = np.clip(np.where(np.isfinite(share), share, 1.0), 1e-8, 1e8)
             values = values + 0.5 * m * (share - 1.0 - np.log(share))
             Z[:, self.ray] += 0.5 * np.log(share)[:, None]
-        if self.target is not self.likelihood:
-            values = self.target.many(Z)
-        return np.where(np.isfinite(values), values, -np.inf), Z
+        likely = np.where(np.isfinite(values), values, -np.inf)
+        if self.target is self.likelihood:
+            return likely, Z, likely
+        values = self.target.many(Z)
+        return np.where(np.isfinite(values), values, -np.inf), Z, likely
+
+
+def _summits(V: Array) -> set[int]:
+    """Flat indices of the points that are no lower than any beside them."""
+    around = np.pad(V, 1, constant_values=-np.inf)
+    summit = -np.inf < V
+    for move in product((0, 1, 2), repeat=V.ndim):
+        summit &= around[tuple(slice(m, m + size) for m, size in zip(move, V.shape))] <= V
+    return set(np.flatnonzero(summit.ravel()).tolist())

@@ -40,19 +40,19 @@ def unpack(Z: Array, layout: Layout) -> tuple[Array, Array, Array]:
     return h, corr, np.hstack([*parts, np.zeros((Z.shape[0], 0))])
 
 
-class Row:
+class TurnedRow:
     """One row of a correlation's factor: its coordinates, and where its entries lie."""
 
     def __init__(self, at: Index, left: Index, diagonal: int, sd: int) -> None:
         self.at, self.left, self.diagonal, self.sd = at, left, diagonal, sd
 
 
-def _rows(layout: Layout) -> list[Row]:
+def _rows(layout: Layout) -> list[TurnedRow]:
     return _found(layout.widths.tobytes(), layout.blocks.tobytes(), layout.members.tobytes())
 
 
 @lru_cache(maxsize=64)
-def _found(widths: bytes, blocks: bytes, members: bytes) -> list[Row]:
+def _found(widths: bytes, blocks: bytes, members: bytes) -> list[TurnedRow]:
     q_of = np.frombuffer(widths, np.int64)
     each = np.frombuffer(members, np.int64)
     found = []
@@ -62,7 +62,7 @@ def _found(widths: bytes, blocks: bytes, members: bytes) -> list[Row]:
         for i in range(1, size):
             row = base + own[i] * q
             found.append(
-                Row(at + np.arange(i), row + own[:i], int(row + own[i]), int(scale + own[i]))
+                TurnedRow(at + np.arange(i), row + own[:i], int(row + own[i]), int(scale + own[i]))
             )
             at += i
     return found

@@ -55,6 +55,7 @@ def trimmed(variables: Mapping, large: Collection[str], keep: Collection[str] = 
     for name in large:
         if name in kept and name not in keep and passes(1, kept[name][1].size):
             dims, values = kept.pop(name)
+            values = np.asarray(values)
             moments[f"{name}_mean"] = (dims, values.mean(axis=(0, 1)))
             moments[f"{name}_sd"] = (dims, values.std(axis=(0, 1)))
     return Recovered(kept, moments)

@@ -61,7 +61,7 @@ def build(
     import xarray as xr
 
     refuse_changed(model)
-    design, labels = model.design, Labels({**model.coords, **(coords or {})})
+    design, labels = model.design, TreeLabels({**model.coords, **(coords or {})})
     observed = {model.response: model.observed}
     every = {**groups, "observed_data": observed, "constant_data": model.constants}
     datasets = {name: _dataset(name, group, labels) for name, group in every.items()}
@@ -280,10 +280,10 @@ def add_group(
 
 def dataset(model: Model, name: str, group: Group, coords: Mapping[str, Any] | None = None) -> Any:
     """A dataset with the model's coordinates; sampled groups get chain and draw in front."""
-    return _dataset(name, group, Labels({**model.coords, **(coords or {})}))
+    return _dataset(name, group, TreeLabels({**model.coords, **(coords or {})}))
 
 
-class Labels:
+class TreeLabels:
     """The labels of dimensions as xarray takes them, made once for all groups of a tree."""
 
     def __init__(self, known: Mapping[str, Any]) -> None:
@@ -301,7 +301,7 @@ class Labels:
         return self._made[dim, size]
 
 
-def _dataset(name: str, group: Group, labels: Labels) -> Any:
+def _dataset(name: str, group: Group, labels: TreeLabels) -> Any:
     import xarray as xr
 
     sampled = name in SAMPLED or name.endswith("_predictive")

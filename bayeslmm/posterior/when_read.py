@@ -26,6 +26,11 @@ class WhenRead:
         self.shape, self.dtype, self._make = shape, np.dtype(np.float64), make
         self._lock = Lock()
 
+    @property
+    def size(self) -> int:
+        """How many numbers there are."""
+        return int(np.prod(self.shape))
+
     @cached_property
     def values(self) -> Array:
         """The numbers."""

@@ -15,7 +15,7 @@ from .small_score import whiten
 
 
 @dataclass(frozen=True, repr=False)
-class Groups:
+class GroupLaw:
     """The effects of the eliminated factor, given the remainder, at k points."""
 
     at: Solved
@@ -23,7 +23,7 @@ class Groups:
     half: Rows  # [t][a] (k, groups): the covariance is sum_t half[t][a] half[t][b]
 
     @classmethod
-    def of(cls, at: Solved) -> "Groups":
+    def of(cls, at: Solved) -> "GroupLaw":
         """At points that are solved."""
         q = at.data.R.shape[0]
         if not q:

@@ -11,7 +11,7 @@ import numpy as np
 from ..types import Array
 from .beta import Beta
 from .small import SmallData, Solved, small_data, solve
-from .small_law import Groups
+from .small_law import GroupLaw
 from .small_score import scores
 from .solver import Moments
 from .sums import Sums
@@ -70,7 +70,7 @@ class SmallPrimal:
         """Exact law of the coefficients given the scales."""
         at, sums = self._one(scales, sigma), self.sums
         with np.errstate(all="ignore"):
-            groups = Groups.of(at)
+            groups = GroupLaw.of(at)
             own, total = groups.covariance()
             means, covs = [groups.mean(at.residual)[0]], [total[0]]
         root, m2 = at.root[0], self.data.shift.size
@@ -99,7 +99,7 @@ class SmallPrimal:
         _, q, G = self.data.B.shape
         remainder, u = np.empty((k, m)), np.empty((k, G if groups else 0, q))
         once = self._once(scales, sigma)
-        law = Groups.of(once) if once and groups else None
+        law = GroupLaw.of(once) if once and groups else None
         for s in self._pieces(k):
             at = once or solve(scales[s], sigma[s], self.data)
             normals = rng.standard_normal(remainder[s].shape)
@@ -107,7 +107,7 @@ class SmallPrimal:
             remainder[s] = at.mean + spread
             if groups:
                 more = rng.standard_normal((normals.shape[0], q, G))
-                u[s] = (law or Groups.of(at)).draw(remainder[s], more)
+                u[s] = (law or GroupLaw.of(at)).draw(remainder[s], more)
         return remainder, u
 
     def redraws(
@@ -116,10 +116,10 @@ class SmallPrimal:
         """Draws of the groups' effects (k, groups, q) given draws of the remainder (k, m)."""
         _, q, G = self.data.B.shape
         u, once = np.empty((sigma.size, G, q)), self._once(scales, sigma)
-        law = Groups.of(once) if once else None
+        law = GroupLaw.of(once) if once else None
         for s in self._pieces(sigma.size):
             more = rng.standard_normal((u[s].shape[0], q, G))
-            own = law or Groups.of(solve(scales[s], sigma[s], self.data))
+            own = law or GroupLaw.of(solve(scales[s], sigma[s], self.data))
             u[s] = own.draw(remainder[s], more)
         return u
 
@@ -134,7 +134,7 @@ class SmallPrimal:
         mean, square = np.zeros((2, G, q))
         for s in self._pieces(sigma.size):
             at = solve(scales[s], sigma[s], self.data)
-            groups = Groups.of(at)
+            groups = GroupLaw.of(at)
             own = groups.mean(at.residual)
             total = groups.covariance()[1]
             mean += own.sum(axis=0)

@@ -115,18 +115,18 @@ def test_laplace_at_a_map_has_the_priors_curvature():
 def test_weights_do_not_mend_what_was_never_drawn_or_has_not_settled():
     dyestuff = bl.lmm("Yield ~ 1 + (1 | Batch)", bl.datasets.load("Dyestuff"))
     with pytest.raises(ValueError, match=r"find 8\d% of the posterior, and weights cannot restore"):
-        bl.importance_resample(bl.fit(dyestuff, bl.CAVI(), seed=1))
+        bl.importance_resample(bl.fit(dyestuff, bl.CAVI(), seed=4))
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
     with pytest.raises(ValueError, match="has not settled"):
         bl.importance_resample(bl.fit(sleep, bl.CAVI(steps=2), seed=1))
-    better = bl.importance_resample(bl.fit(sleep, bl.CAVI(), seed=1), seed=1)
+    better = bl.importance_resample(bl.fit(sleep, bl.CAVI(), seed=2), seed=1)
     with pytest.raises(ValueError, match="resampled by importance already"):
         bl.importance_resample(better)
 
 
 def test_effective_draws_are_those_of_the_weights():
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    tree = bl.fit(sleep, bl.CAVI(), seed=2)
     weights = np.exp(psis(tree["sample_stats"]["log_weight"].values.ravel())[0])
     better = bl.importance_resample(tree, seed=1)
     assert better.attrs["effective_draws"] == pytest.approx(1.0 / (weights**2).sum())
@@ -139,7 +139,7 @@ def test_draws_that_were_not_kept_cannot_be_weighted(monkeypatch):
 
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
     monkeypatch.setattr(named, "BUDGET", 1e5)
-    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    tree = bl.fit(sleep, bl.CAVI(), seed=2)
     with pytest.raises(ValueError, match=r"keep=\['u_Subject'\]"):
         bl.importance_resample(tree)
 
@@ -154,7 +154,7 @@ def test_few_laplace_draws_cannot_be_judged():
 
 def test_a_resampled_tree_tells_its_own_story():
     sleep = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    tree = bl.fit(sleep, bl.CAVI(), seed=1)
+    tree = bl.fit(sleep, bl.CAVI(), seed=2)
     better = bl.importance_resample(tree)
     again = bl.importance_resample(tree, seed=better.attrs["resample_seed"])
     np.testing.assert_array_equal(better["posterior"]["sigma"], again["posterior"]["sigma"])

