@@ -161,7 +161,7 @@ def _updated(H: Array, move: Array, change: Array) -> Array:
     slope = float(gap @ move)
     if not np.isfinite(gap).all():
         return H
-    if abs(slope) < 1e-8 * float(np.linalg.norm(gap) * np.linalg.norm(move)):
+    if abs(slope) <= 1e-8 * float(np.linalg.norm(gap) * np.linalg.norm(move)):
         return H
     return H + np.outer(gap, gap) / slope
 

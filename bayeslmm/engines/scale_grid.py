@@ -109,7 +109,7 @@ class Grid:
     def at(
         self, offsets: Array, turned: np.ndarray | None = None, sides: Array | None = None
     ) -> tuple[Array, Array, Array]:
-        """Values (k,), coordinates (k, d) and values of the likelihood, sigma at its best for it."""
+        """Values (k,), coordinates (k, d), values of the likelihood; sigma at its best for it."""
         Z = np.repeat(self.centre[None], len(offsets), axis=0)
         if turned is not None:
             Z[:, turned] = sides

@@ -19,7 +19,7 @@ from ..types import Group
 from .covariances import COVARIANCE
 from .labelled import READ, Wanted, in_order
 from .recover import large
-from .when_read import WhenRead
+from .when_read import WhenRead, unread
 
 SAMPLED = ("posterior", "prior", "sample_stats", "log_likelihood", "log_prior")
 PACKAGES = ("bayeslmm", "numpy", "numba", "nutpie", "pymc", "arviz")
@@ -219,6 +219,8 @@ def _refuse_unusable(names: Iterable[str], posterior: Any) -> None:
     if 0 in (posterior.sizes.get("chain", 1), posterior.sizes.get("draw", 1)):
         raise ValueError("the posterior of this tree holds no draws; fit again with draws=...")
     for name in names:
+        if unread(posterior[name]):
+            continue
         good = np.isfinite(posterior[name].values)
         if not good.all():
             each = good.reshape(*good.shape[:2], -1).all(axis=2)

@@ -50,20 +50,29 @@ class WhenRead:
         from xarray.backends import BackendArray
         from xarray.core import indexing
 
-        owner = self
+        numbers = self
 
         class Backend(BackendArray):
-            shape, dtype = owner.shape, owner.dtype
+            shape, dtype, owner = numbers.shape, numbers.dtype, numbers
 
             def __getitem__(self, key: Any) -> Any:
                 basic = indexing.IndexingSupport.OUTER_1VECTOR
-                read = lambda index: owner.values[index]  # noqa: E731
-                return indexing.explicit_indexing_adapter(key, self.shape, basic, read)
+                return indexing.explicit_indexing_adapter(key, self.shape, basic, self._read)
+
+            def _read(self, index: Any) -> Any:
+                return self.owner.values[index]
 
             def __reduce__(self) -> Any:
-                return _backend, (owner.values,)
+                return _backend, (self.owner.values,)
 
         return indexing.LazilyIndexedArray(Backend())
+
+
+def unread(variable: Any) -> bool:
+    """Whether a variable of xarray holds draws that nobody has read yet."""
+    data = getattr(variable.variable, "_data", None)  # `data` would read them
+    owner = getattr(getattr(data, "array", None), "owner", None)
+    return isinstance(owner, WhenRead) and "values" not in vars(owner)
 
 
 def _made(values: Array) -> WhenRead:

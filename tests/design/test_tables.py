@@ -101,6 +101,24 @@ def test_importing_the_package_is_light():
     assert told.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("engine", ["EmpiricalBayes('reml')", "ImportanceSampling()"])
+@pytest.mark.parametrize("formula", ["y ~ x + (x | g)", "y ~ x"])
+def test_a_small_table_is_fitted_without_what_samples_compiles_or_draws(engine, formula):
+    """No minute of compiling either: Numba is not even loaded."""
+    code = (
+        "import sys, numpy as np, bayeslmm as bl\n"
+        "rng = np.random.default_rng(0)\n"
+        "g, x = np.repeat(np.arange(8), 5), rng.normal(size=40)\n"
+        "table = {'y': x + rng.normal(size=8)[g] + rng.normal(size=40), 'x': x, 'g': g}\n"
+        f"tree = bl.fit(bl.lmm('{formula}', table), bl.{engine}, seed=1)\n"
+        "bl.fixef(tree), bl.varcorr(tree)\n"
+        "heavy = 'numba', 'pymc', 'pytensor', 'arviz', 'nutpie', 'matplotlib', 'formulae'\n"
+        "print([m for m in heavy if m in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
+
+
 @pytest.mark.parametrize("start", [2**60, 2**63])
 @pytest.mark.parametrize("gap", [False, True])
 def test_identifiers_above_two_to_the_53_stay_apart(start, gap):

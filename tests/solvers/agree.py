@@ -1,5 +1,7 @@
 """One set of assertions for every solver: what it says is what the dense oracle says."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from bayeslmm.solvers.problem import MatrixProblem
@@ -22,21 +24,41 @@ def law(solver, scales, sigma, numbers=FINE) -> Dense:
     return oracle.dense(problem, psi, numbers.of(sigma)[()], solver.beta, numbers)
 
 
+def ways(solver):
+    """The solver; and where it works on whole arrays, its compiled twin."""
+    yield solver
+    if getattr(solver, "light", False):
+        yield compiled(solver)
+
+
+def compiled(solver):
+    """The same solver by compiled code, however few its numbers are."""
+    twin = replace(solver)
+    twin.__dict__["small"] = None
+    return twin
+
+
 def observations(problem) -> float:
     return problem.there.sum() if isinstance(problem, MatrixProblem) else problem.frequency.sum()
 
 
 def density(solver, scales, sigma, tolerance=1e-10, numbers=FINE) -> None:
     """Relative to the density, or to the number of observations where that is more."""
-    truth, got = float(law(solver, scales, sigma, numbers).value), solver.value(scales, sigma)
+    truth = float(law(solver, scales, sigma, numbers).value)
     size = max(abs(truth), observations(solver.problem))
-    assert abs(got - truth) <= tolerance * size, (solver.beta, got, truth)
+    for each in ways(solver):
+        got = each.value(scales, sigma)
+        assert abs(got - truth) <= tolerance * size, (solver.beta, got, truth)
 
 
 def moments(solver, scales, sigma, tolerance=1e-10, size=None) -> None:
     """Means and covariances of all coefficients, relative to the largest (at least one)."""
-    truth, got = law(solver, scales, sigma), solver.condition(scales, sigma)
+    truth = law(solver, scales, sigma)
+    for each in ways(solver):
+        _moments(each.condition(scales, sigma), truth, tolerance, size)
 
+
+def _moments(got, truth, tolerance, size) -> None:
     def close(one, other):
         room = np.abs(other).max(initial=1.0) if size is None else size(truth)
         np.testing.assert_allclose(one, other, rtol=0.0, atol=tolerance * room)

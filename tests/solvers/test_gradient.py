@@ -31,9 +31,11 @@ def slope_in_psi(p: Problem, criterion: str, factor: int, direction: np.ndarray)
     return float((moved(agree.STEP) - moved(-agree.STEP)) / (2 * agree.STEP))
 
 
-def derivatives(p: Problem, criterion: str) -> tuple[list[np.ndarray], list[np.ndarray], float]:
+def derivatives(
+    p: Problem, criterion: str, solver=None
+) -> tuple[list[np.ndarray], list[np.ndarray], float]:
     """(d/dL, J) of every factor, and d/d sigma, from the solver."""
-    _, J, slope = p.solver(criterion).score(p.scales, p.sigma)
+    _, J, slope = (solver or p.solver(criterion)).score(p.scales, p.sigma)
     flat, ends = np.zeros_like(J), [0]
     for L in p.L:
         ends.append(lower_product(p.scales, J, flat, ends[-1], len(L)))
@@ -43,8 +45,13 @@ def derivatives(p: Problem, criterion: str) -> tuple[list[np.ndarray], list[np.n
 
 
 def agrees(p: Problem, criterion: str, tolerance: float = TOLERANCE) -> None:
-    slopes, _, slope = derivatives(p, criterion)
     truths, truth = agree.differences(p.solver(criterion), p.scales, p.sigma)
+    for solver in agree.ways(p.solver(criterion)):
+        agree_at(p, derivatives(p, criterion, solver), truths, truth, tolerance)
+
+
+def agree_at(p: Problem, found, truths, truth: float, tolerance: float) -> None:
+    slopes, _, slope = found
     size, at = 1.0 + float(np.abs(p.scales) @ np.abs(truths)), 0
     for got in slopes:
         block = truths[at : at + got.size].reshape(got.shape)
