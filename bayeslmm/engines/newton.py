@@ -24,6 +24,7 @@ SHORT = 1e-9  # radius from which a search has nowhere to go
 GAIN = 1e-9  # nats: where less is foretold a search has come to its end
 MOST = 60  # steps
 FLAT = 1e-10  # share of the largest curvature below which a direction has none
+FARTHEST = 1e6  # length of a step, before the radius cuts it
 SAME = 1e-2  # relative distance within which two searches are one
 BESIDE = 0.3  # the same of a search's next point and a maximum
 FEWEST = 3  # steps that every search may take
@@ -120,9 +121,9 @@ def _proposed(at: _Searches) -> tuple[Array, Array, NDArray]:
     """The next points (k, d), what they should gain (k,), and whether the ground is concave."""
     unit = np.maximum(1.0, np.abs(at.x))
     values, vectors = np.linalg.eigh(at.hessian * unit[:, :, None] * unit[:, None, :])
-    size = np.abs(values)
-    size = np.maximum(size, FLAT * size.max(axis=1, keepdims=True) + 1e-300)
     along = ((at.grad * unit)[:, None] @ vectors)[:, 0]
+    size = np.maximum(np.abs(values), FLAT * np.abs(values).max(axis=1, keepdims=True))
+    size = np.maximum(size, np.abs(along) / FARTHEST + 1e-300)  # a slope without an end
     move = (vectors @ (along / size)[:, :, None])[:, :, 0]
     length = np.sqrt((move**2).sum(axis=1))
     shrink = np.minimum(1.0, at.radius / np.maximum(length, 1e-300))

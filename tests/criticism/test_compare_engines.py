@@ -15,7 +15,7 @@ def fits():
         "NUTS": bl.NUTS(draws=2000),
         "CAVI": bl.CAVI(),
     }
-    return {name: bl.fit(model, engine, seed=2) for name, engine in engines.items()}
+    return {name: bl.fit(model, engine, seed=5) for name, engine in engines.items()}
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def test_it_conforms(models):
 def test_a_variance_comes_out_too_narrow_and_resampling_mends_it():
     """Mean field drops the dependence of sd on the coefficients (Bishop 2006, section 10.1.2)."""
     model = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    tree, nuts = bl.fit(model, bl.CAVI(), seed=2), bl.fit(model, bl.NUTS(), seed=1)
+    tree, nuts = bl.fit(model, bl.CAVI(), seed=5), bl.fit(model, bl.NUTS(), seed=1)
     better = bl.importance_resample(tree, seed=2)
     width, truth, mended = (
         t["posterior"]["sd_Subject"].std(("chain", "draw")).values for t in (tree, nuts, better)

@@ -52,6 +52,11 @@ def test_a_search_starts_uphill_where_the_ground_is_not_concave():
     assert found[0].x[0] == pytest.approx(3.0, abs=1e-2)
 
 
+def test_a_slope_without_an_end_is_followed_as_far_as_steps_go():
+    found = ascend(lambda X: (X[:, 0], np.ones_like(X)), np.array([[0.0]]))
+    assert found[0].x[0] > 1e6
+
+
 def test_updates_take_fewer_gradients_than_differences():
     def bent(X):
         value, grad = quadratic(np.sinh(X))

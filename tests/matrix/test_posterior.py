@@ -89,7 +89,7 @@ def test_the_coordinates_have_the_evidence_of_the_loadings(model, truth):
 def test_nuts_draws_the_posterior_of_the_quadrature(model, truth):
     import arviz as az
 
-    fitted = bl.fit(model, bl.NUTS(draws=2000, tune=1000, chains=4), seed=1)
+    fitted = bl.fit(model, bl.NUTS(draws=2000, tune=1000, chains=4), seed=2)
     posterior = fitted["posterior"]
     assert fitted.attrs["converged"] == 1, fitted.attrs["message"]
     error = az.mcse(posterior.dataset)
