@@ -14,15 +14,14 @@ import numpy as np
 from ..model.model import Model
 from ..model.target import Target
 from ..types import Array, Theta
-from .chart import Chart, Free
+from .boundary import ascended, free_coordinates, inside, snapped
+from .chart import Chart
 from .exact import ADVICE, exact_fit
 from .newton import Peak, ascend
 from .peaks import dear, rough_maxima
 
-ZERO = 1e-4  # a relative sd below this is tried at exactly zero
 ROUNDS = 6
 CLOSE = 0.5  # nats below the best rough maximum from which another gets its own careful search
-STEPS = (0.1, 0.01, 0.001)  # relative sds at which a variance of zero is lifted
 NEWTONS = 3  # careful searches
 SLACK = 0.1  # nats that a rough maximum may be short of its own
 
@@ -104,7 +103,7 @@ class _Counted:
 
 def _from(counted: _Counted, begin: Theta) -> list[Peak]:
     """The maximum above one point."""
-    x = _inside(counted.chart, counted.chart.coordinates(begin))
+    x = inside(counted.chart, counted.chart.coordinates(begin))
     return ascend(counted.slopes, x[None], dear=dear(counted.chart.model))
 
 
@@ -117,7 +116,7 @@ def _tops(counted: _Counted, criterion: str, close: float = CLOSE) -> list[Peak]
     values = inner.many(np.array(points))
     points = [z for z, v in zip(points, values) if not v < values.max() - close - SLACK][:NEWTONS]
     thetas = [model.space.constrain(z) for z in points]
-    X = np.array([_inside(chart, chart.coordinates(theta)) for theta in thetas])
+    X = np.array([inside(chart, chart.coordinates(theta)) for theta in thetas])
     peaks = ascend(counted.slopes, X, dear=dear(model))
     peaks = _distinct(chart, peaks)
     return [p for p in peaks[:NEWTONS] if not p.value < peaks[0].value - close]
@@ -137,10 +136,10 @@ def _climbed(counted: _Counted, peak: Peak) -> Peak:
     """The maximum above a start, boundary included."""
     chart = counted.chart
     for _ in range(ROUNDS):
-        x = _snap(counted, peak)
+        x = snapped(chart, counted.value, peak)
         if not np.array_equal(x, peak.x):
             peak = Peak(x, counted.value(x), np.full(peak.hessian.shape, np.nan))
-        better = _ascend(chart, x)
+        better = ascended(chart, x)
         if better is None:
             break
         step = step_for(_rounding(chart, better))
@@ -208,15 +207,6 @@ class _Scaled:
         return float(values[0]), grads[0]
 
 
-def _inside(chart: Chart, x: Array) -> Array:
-    """Lift the diagonal of every factor off zero, where the derivative would vanish."""
-    x = x.copy()
-    for b in chart.blocks:
-        diagonal = b.at + np.flatnonzero(b.rows == b.cols)
-        x[diagonal] = np.maximum(np.abs(x[diagonal]), 0.05)
-    return x
-
-
 def _distance(grad: Array, H: Array, x: Array) -> float:
     """Expected gain of one more Newton step along the coordinates that are not at a boundary."""
     if x.size == 0:
@@ -227,91 +217,3 @@ def _distance(grad: Array, H: Array, x: Array) -> float:
     if values[0] <= 0.0:
         return float("inf") if np.abs(grad).max() > 1e-4 else 0.0
     return float(0.5 * ((vectors.T @ grad) ** 2 / values).sum())
-
-
-def free_coordinates(chart: Chart, x: Array) -> np.ndarray:
-    """Coordinates that are not held at zero by a variance on the boundary."""
-    held = set()
-    for b in chart.blocks:
-        for k in range(b.rows.size):
-            if x[b.at + k] == 0.0:
-                held.add(b.at + k)
-    return np.array([i for i in range(x.size) if i not in held], np.int64)
-
-
-def _snap(counted: _Counted, peak: Peak) -> Array:
-    """Put relative factors that are zero to rounding at exactly zero, where that loses nothing."""
-    x, value = peak.x, peak.value
-    for b in counted.chart.blocks:
-        for i in range(b.q):
-            row = b.at + np.flatnonzero(b.rows == i)
-            diagonal = b.at + np.flatnonzero((b.rows == i) & (b.cols == i))
-            for entries in (row, diagonal):
-                if np.abs(x[entries]).max() >= ZERO or not x[entries].any():
-                    continue
-                trial = x.copy()
-                trial[entries] = 0.0
-                if entries is row:  # a zero row of L: nothing of this effect is left below either
-                    trial[b.at + np.flatnonzero(b.cols == i)] = 0.0
-                other = counted.value(trial)
-                if other >= value - 1e-11 * max(1.0, abs(value)):
-                    x, value = trial, max(value, other)
-    return x
-
-
-def _ascend(chart: Chart, x: Array) -> Array | None:
-    """A higher point off the boundary in the steepest direction that ascends, or None."""
-    if not any(_null(b.relative(x)).shape[1] for b in chart.blocks):
-        return None
-    theta = chart.theta(x)
-    sigma = float(theta["sigma"])
-    J = chart.target.solver.score(*chart.model.roots(theta))[1]
-    each = chart.model.entries.split(J)
-    value = chart.value(x)[0]
-    for b in chart.blocks:
-        own = each[b.number].reshape(b.q, b.q) * sigma**2 / np.outer(b.unit, b.unit)
-        for part in _parts(b):
-            direction = _climb(own[np.ix_(part, part)], b.relative(x)[np.ix_(part, part)])
-            if direction is None:
-                continue
-            for size in STEPS:
-                raised = _raised(b, x, part, size * direction)
-                if chart.value(raised)[0] > value:  # a prior may hold what the likelihood lifts
-                    return raised
-    return None
-
-
-def _parts(b: Free) -> list[np.ndarray]:
-    """Effects that may be correlated with each other."""
-    first = [int(b.cols[b.rows == i].min()) for i in range(b.q)]
-    return [np.flatnonzero(np.array(first) == f) for f in sorted(set(first))]
-
-
-def _climb(J: Array, L: Array) -> Array | None:
-    """A unit vector in the null space of L L' along which the criterion rises, or None."""
-    null = _null(L)
-    if null.shape[1] == 0:
-        return None
-    slopes, turns = np.linalg.eigh(null.T @ J @ null)
-    if slopes[-1] <= 1e-6 * max(1.0, np.abs(J).max()):
-        return None
-    return null @ turns[:, -1]
-
-
-def _null(L: Array) -> Array:
-    """Directions along which L L' is zero, one a column."""
-    values, vectors = np.linalg.eigh(L @ L.T)
-    found: Array = vectors[:, values < ZERO**2]
-    return found
-
-
-def _raised(b: Free, x: Array, part: np.ndarray, direction: Array) -> Array:
-    """x with a small variance added along a direction of one block."""
-    L = b.relative(x)
-    own = L[np.ix_(part, part)]
-    size = max(1.0, np.abs(own).max())
-    raised = np.linalg.qr(np.column_stack([own, size * direction]).T, mode="r").T
-    L[np.ix_(part, part)] = raised[:, : part.size]
-    x = x.copy()
-    x[b.coordinates] = L[b.rows, b.cols]
-    return x

@@ -16,7 +16,8 @@ from ..model.model import Model
 from ..model.parameters import Correlation
 from ..posterior.named import element, elements
 from ..types import Array, Theta
-from .maximise import Optimum, free_coordinates
+from .boundary import free_coordinates
+from .maximise import Optimum
 
 FLAT = 0.02  # nats by squared unit, under which a direction is flat: a unit costs 0.01
 

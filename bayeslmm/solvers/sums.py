@@ -17,17 +17,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import solve_triangular
-from scipy.linalg.lapack import dpstrf as pstrf
 
 from ..types import Array
+from .at_once import sums_at_once
+from .least_squares import basic_solution, within_and_between
 from .problem import Columns, Factor, Problem
 from .project import project, rest_of
-from .rotate import rest_triangles, triangles
+from .rotate import rest_triangles
 
 LOST = 1e-12  # a column with less than this share outside the others depends on them
 FEW = 20_000_000  # numbers of the whole design up to which LAPACK's stacked QR takes the sums
-NULL = 1e-7  # a direction with less than this share of its information within groups is "between"
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,7 +139,7 @@ def with_response(sums: Sums, y: Array, known: bool = True) -> Sums:
     rows = sums.rows
     distance = (y[rows.order] - rows.offset) * rows.root
     if rows.few:
-        return _at_once(sums, distance)
+        return sums_at_once(sums, distance)
     gamma = np.zeros(sums.fixed)
     for _ in range(2):  # twice is enough: the second pass removes the rounding of the first
         step = _fit(rows, distance)
@@ -149,7 +148,7 @@ def with_response(sums: Sums, y: Array, known: bool = True) -> Sums:
     sums = _project(sums, distance, known)
     shift = np.zeros(sums.random)
     if sums.random:
-        joint = _basic_solution(sums.C, sums.g, _norms(rows, sums.random))
+        joint = basic_solution(sums.C, sums.g, _norms(rows, sums.random))
         shift, step = joint[: sums.random], joint[sums.random :]
         gamma += step
         distance = distance - rows.X @ step - (rows.values * shift[rows.columns]).sum(axis=1)
@@ -161,25 +160,6 @@ def _norms(rows: Rows, random: int) -> Array:
     """Lengths of the remainder's columns, before anything is projected out."""
     squares = np.bincount(rows.columns.ravel(), (rows.values**2).ravel(), minlength=random)
     return np.sqrt(np.concatenate([squares, (rows.X**2).sum(axis=0)]))
-
-
-def _basic_solution(C: Array, g: Array, norms: Array) -> Array:
-    """Least squares from normal equations, zero in columns that the others hold to rounding.
-
-    Cholesky's factorisation with pivots tells which they are (Higham 2002, section 10.3).
-    """
-    scale = np.where(norms > 0.0, norms, 1.0)
-    scaled = C / np.outer(scale, scale)
-    if scaled.max(initial=0.0) <= NULL**1.5:  # LAPACK takes its first pivot whatever its size
-        return np.zeros(g.size)
-    factor, pivots, rank, _ = pstrf(scaled, tol=NULL**1.5, lower=1)
-    kept = pivots[:rank] - 1
-    L = factor[:rank, :rank]
-    step, right = np.zeros(g.size), (g / scale)[kept]
-    for _ in range(2):  # the second time removes the rounding of the first
-        gap = right - scaled[kept] @ step
-        step[kept] += solve_triangular(L, solve_triangular(L, gap, lower=True), lower=True, trans=1)
-    return step / scale
 
 
 def _pattern(rows: Rows, m2: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -201,59 +181,6 @@ def _project(sums: Sums, y: Array, known: bool) -> Sums:
     return replace(sums, R=R, B=B, values=values, C=sums.C if known else C, g=g, rss=rss)
 
 
-def _at_once(sums: Sums, distance: Array) -> Sums:
-    """The same with every column of the remainder, and all groups rotated in one go.
-
-    Rotated rows have the products of the rows, so that they are fitted in place of these; what is
-    rotated is already the distance from a fit, so that it is small.
-    """
-    rows, m2, m, q = sums.rows, sums.random, sums.C.shape[0], sums.effects
-    gamma = rows.X.T @ distance / max(rows.X.shape[0], 1)  # X'X = n I
-    D = np.zeros((distance.size, m + 1))
-    np.add.at(D, (np.arange(distance.size)[:, None], rows.columns), rows.values)
-    D[:, m2:m], D[:, m] = rows.X, distance - rows.X @ gamma
-    turned = triangles(np.hstack([rows.Z, D]), rows.starts)
-    R, D = turned[:, :q, :q], turned[:, :, q:]
-    for _ in range(2):  # twice is enough: the second pass removes the rounding of the first
-        step = _least_squares(D[:, q:, m2:], D[:, :, m2:])
-        D[:, :, m] -= D[:, :, m2:m] @ step
-        gamma += step
-    shift, products = np.zeros(m2), _products(D[:, q:])
-    if m2:
-        norms = np.sqrt((D[:, :, :m] ** 2).sum(axis=(0, 1)))
-        joint = _basic_solution(products[:m, :m], products[:m, m], norms)
-        D[:, :, m] -= D[:, :, :m] @ joint
-        shift, gamma = joint[:m2], gamma + joint[m2:]
-        products = _products(D[:, q:])
-    group = np.repeat(np.arange(sums.starts.size - 1), np.diff(sums.starts))
-    B = D[:, :q]
-    return replace(
-        sums,
-        R=_chunked(R.transpose(1, 2, 0), sums.R),
-        B=_chunked(B[:, :, m2:].transpose(2, 1, 0), sums.B),
-        values=np.ascontiguousarray(B[group, :, sums.columns]),
-        C=products[:m, :m].copy(),
-        g=products[:m, m].copy(),
-        rss=float(products[m, m]),
-        shift=shift,
-        origin=gamma,
-    )
-
-
-def _products(D: Array) -> Array:
-    flat = D.reshape(D.shape[0] * D.shape[1], D.shape[2])
-    found: Array = flat.T @ flat
-    return found
-
-
-def _chunked(A: Array, like: Array) -> Array:
-    """(a, q, groups) to (chunks, a, q, lanes), zeros at the end."""
-    chunks, a, q, lanes = like.shape
-    found = np.zeros((a, q, chunks * lanes))
-    found[..., : A.shape[2]] = A[..., : chunks * lanes]  # without effects there are no groups
-    return np.ascontiguousarray(np.moveaxis(found.reshape(a, q, chunks, lanes), 2, 0))
-
-
 def _rest(Z: Array, starts: NDArray[np.int64], X: Array) -> Array:
     """Rows with the products of what the groups' own effects leave of X."""
     if Z.shape[0] * (Z.shape[1] + X.shape[1]) <= FEW:
@@ -266,23 +193,7 @@ def _fit(rows: Rows, y: Array) -> Array:
     if rows.X.shape[1] == 0:
         return np.zeros(0)
     rest = _rest(rows.Z, rows.starts, np.column_stack([rows.X, y]))
-    return _least_squares(rest, np.column_stack([rows.X, y]))
-
-
-def _least_squares(rest: Array, whole: Array) -> Array:
-    """The last column's fit by the others, from what groups leave of the rows, and from the rows.
-
-    Any number of axes before the columns; the columns are diagonal within groups.
-    """
-    rest, whole = (A.reshape(-1, A.shape[-1]) for A in (rest, whole))
-    information = np.einsum("ij,ij->j", rest[:, :-1], rest[:, :-1])
-    within = information > NULL**2 * (whole[:, :-1] ** 2).sum(axis=0)
-    step = np.zeros(information.size)
-    step[within] = rest[:, :-1][:, within].T @ rest[:, -1] / information[within]
-    if not within.all():
-        left = whole[:, -1] - whole[:, :-1] @ step
-        step[~within] = np.linalg.lstsq(whole[:, :-1][:, ~within], left, rcond=None)[0]
-    return step
+    return within_and_between(rest, np.column_stack([rows.X, y]))
 
 
 def constant_of(X: Array) -> int:

@@ -7,8 +7,9 @@ from scipy import stats
 from scipy.special import betaln
 
 import bayeslmm as bl
+from bayeslmm.engines.boundary import ascended
 from bayeslmm.engines.chart import Chart
-from bayeslmm.engines.maximise import _ascend, maximise
+from bayeslmm.engines.maximise import maximise
 from bayeslmm.model.model import CRITERIA
 
 from ..tables import crossed_table
@@ -99,7 +100,7 @@ def test_the_search_itself_climbs_off_zero():
     model = bl.lmm(FORMULA, crossed_table())
     made = Chart(model, model.target("reml", prior=False))
     x = made.coordinates(without_effects(model))
-    better = _ascend(made, x)
+    better = ascended(made, x)
     assert better is not None
     step = x + 0.01 * (better - x)
     assert made.value(step)[0] > made.value(x)[0]
