@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..model.model import Model
-from ..model.target import Target
+from ..model.target import Target, repeated
 from ..types import Array, Index
 from .engine import most_draws
 from .sweeps import SweptBlock
@@ -72,7 +72,7 @@ class Chain:
         return log_density
 
     def _value(self, z: Array) -> float:
-        value = float(self.target.many(z[None])[0])
+        value = float(self.target(z)[0])
         return value if np.isfinite(value) else -np.inf
 
     def _blocks(self, laws: Laws) -> None:
@@ -137,7 +137,14 @@ def begin(
         z[places["sigma"]] = np.log(max(float(np.sqrt(np.mean(rest**2))), 1e-150))
     shared = _shared(model, laws)
     return [
-        Chain(model, model.target(), laws, shared, z + SPREAD * rng.standard_normal(z.size), rng)
+        Chain(
+            model,
+            repeated(model.target()),
+            laws,
+            shared,
+            z + SPREAD * rng.standard_normal(z.size),
+            rng,
+        )
         for rng in rngs
     ]
 

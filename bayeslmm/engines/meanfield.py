@@ -18,6 +18,7 @@ from ..model.space import repeated
 from ..model.terms import GroupTerm
 from ..posterior.log_densities import log_complete, log_prior
 from ..posterior.recover import theta_variables
+from ..solvers import at_points
 from ..solvers.solver import Solver
 from ..types import Array, Coefficients, Named, Theta
 from .conjugate import Covariance
@@ -117,8 +118,7 @@ class MeanFieldState:
         log_b = log_complete(model, repeated(at_mean, 1), drawn)
         log_b -= self.solver.value(*model.roots(at_mean))
         log_p = prior + log_complete(model, theta, drawn)
-        work = self.solver.work()
-        log_y = np.array([self.solver.value(*p, work) for p in zip(*model.roots(theta))])
+        log_y = at_points.values(self.solver, *model.roots(theta))
         ratios = log_p - log_q - log_b, prior + log_y - log_q
         return MeanFieldDraws(theta, found, drawn, *ratios)
 

@@ -8,7 +8,7 @@ the fallback, and the sampler of the joint graph where nutpie cannot be imported
 import importlib.util
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from ..host.interrupts import held
 from ..host.options import shown
 from ..model.model import Model
-from ..model.target import Target
+from ..model.target import Target, repeated
 from ..types import Array
 from . import start
 from .advice import advice
@@ -102,8 +102,8 @@ class NUTS:
         if importlib.util.find_spec("nutpie") is None:
             return sample_marginal(model, self.settings, rng, progress)
         target = model.target()
-        begins, repeated = _around(model, target), replace(target, repeated=True)
-        z, stats, attrs = _sample(repeated, self, begins, rng, progress)
+        begins = _around(model, target)
+        z, stats, attrs = _sample(repeated(target), self, begins, rng, progress)
         with held():
             thetas = model.space.constrain(z)
             judged = judge(compared(model, thetas, z), stats, ("z", *model.moving))

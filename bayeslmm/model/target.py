@@ -245,6 +245,12 @@ class MatrixCode:
         return np.array([prior_at(np.ascontiguousarray(z), chart) for z in Z])
 
 
+def repeated(target: Target) -> Target:
+    """The same for an engine that asks thousands of times, point after point: all compiled."""
+    solver = getattr(target.solver, "compiled", target.solver)
+    return replace(target, solver=solver, repeated=True)
+
+
 def hessian(target: "Target", z: Array, step: float = 1e-4) -> Array:
     """Hessian (d, d) of a log density by central differences of its exact gradient."""
     moves = step * np.eye(z.size)

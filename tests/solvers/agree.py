@@ -1,7 +1,5 @@
 """One set of assertions for every solver: what it says is what the dense oracle says."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from bayeslmm.solvers.problem import MatrixProblem
@@ -28,14 +26,7 @@ def ways(solver):
     """The solver; and where it works on whole arrays, its compiled twin."""
     yield solver
     if getattr(solver, "light", False):
-        yield compiled(solver)
-
-
-def compiled(solver):
-    """The same solver by compiled code, however few its numbers are."""
-    twin = replace(solver)
-    twin.__dict__["small"] = None
-    return twin
+        yield solver.compiled
 
 
 def observations(problem) -> float:

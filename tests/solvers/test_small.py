@@ -6,7 +6,6 @@ import pytest
 from bayeslmm.solvers import at_points, small_primal
 from bayeslmm.solvers.small import is_small
 
-from . import agree
 from .problems import random_problem
 
 
@@ -19,7 +18,7 @@ def test_many_points_at_once_are_compiled_codes_one_by_one(monkeypatch, shapes, 
     scales[4] = 0.0
     sigma = p.sigma * np.exp(0.5 * rng.normal(size=9))
     solver = p.solver(criterion)
-    twin = agree.compiled(solver)
+    twin = solver.compiled
     monkeypatch.setattr(small_primal, "PIECE", 50)  # several pieces
     values, J, slopes = at_points.scores(solver, scales, sigma, None)
     truth = at_points.scores(twin, scales, sigma, twin.work())
@@ -46,7 +45,7 @@ def test_the_mean_and_sd_over_points_are_those_of_compiled_code():
         solver = p.solver("evidence")
         ours, theirs = (
             solver.averaged(scales, sigma),
-            agree.compiled(solver).averaged(scales, sigma),
+            solver.compiled.averaged(scales, sigma),
         )
         np.testing.assert_allclose(ours, theirs, atol=1e-10 * np.abs(theirs).max())
 

@@ -34,7 +34,7 @@ class LeftPoint:
     """What all units share: the solver, its scratch memory, and the rotated rows."""
 
     def __init__(self, solver: Primal) -> None:
-        self.solver = solver
+        self.solver = solver.compiled  # asked at every draw
         self.rotated: Rotated = rotate(solver.sums, solver.problem.y)
         sums = solver.sums
         squares = (sums.rows.values**2).ravel()
