@@ -101,6 +101,16 @@ def unpack(z, layout, h, corr, scales):
 
 
 @jit
+def unpacked(z, layout):
+    """The scales, the correlations' factors and L, in arrays of their own."""
+    h = np.empty(layout.at.size)
+    corr = np.empty(layout.start.size)
+    scales = np.empty(length(layout))
+    unpack(z, layout, h, corr, scales)
+    return h, corr, scales
+
+
+@jit
 def log_prior(z, layout, h, grad):
     """Log prior density of z (Jacobian included) without custom laws; adds its gradient."""
     total = 0.0
@@ -202,12 +212,9 @@ def slopes_of(scales, J, layout, slopes):
 @jit
 def log_criterion(z, layout, data, work, grad):
     """Log density of y given z and its gradient, no prior; NaN where it fails."""
-    h = np.empty(layout.at.size)
-    corr = np.empty(layout.start.size)
-    scales = np.empty(length(layout))
+    h, corr, scales = unpacked(z, layout)
     J = np.empty(scales.size)
     slopes = np.empty(scales.size)
-    unpack(z, layout, h, corr, scales)
     grad[:] = 0.0
     value, slope = value_and_score(scales, h[h.size - 1], data, work, J)
     if not np.isfinite(value):

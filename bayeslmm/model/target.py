@@ -12,6 +12,7 @@ import numpy as np
 
 from ..solvers import at_points
 from ..types import Array, Theta
+from . import coordinates
 from .coordinates import log_criterion, log_posterior
 from .laws import density_at, sized
 from .loadings import of_complete, of_patterns, prior_at
@@ -64,12 +65,16 @@ class Target:
         return self.space.size
 
     @cached_property
-    def _code(self) -> "RowsCode | MatrixCode | ArrayCode":
+    def _code(self) -> "RowsCode | DenseCode | MatrixCode | ArrayCode":
         """Compiled code for this space and solver."""
         if self.space.axes is not None:
             mode = (2 if self.natural else 1) if self.prior else 0
             return MatrixCode(self.solver, self.space, mode)
-        kind = RowsCode if self.solver.fused and self.compiled else ArrayCode
+        kind: Any = ArrayCode
+        if self.compiled and self.solver.fused:
+            kind = RowsCode
+        elif self.repeated:
+            kind = DenseCode
         return kind(self.solver, self.space, self.prior, self.work)
 
     def __call__(self, z: Array) -> tuple[float, Array]:
@@ -169,7 +174,37 @@ class RowsCode:
         return _prior(Z, self.space)
 
 
-def _values(Z: Array, code: "RowsCode | ArrayCode") -> Array:
+@dataclass(frozen=True, repr=False)
+class DenseCode:
+    """The same where the solver works in matrices of the rows: all else is compiled."""
+
+    solver: Any
+    space: Space
+    prior: bool
+    work: Any
+
+    def evaluate(self, z: Array, grad: Array) -> float:
+        """The value; fills its gradient."""
+        layout = self.space.layout
+        h, corr, scales = coordinates.unpacked(z, layout)
+        value, J, slope = self.solver.score(scales, h[-1], self.work)
+        grad[:] = 0.0
+        slopes = np.empty(scales.size)
+        coordinates.slopes_of(scales, J, layout, slopes)
+        coordinates.pull(z, layout, h, corr, slopes, slope, grad)
+        if self.prior:
+            value += coordinates.log_prior(z, layout, h, grad)
+        return value if np.isfinite(grad).all() else np.nan
+
+    def many(self, Z: Array) -> Array:
+        """Values at points Z (k, d)."""
+        return _values(Z, self)
+
+    def prior_many(self, Z: Array) -> Array:
+        return _prior(Z, self.space)
+
+
+def _values(Z: Array, code: "RowsCode | DenseCode | ArrayCode") -> Array:
     layout = code.space.layout
     with np.errstate(all="ignore"):
         h, _, scales = unpack(Z, layout)
