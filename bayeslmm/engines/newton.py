@@ -60,7 +60,12 @@ class _Searches:
 
 @np.errstate(all="ignore")
 def ascend(
-    slopes: Slopes, starts: Array, dear: bool = False, step: float = STEP, gain: float = GAIN
+    slopes: Slopes,
+    starts: Array,
+    dear: bool = False,
+    step: float = STEP,
+    gain: float = GAIN,
+    limits: tuple[Array, Array] | None = None,
 ) -> list[Peak]:
     """The maxima above starts (k, d), the highest first; what cannot be evaluated is left out.
 
@@ -74,6 +79,8 @@ def ascend(
         Of differences, relative: larger where values are known to few digits.
     gain : float
         Nats: a search ends where less is foretold.
+    limits : pair of arrays, optional
+        Least and largest coordinates; a search ends where it is held there.
     """
     if starts.shape[1] == 0:
         values = slopes(starts)[0]
@@ -87,6 +94,7 @@ def ascend(
         if not going.value.size:
             break
         trial, foretold, concave = _proposed(going)
+        trial = trial if limits is None else np.clip(trial, *limits)
         top = max([*going.value, *(peak.value for peak in ended)])
         worth = going.value + LEAP * foretold > top - BELOW
         worth |= steps < FEWEST  # else left far below, on ground that hardly rises
@@ -96,7 +104,7 @@ def ascend(
         if not going.value.size:
             break
         values, grads, H = _told(slopes, going, trial, step, dear)
-        last = foretold < gain
+        last = (foretold < gain) | (trial == going.x).all(axis=1)
         higher = values >= going.value - np.where(last, 1e-12 * np.abs(going.value), 0.0)
         length = _length(trial - going.x, going.x)
         ratio = (values - going.value) / np.maximum(foretold, 1e-300)

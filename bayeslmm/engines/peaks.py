@@ -27,6 +27,7 @@ from .start import centre, mode
 SUMMITS = 12  # starts of a full grid
 TURNED, TURNS = 2, 6  # of which so many are tried with other correlations, so many of them
 ZERO = 5.0  # log scales under its usual size where a scale at zero is started again
+AWAY = 45.0  # log scales from the usual size beyond which nothing is looked for
 SAME = 1e-2  # distance in log scales within which two maxima are one
 WIDE = 12  # scales of one name from which they move together
 WORK = 2e8  # multiplications that starts may cost
@@ -51,7 +52,10 @@ def rough_maxima(model: Any, likelihood: Any, target: Any) -> list[Array]:
     if model.space.size <= SECOND:
         rare = dear(model)  # then the careful search is to begin where its Hessian holds
         gain = NEAR if rare else ROUGH
-        found = ascend(target.slopes, np.array(begins), dear=rare, gain=gain)
+        limits = np.array([-AWAY, AWAY])[:, None] + centre(model)
+        found = ascend(
+            target.slopes, np.array(begins), dear=rare, gain=gain, limits=(limits[0], limits[1])
+        )
         return [peak.x for peak in found] or begins[:1]
     ends = [mode(target, z) for z in begins]
     values = np.array([target(z)[0] for z in ends])

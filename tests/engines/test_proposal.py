@@ -7,7 +7,7 @@ from scipy import integrate, stats
 from bayeslmm.engines.adaptation import adapted
 from bayeslmm.engines.bent import bent
 from bayeslmm.engines.proposal import Pilot, Proposal, sobol, uniforms
-from bayeslmm.engines.replicates import replicates, resampled
+from bayeslmm.engines.replicates import Plan, replicates, resampled
 from bayeslmm.stats.split import Split, split
 
 
@@ -69,7 +69,7 @@ def test_rounds_find_a_bend_and_its_constant():
     rng = np.random.default_rng(2)
     pilot = Pilot([(np.zeros(3), np.eye(3))])
     law = adapted(banana, pilot, 1024, rng).fit(pilot).guarded()
-    found, z, logs = replicates(banana, law, (4, 1000), 2.0, rng)
+    found, z, logs = replicates(banana, law, (4, 1000), Plan(2048, 3600.0), rng)
     assert found.khat < 0.7
     assert found.efficiency > 0.5
     assert abs(found.log_evidence) < 4.0 * found.error
@@ -86,7 +86,7 @@ def test_two_modes_have_a_component_each():
     pilot = Pilot([(np.full(2, m), 0.4 * np.eye(2)) for m in (-4.0, 4.0)])
     law = adapted(two, pilot, 1024, rng).fit(pilot)
     assert law.shares == pytest.approx([0.2, 0.8], abs=0.03)
-    found, *_ = replicates(two, law.guarded(), (2, 1000), 2.0, rng)
+    found, *_ = replicates(two, law.guarded(), (2, 1000), Plan(2048, 1800.0), rng)
     assert (found.khat < 0.7, abs(found.log_evidence) < 4.0 * found.error) == (True, True)
     assert (found.z[:, :, 0] < 0).mean() == pytest.approx(0.2, abs=0.02)
 
