@@ -48,7 +48,7 @@ def importance_resample(tree: Any, *, seed: int | None = None) -> Any:
     --------
     >>> import bayeslmm as bl
     >>> m = bl.lmm("Reaction ~ Days + (Days || Subject)", bl.datasets.load("sleepstudy"))
-    >>> cavi = bl.fit(m, bl.CAVI(), seed=1)
+    >>> cavi = bl.fit(m, bl.CAVI(), seed=5)
     >>> better = bl.importance_resample(cavi, seed=2)
     >>> width = [float(t["posterior"]["sd_Subject"].std("draw").mean()) for t in (cavi, better)]
     >>> width[1] > 1.2 * width[0]
