@@ -19,7 +19,7 @@ from .beta import Beta, InBasis
 from .sums import Sums
 from .triangular import LOST
 
-MOST = 20_000  # numbers of the groups' rotated rows up to which this is the way
+MOST = 2_500  # numbers of the groups' rotated rows up to which this is the way
 WIDE = 80  # columns of the remainder
 
 type Rows = list[list[Array]]  # [i][j] of the effects' own small matrices, each (k, groups)
