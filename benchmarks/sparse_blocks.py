@@ -373,7 +373,7 @@ def run(part: str, case: str, name: str, data: Path, options: argparse.Namespace
     if reason:
         return line | {"status": "skipped", "reason": reason}
     for python in _pythons(tool):
-        command = [python, str(HERE / "sparse.py"), "--child", part, name, str(data)]
+        command = [python, str(HERE / "sparse_blocks.py"), "--child", part, name, str(data)]
         answer, _ = _timed([*command, "warm"], {}, options.timeout)
         if answer["status"] != "skipped":
             break
