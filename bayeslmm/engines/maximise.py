@@ -117,12 +117,11 @@ def _tops(counted: _Counted, criterion: str, close: float = CLOSE) -> list[Peak]
     points = [z for z, v in zip(points, values) if not v < values.max() - close - SLACK][:NEWTONS]
     thetas = [model.space.constrain(z) for z in points]
     X = np.array([inside(chart, chart.coordinates(theta)) for theta in thetas])
-    peaks = ascend(counted.slopes, X, dear=dear(model))
-    peaks = _distinct(chart, peaks)
+    peaks = _distinct(ascend(counted.slopes, X, dear=dear(model)))
     return [p for p in peaks[:NEWTONS] if not p.value < peaks[0].value - close]
 
 
-def _distinct(chart: Chart, peaks: list[Peak]) -> list[Peak]:
+def _distinct(peaks: list[Peak]) -> list[Peak]:
     """One of those that differ in nothing but the signs of factors' columns."""
     kept: list[Peak] = []
     for peak in peaks:

@@ -3,13 +3,8 @@
 Two terms that can explain the same variation give a criterion of several maxima: a slope on a
 column far from zero is almost an intercept, and either of them, both, or neither beside a larger
 sigma may be a maximum (Henn & Hodges 2014 show it for a single variance). So every scale is tried
-far below, below, at and above its usual size, and sigma at its best for each: along a ray on which
-all scales keep their ratio to sigma, the log density is
-
-    const - m log sigma - Q / (2 sigma^2),        so that sigma^2 = Q / m,  Q from one slope.
-
-The grid falls into cells, one for each choice of small or large for every scale; the best point of
-each is a start. Where values cost next to nothing a full grid shows where the summits are.
+far below, below, at and above its usual size (`scale_grid`), and searches start from the summits of
+a full grid where values cost next to nothing, else from the best point of each of its cells.
 """
 
 from typing import Any

@@ -89,8 +89,8 @@ class Grid:
         """Points of a full grid from which to search, the highest first.
 
         Those that are no lower than any point beside them, by the target or by the likelihood
-        alone. Where correlations are zero throughout,
-        another may make a maximum: then the best of every choice of small or large, too.
+        alone. Where correlations are zero throughout, another may make a maximum: then the best of
+        every choice of small or large, too.
         """
         k, turned = len(self.axes), self.sides if self.whole else self.sides[:0]
         steps = [levels] * k + [SIDES] * turned.size

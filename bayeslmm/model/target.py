@@ -1,6 +1,7 @@
 """The log density of theta's coordinates given y, for engines: a value and a gradient.
 
-Compiled code evaluates it (`coordinates`); priors that it does not know are added through PyTensor.
+Compiled code evaluates it (`coordinates`), or whole arrays do (`vectorised`); priors that neither
+knows are added through PyTensor.
 """
 
 from collections.abc import Callable
@@ -19,8 +20,6 @@ from .loadings import of_complete, of_patterns, prior_at
 from .parameters import Positive
 from .space import Space
 from .vectorised import deviations, log_prior, pull, scale_prior, slopes_of, unpack
-
-type Evaluate = Callable[[Array], tuple[float, Array]]
 
 
 @dataclass(frozen=True, repr=False)
